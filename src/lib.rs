@@ -1,0 +1,4 @@
+//! Sluicegate: self-hosted event source mappings.
+
+pub mod config;
+pub mod model;
