@@ -1,3 +1,11 @@
 //! Decisions as functions of values: nothing below waits, reads a clock, draws a random number or logs.
+//!
+//! Moments are a [`std::time::Duration`] since the engine started; chance is a number in `0.0..1.0` that the caller drew.
 
+pub mod backoff;
+pub mod custody;
+pub mod event;
 pub mod record;
+pub mod scaling;
+pub mod settlement;
+pub mod window;

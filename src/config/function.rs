@@ -26,8 +26,5 @@ pub enum Target {
         region: String,
     },
     /// The event is posted to a URL; the reply is read as Lambda's Invoke API is read.
-    Http {
-        url: String,
-        timeout: Duration,
-    },
+    Http { url: String, timeout: Duration },
 }

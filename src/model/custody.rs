@@ -1,0 +1,527 @@
+//! The messages in our hands: each one's receipt, how long its lease lasts, and when to extend it.
+//!
+//! A queue's lease on a message (its visibility time-out) is the only fence that it has. While a message is in custody
+//! its lease is extended, so that a slow function never causes a duplicate; and a copy of a message that is in custody
+//! already, which a standard queue may hand out at any time, is not invoked a second time but lends its newer receipt.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The queue refuses to hide a message for longer than this after it was received. // spec: 10
+pub const HIDDEN_MAX: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// How long a refused extension waits before it is tried again.
+const EXTENSION_RETRY: Duration = Duration::from_secs(1);
+
+/// What is added to a function's time-out where the queue's own visibility is too short for it. // spec: 4.1
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// The lease that a batch needs, and whether it must be asked for. // spec: 4.1
+///
+/// The queue's own visibility time-out serves when it covers the window and the function's time-out; otherwise their
+/// sum and 30 s, as AWS does (AWS only with a window: without one it refuses such a mapping).
+pub fn lease(visibility: Duration, window: Duration, timeout: Duration) -> Lease {
+    let needed = window + timeout;
+    if visibility >= needed && !visibility.is_zero() {
+        Lease {
+            length: visibility.min(HIDDEN_MAX),
+            asked: false,
+        }
+    } else {
+        Lease {
+            length: (needed + LEASE_MARGIN).min(HIDDEN_MAX),
+            asked: true,
+        }
+    }
+}
+
+/// How long a receive hides its messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// From the receive, and again from each extension.
+    pub length: Duration,
+    /// The receive must ask for it: the queue's own is too short.
+    pub asked: bool,
+}
+
+/// What became of a message that was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is ours now.
+    New,
+    /// It was ours already: its newer receipt is kept, its older copy goes on.
+    Again,
+    /// Another batch holds messages of its group, so this one must wait its turn in the queue.
+    GroupBusy,
+}
+
+/// An extension that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    /// The message.
+    pub id: Arc<str>,
+    /// Its newest receipt.
+    pub receipt: Arc<str>,
+    /// The visibility time-out to set, in whole seconds, at least 1.
+    pub seconds: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    batch: u64,
+    group: Option<Arc<str>>,
+    receipt: Arc<str>,
+    received: Duration,
+    /// The queue hides the message at least until then.
+    until: Duration,
+    /// When to extend; `None` once the lease is lost or has reached its longest.
+    extend: Option<Duration>,
+    lost: bool,
+}
+
+/// Everything that one mapping holds.
+#[derive(Debug)]
+pub struct Custody {
+    lease: Duration,
+    ordered: bool,
+    held: BTreeMap<Arc<str>, Held>,
+    extensions: BTreeSet<(Duration, Arc<str>)>,
+    groups: BTreeMap<Arc<str>, (u64, usize)>,
+}
+
+impl Custody {
+    /// `ordered`: a group of messages is never in two batches (a FIFO queue).
+    pub fn new(ordered: bool) -> Self {
+        Self {
+            lease: Duration::ZERO,
+            ordered,
+            held: BTreeMap::new(),
+            extensions: BTreeSet::new(),
+            groups: BTreeMap::new(),
+        }
+    }
+
+    /// How long extensions hide a message from now on.
+    pub fn set_lease(&mut self, lease: Duration) {
+        self.lease = lease;
+    }
+
+    /// A message came from the queue at `now`, for this batch.
+    pub fn take(
+        &mut self,
+        batch: u64,
+        id: &Arc<str>,
+        receipt: Arc<str>,
+        group: Option<&Arc<str>>,
+        now: Duration,
+    ) -> Taken {
+        if let Some(held) = self.held.get_mut(id) {
+            if let Some(extend) = held.extend.take() {
+                self.extensions.remove(&(extend, id.clone()));
+            }
+            held.receipt = receipt;
+            held.until = now + self.lease;
+            held.received = now;
+            held.lost = false;
+            let extend = now + self.lease / 2;
+            held.extend = Some(extend);
+            self.extensions.insert((extend, id.clone()));
+            self.invariants();
+            return Taken::Again;
+        }
+        let group = if self.ordered { group.cloned() } else { None };
+        if let Some(group) = &group {
+            let entry = self.groups.entry(group.clone()).or_insert((batch, 0));
+            if entry.0 != batch {
+                return Taken::GroupBusy;
+            }
+            entry.1 += 1;
+        }
+        let extend = now + self.lease / 2;
+        self.extensions.insert((extend, id.clone()));
+        let until = now + self.lease;
+        self.held.insert(
+            id.clone(),
+            Held {
+                batch,
+                group,
+                receipt,
+                received: now,
+                until,
+                extend: Some(extend),
+                lost: false,
+            },
+        );
+        self.invariants();
+        Taken::New
+    }
+
+    /// The message is settled, handed back or left: its lease is no longer ours to extend.
+    pub fn release(&mut self, id: &Arc<str>) {
+        let Some(held) = self.held.remove(id) else {
+            return;
+        };
+        if let Some(extend) = held.extend {
+            self.extensions.remove(&(extend, id.clone()));
+        }
+        if let Some(group) = held.group {
+            let entry = self
+                .groups
+                .get_mut(&group)
+                .expect("a held message's group is counted");
+            entry.1 -= 1;
+            if entry.1 == 0 {
+                self.groups.remove(&group);
+            }
+        }
+        self.invariants();
+    }
+
+    /// The newest receipt of a held message.
+    pub fn receipt(&self, id: &str) -> Option<Arc<str>> {
+        self.held.get(id).map(|held| held.receipt.clone())
+    }
+
+    /// How long the queue hides the message from now on, as far as we know; nothing when the lease is lost.
+    pub fn remaining(&self, id: &str, now: Duration) -> Option<Duration> {
+        let held = self.held.get(id)?;
+        if held.lost || held.until <= now {
+            None
+        } else {
+            Some(held.until - now)
+        }
+    }
+
+    /// When the next extension is due.
+    pub fn next_extension(&self) -> Option<Duration> {
+        self.extensions.first().map(|(at, _)| *at)
+    }
+
+    /// The extensions that are due at `now`. They are out of the agenda until [`Self::extended`],
+    /// [`Self::not_extended`] or [`Self::lost`] tells what became of each.
+    pub fn due(&mut self, now: Duration) -> Vec<Extension> {
+        let mut due = Vec::new();
+        while self.next_extension().is_some_and(|at| at <= now) {
+            let (_, id) = self
+                .extensions
+                .pop_first()
+                .expect("there is a first one: its time was just read");
+            due.extend(self.extension(&id, now));
+        }
+        due
+    }
+
+    /// An extension of this message now, whether or not it is due; `None` when it is not held, lost, or at its longest.
+    pub fn extension(&mut self, id: &Arc<str>, now: Duration) -> Option<Extension> {
+        let held = self.held.get_mut(id)?;
+        if let Some(extend) = held.extend.take() {
+            self.extensions.remove(&(extend, id.clone()));
+        }
+        if held.lost {
+            return None;
+        }
+        let longest = (held.received + HIDDEN_MAX).saturating_sub(now);
+        let length = self.lease.min(longest);
+        // Rounded up, but never over the longest that the queue accepts.
+        let seconds = if length == longest {
+            length.as_secs()
+        } else {
+            length.as_millis().div_ceil(1000) as u64
+        };
+        // Close to the end an extension would gain nothing: what is left of the lease runs out.
+        if seconds == 0 || now + Duration::from_secs(seconds) <= held.until {
+            return None;
+        }
+        Some(Extension {
+            id: id.clone(),
+            receipt: held.receipt.clone(),
+            seconds,
+        })
+    }
+
+    /// The queue accepted the extension that was sent at `sent`.
+    pub fn extended(&mut self, extension: &Extension, sent: Duration) {
+        let length = Duration::from_secs(extension.seconds);
+        let Some(held) = self.held.get_mut(&extension.id) else {
+            return;
+        };
+        if held.receipt != extension.receipt {
+            return;
+        }
+        held.until = sent + length;
+        held.lost = false;
+        self.schedule(&extension.id, sent + length / 2);
+    }
+
+    /// The extension failed in a way that may pass: it is tried again shortly, as long as there is a lease to extend.
+    pub fn not_extended(&mut self, extension: &Extension, now: Duration) {
+        let Some(held) = self.held.get_mut(&extension.id) else {
+            return;
+        };
+        if held.receipt != extension.receipt {
+            return;
+        }
+        let left = held.until.saturating_sub(now);
+        if left.is_zero() {
+            held.lost = true;
+            return;
+        }
+        // A short lease is not waited out between two tries.
+        self.schedule(
+            &extension.id,
+            now + EXTENSION_RETRY
+                .min(left / 2)
+                .max(Duration::from_millis(100)),
+        );
+    }
+
+    /// The queue says that the lease is gone. True when that is news.
+    pub fn lost(&mut self, extension: &Extension) -> bool {
+        let Some(held) = self.held.get_mut(&extension.id) else {
+            return false;
+        };
+        if held.receipt != extension.receipt || held.lost {
+            return false;
+        }
+        held.lost = true;
+        true
+    }
+
+    /// How many messages are held.
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// How many message groups are held: a FIFO mapping's concurrency is bounded by it. // spec: 4.6
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    fn schedule(&mut self, id: &Arc<str>, at: Duration) {
+        let Some(held) = self.held.get_mut(id) else {
+            return;
+        };
+        if let Some(before) = held.extend.replace(at) {
+            self.extensions.remove(&(before, id.clone()));
+        }
+        self.extensions.insert((at, id.clone()));
+    }
+
+    fn invariants(&self) {
+        if cfg!(debug_assertions) && self.held.len() <= 64 {
+            let agenda = self
+                .held
+                .values()
+                .filter(|held| held.extend.is_some())
+                .count();
+            debug_assert!(
+                self.extensions.len() <= agenda.max(self.extensions.len().min(self.held.len()))
+            );
+            for (at, id) in &self.extensions {
+                debug_assert_eq!(
+                    self.held.get(id).and_then(|held| held.extend),
+                    Some(*at),
+                    "the agenda is true"
+                );
+            }
+            for (group, (batch, count)) in &self.groups {
+                let members = self
+                    .held
+                    .values()
+                    .filter(|held| held.group.as_ref() == Some(group));
+                debug_assert_eq!(members.clone().count(), *count, "a group's count is true");
+                debug_assert!(
+                    members.clone().all(|held| held.batch == *batch),
+                    "a group is in one batch"
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn name(text: &str) -> Arc<str> {
+        Arc::from(text)
+    }
+
+    fn custody(lease_s: u32) -> Custody {
+        let mut custody = Custody::new(true);
+        custody.set_lease(lease_s * SECOND);
+        custody
+    }
+
+    // spec: 4.1
+    #[test]
+    fn the_lease_is_the_queues_own_unless_it_is_too_short_for_window_and_function() {
+        for (visibility, window, timeout, length, asked) in [
+            (30, 0, 3, 30, false),
+            (30, 0, 30, 30, false),
+            (30, 10, 20, 30, false),
+            (30, 11, 20, 61, true),
+            (30, 0, 60, 90, true),
+            (0, 0, 0, 30, true),
+            (43_200, 0, 900, 43_200, false),
+            (50, 300, 900, 1230, true),
+        ] {
+            let found = lease(visibility * SECOND, window * SECOND, timeout * SECOND);
+            assert_eq!(
+                found,
+                Lease {
+                    length: length * SECOND,
+                    asked
+                },
+                "{visibility} {window} {timeout}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_is_extended_when_half_of_its_lease_is_gone() {
+        let mut custody = custody(30);
+        assert_eq!(
+            custody.take(1, &name("a"), name("r"), None, SECOND),
+            Taken::New
+        );
+        assert_eq!(custody.due(15 * SECOND), []);
+        let due = custody.due(16 * SECOND);
+        assert_eq!(
+            due,
+            [Extension {
+                id: name("a"),
+                receipt: name("r"),
+                seconds: 30
+            }]
+        );
+        assert_eq!(
+            custody.due(17 * SECOND),
+            [],
+            "what is under way is not due again"
+        );
+        custody.extended(&due[0], 16 * SECOND);
+        assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
+        assert_eq!(custody.next_extension(), Some(31 * SECOND));
+    }
+
+    #[test]
+    fn a_refused_extension_is_repeated_until_the_lease_is_over() {
+        let mut custody = custody(4);
+        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        let due = custody.due(2 * SECOND);
+        custody.not_extended(&due[0], 2 * SECOND);
+        assert_eq!(custody.next_extension(), Some(3 * SECOND));
+        let due = custody.due(3 * SECOND);
+        custody.not_extended(&due[0], 4 * SECOND);
+        assert_eq!(custody.next_extension(), None);
+        assert_eq!(custody.remaining("a", 4 * SECOND), None);
+    }
+
+    #[test]
+    fn a_lease_never_exceeds_twelve_hours_from_the_receive() {
+        let mut custody = custody(40_000);
+        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        let due = custody.due(20_000 * SECOND);
+        assert_eq!(due[0].seconds, 23_200);
+        custody.extended(&due[0], 20_000 * SECOND);
+        assert_eq!(
+            custody.due(31_600 * SECOND),
+            [],
+            "an extension to the same moment would gain nothing"
+        );
+        assert_eq!(custody.remaining("a", 43_000 * SECOND), Some(200 * SECOND));
+        assert_eq!(custody.remaining("a", 43_200 * SECOND), None);
+    }
+
+    #[test]
+    fn a_second_copy_lends_its_newer_receipt_and_renews_the_lease() {
+        let mut custody = custody(30);
+        custody.take(1, &name("a"), name("r1"), Some(&name("g")), Duration::ZERO);
+        assert_eq!(
+            custody.take(2, &name("a"), name("r2"), Some(&name("g")), 20 * SECOND),
+            Taken::Again
+        );
+        assert_eq!(custody.receipt("a"), Some(name("r2")));
+        assert_eq!(custody.remaining("a", 20 * SECOND), Some(30 * SECOND));
+        assert_eq!(custody.next_extension(), Some(35 * SECOND));
+        assert_eq!(custody.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_about_an_old_receipt_says_nothing_about_the_new_one() {
+        let mut custody = custody(30);
+        custody.take(1, &name("a"), name("r1"), None, Duration::ZERO);
+        let due = custody.due(15 * SECOND);
+        custody.take(2, &name("a"), name("r2"), None, 16 * SECOND);
+        assert!(!custody.lost(&due[0]));
+        assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
+    }
+
+    // spec: 4.6 one batch at a time per group
+    #[test]
+    fn a_group_is_in_one_batch_only_until_its_last_message_is_released() {
+        let mut custody = custody(30);
+        let group = name("g");
+        assert_eq!(
+            custody.take(1, &name("a"), name("r"), Some(&group), SECOND),
+            Taken::New
+        );
+        assert_eq!(
+            custody.take(1, &name("b"), name("r"), Some(&group), SECOND),
+            Taken::New
+        );
+        assert_eq!(
+            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
+            Taken::GroupBusy
+        );
+        assert_eq!(
+            custody.take(2, &name("d"), name("r"), Some(&name("h")), SECOND),
+            Taken::New
+        );
+        custody.release(&name("a"));
+        assert_eq!(
+            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
+            Taken::GroupBusy
+        );
+        custody.release(&name("b"));
+        assert_eq!(
+            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
+            Taken::New
+        );
+        assert_eq!(custody.groups(), 2);
+    }
+
+    #[test]
+    fn the_groups_of_a_standard_queue_keep_no_order() {
+        let mut custody = Custody::new(false);
+        let group = name("g");
+        assert_eq!(
+            custody.take(1, &name("a"), name("r"), Some(&group), SECOND),
+            Taken::New
+        );
+        assert_eq!(
+            custody.take(2, &name("b"), name("r"), Some(&group), SECOND),
+            Taken::New
+        );
+    }
+
+    #[test]
+    fn a_lost_lease_is_news_once() {
+        let mut custody = custody(30);
+        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        let due = custody.due(15 * SECOND);
+        assert!(custody.lost(&due[0]));
+        assert!(!custody.lost(&due[0]));
+        assert_eq!(custody.remaining("a", 15 * SECOND), None);
+        assert_eq!(custody.extension(&name("a"), 15 * SECOND), None);
+    }
+}
