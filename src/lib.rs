@@ -1,4 +1,11 @@
 //! Sluicegate: self-hosted event source mappings.
 
+pub mod aws;
+pub mod clock;
 pub mod config;
+pub mod function;
+pub mod metrics;
 pub mod model;
+pub mod queue;
+pub mod service;
+pub mod status;

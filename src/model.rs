@@ -5,7 +5,10 @@
 pub mod backoff;
 pub mod custody;
 pub mod event;
+pub mod filter;
+pub mod json;
 pub mod record;
+pub mod response;
 pub mod scaling;
 pub mod settlement;
 pub mod window;

@@ -14,3 +14,9 @@ pub struct Arn {
     /// All that follows the account: for a queue its name.
     pub resource: String,
 }
+
+impl std::fmt::Display for Arn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "arn:{}:{}:{}:{}:{}", self.partition, self.service, self.region, self.account, self.resource)
+    }
+}

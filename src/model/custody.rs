@@ -178,6 +178,14 @@ impl Custody {
         self.invariants();
     }
 
+    /// Whatever is still held for this batch is let go: nobody will settle it.
+    pub fn release_batch(&mut self, batch: u64) -> usize {
+        let members = self.held.iter().filter(|(_, held)| held.batch == batch);
+        let ids: Vec<Arc<str>> = members.map(|(id, _)| id.clone()).collect();
+        ids.iter().for_each(|id| self.release(id));
+        ids.len()
+    }
+
     /// The newest receipt of a held message.
     pub fn receipt(&self, id: &str) -> Option<Arc<str>> {
         self.held.get(id).map(|held| held.receipt.clone())
@@ -198,11 +206,14 @@ impl Custody {
         self.extensions.first().map(|(at, _)| *at)
     }
 
-    /// The extensions that are due at `now`. They are out of the agenda until [`Self::extended`],
-    /// [`Self::not_extended`] or [`Self::lost`] tells what became of each.
-    pub fn due(&mut self, now: Duration) -> Vec<Extension> {
+    /// The extensions that are due by `now`, and with them those that are due within `soon`. They are out of the agenda
+    /// until [`Self::extended`], [`Self::not_extended`] or [`Self::lost`] tells what became of each.
+    pub fn due(&mut self, now: Duration, soon: Duration) -> Vec<Extension> {
         let mut due = Vec::new();
-        while self.next_extension().is_some_and(|at| at <= now) {
+        if self.next_extension().is_none_or(|at| now < at) {
+            return due;
+        }
+        while self.next_extension().is_some_and(|at| at <= now + soon) {
             let (_, id) = self
                 .extensions
                 .pop_first()
@@ -393,8 +404,8 @@ mod tests {
             custody.take(1, &name("a"), name("r"), None, SECOND),
             Taken::New
         );
-        assert_eq!(custody.due(15 * SECOND), []);
-        let due = custody.due(16 * SECOND);
+        assert_eq!(custody.due(15 * SECOND, Duration::ZERO), []);
+        let due = custody.due(16 * SECOND, Duration::ZERO);
         assert_eq!(
             due,
             [Extension {
@@ -404,7 +415,7 @@ mod tests {
             }]
         );
         assert_eq!(
-            custody.due(17 * SECOND),
+            custody.due(17 * SECOND, Duration::ZERO),
             [],
             "what is under way is not due again"
         );
@@ -417,11 +428,11 @@ mod tests {
     fn a_refused_extension_is_repeated_until_the_lease_is_over() {
         let mut custody = custody(4);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(2 * SECOND);
-        custody.not_extended(&due[0], 2 * SECOND);
+        let due = custody.due(2 * SECOND, Duration::ZERO);
+        assert!(!custody.not_extended(&due[0], 2 * SECOND));
         assert_eq!(custody.next_extension(), Some(3 * SECOND));
-        let due = custody.due(3 * SECOND);
-        custody.not_extended(&due[0], 4 * SECOND);
+        let due = custody.due(3 * SECOND, Duration::ZERO);
+        assert!(custody.not_extended(&due[0], 4 * SECOND), "the lease ran out");
         assert_eq!(custody.next_extension(), None);
         assert_eq!(custody.remaining("a", 4 * SECOND), None);
     }
@@ -430,11 +441,11 @@ mod tests {
     fn a_lease_never_exceeds_twelve_hours_from_the_receive() {
         let mut custody = custody(40_000);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(20_000 * SECOND);
+        let due = custody.due(20_000 * SECOND, Duration::ZERO);
         assert_eq!(due[0].seconds, 23_200);
         custody.extended(&due[0], 20_000 * SECOND);
         assert_eq!(
-            custody.due(31_600 * SECOND),
+            custody.due(31_600 * SECOND, Duration::ZERO),
             [],
             "an extension to the same moment would gain nothing"
         );
@@ -460,7 +471,7 @@ mod tests {
     fn an_answer_about_an_old_receipt_says_nothing_about_the_new_one() {
         let mut custody = custody(30);
         custody.take(1, &name("a"), name("r1"), None, Duration::ZERO);
-        let due = custody.due(15 * SECOND);
+        let due = custody.due(15 * SECOND, Duration::ZERO);
         custody.take(2, &name("a"), name("r2"), None, 16 * SECOND);
         assert!(!custody.lost(&due[0]));
         assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
@@ -515,10 +526,30 @@ mod tests {
     }
 
     #[test]
+    fn what_is_due_soon_goes_along_with_what_is_due_now() {
+        let mut custody = custody(30);
+        custody.take(1, &name("a"), name("r"), None, SECOND);
+        custody.take(1, &name("b"), name("r"), None, 2 * SECOND);
+        custody.take(1, &name("c"), name("r"), None, 5 * SECOND);
+        assert_eq!(custody.due(15 * SECOND, 5 * SECOND), [], "alone it is too early");
+        let due: Vec<_> = custody.due(16 * SECOND, 2 * SECOND).into_iter().map(|due| due.id).collect();
+        assert_eq!(due, [name("a"), name("b")]);
+    }
+
+    #[test]
+    fn a_batch_that_nobody_will_settle_is_let_go() {
+        let mut custody = custody(30);
+        custody.take(1, &name("a"), name("r"), Some(&name("g")), SECOND);
+        custody.take(2, &name("b"), name("r"), None, SECOND);
+        assert_eq!(custody.release_batch(1), 1);
+        assert_eq!((custody.len(), custody.groups()), (1, 0));
+    }
+
+    #[test]
     fn a_lost_lease_is_news_once() {
         let mut custody = custody(30);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(15 * SECOND);
+        let due = custody.due(15 * SECOND, Duration::ZERO);
         assert!(custody.lost(&due[0]));
         assert!(!custody.lost(&due[0]));
         assert_eq!(custody.remaining("a", 15 * SECOND), None);

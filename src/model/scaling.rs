@@ -39,6 +39,7 @@ pub enum Ended {
 #[derive(Clone, Debug)]
 pub struct Scaling {
     ceiling: usize,
+    patient: bool,
     limit: f64,
     polls: usize,
     failure_share: f64,
@@ -48,11 +49,13 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// `maximum` is `ScalingConfig.MaximumConcurrency`, 1 or more.
-    pub fn new(maximum: Option<usize>) -> Self {
+    /// `maximum` is `ScalingConfig.MaximumConcurrency`, 1 or more. `patient`: the mapping has a batching window, so
+    /// that a receive that came back half full is no reason to gather a second batch beside the first.
+    pub fn new(maximum: Option<usize>, patient: bool) -> Self {
         let ceiling = maximum.unwrap_or(CEILING).clamp(1, CEILING);
         Self {
             ceiling,
+            patient,
             limit: START.min(ceiling) as f64,
             polls: 1,
             failure_share: 0.0,
@@ -143,14 +146,14 @@ mod tests {
     // spec: 4.5
     #[test]
     fn it_starts_with_five_and_one_long_poll() {
-        let scaling = Scaling::new(None);
+        let scaling = Scaling::new(None, false);
         assert_eq!((scaling.limit(), scaling.polls()), (5, 1));
     }
 
     // spec: 4.5 +300 concurrent invokes a minute, cap 1,250
     #[test]
     fn a_backlog_adds_three_hundred_a_minute_up_to_the_cap() {
-        let mut scaling = Scaling::new(None);
+        let mut scaling = Scaling::new(None, false);
         busy(&mut scaling, 0, 60);
         assert!(
             (300..=305).contains(&scaling.limit()),
@@ -163,7 +166,7 @@ mod tests {
 
     #[test]
     fn without_saturation_the_limit_stays() {
-        let mut scaling = Scaling::new(None);
+        let mut scaling = Scaling::new(None, false);
         for tick in 0..600 {
             scaling.received(10, 10, 2, at(tick * 100));
         }
@@ -173,7 +176,7 @@ mod tests {
     #[test]
     fn the_maximum_caps_it_and_one_is_allowed() {
         for maximum in [1, 2, 7] {
-            let mut scaling = Scaling::new(Some(maximum));
+            let mut scaling = Scaling::new(Some(maximum), false);
             busy(&mut scaling, 0, 60);
             assert_eq!(scaling.limit(), maximum);
             assert!(scaling.polls() <= maximum);
@@ -182,7 +185,7 @@ mod tests {
 
     #[test]
     fn polls_multiply_with_full_receives_and_fall_to_one_on_an_empty_one() {
-        let mut scaling = Scaling::new(None);
+        let mut scaling = Scaling::new(None, false);
         scaling.received(10, 10, 1, at(0));
         assert_eq!(scaling.polls(), 2);
         scaling.received(10, 10, 2, at(10));
@@ -194,8 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn with_a_window_only_full_receives_call_for_another_poll() {
+        let mut scaling = Scaling::new(None, true);
+        scaling.received(10, 3, 1, at(0));
+        assert_eq!(scaling.polls(), 1);
+        scaling.received(10, 10, 1, at(10));
+        assert_eq!(scaling.polls(), 2);
+    }
+
+    #[test]
     fn an_empty_queue_brings_the_limit_back_to_the_start() {
-        let mut scaling = Scaling::new(None);
+        let mut scaling = Scaling::new(None, false);
         busy(&mut scaling, 0, 60);
         for poll in 0..7 {
             scaling.received(10, 0, 1, at(60_000 + poll * 20_000));
@@ -206,7 +218,7 @@ mod tests {
     // spec: 4.3, 4.4
     #[test]
     fn sustained_errors_halve_it_a_second_and_a_single_poison_does_not() {
-        let mut scaling = Scaling::new(Some(40));
+        let mut scaling = Scaling::new(Some(40), false);
         busy(&mut scaling, 0, 60);
         for tick in 0..100 {
             scaling.ended(
@@ -227,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_throttle_halves_it_at_once_and_growth_waits_until_they_stop() {
-        let mut scaling = Scaling::new(Some(40));
+        let mut scaling = Scaling::new(Some(40), false);
         busy(&mut scaling, 0, 60);
         scaling.ended(Ended::Refused, at(60_000));
         scaling.ended(Ended::Refused, at(60_100));
@@ -244,7 +256,7 @@ mod tests {
 
     #[test]
     fn however_bad_it_gets_one_batch_may_run() {
-        let mut scaling = Scaling::new(None);
+        let mut scaling = Scaling::new(None, false);
         for tick in 0..100 {
             scaling.ended(Ended::Refused, at(tick * 1_000));
         }

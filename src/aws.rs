@@ -1,0 +1,5 @@
+//! AWS at the edge: clients, what an error asks of us, and thin adapters at which the SDK's types end.
+
+pub mod clients;
+pub mod fault;
+pub mod sqs;

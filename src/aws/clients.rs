@@ -1,0 +1,103 @@
+//! The AWS clients of the process: one connection pool, one credential cache, our time-outs, no retries but ours.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::clock::Clock;
+use crate::config::aws::Aws;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one call may take, above what it is asked to wait: a server that never answers must not hold a batch.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes clients for the regions and services that the mappings name.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    aws: Aws,
+    base: SdkConfig,
+    connector: SharedHttpConnector,
+}
+
+impl Clients {
+    /// From the environment, profile and credential chain, as in every AWS tool; `aws` wins over them.
+    ///
+    /// Nothing is sent: credentials are looked up with the first call.
+    pub async fn from_environment(aws: &Aws, clock: &Clock) -> Self {
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let connector = Connector::builder()
+            .connector_settings(settings)
+            .sleep_impl(TokioSleep::new())
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build();
+        let connector = SharedHttpConnector::new(connector);
+        let shared = connector.clone();
+        // One pool for all clients: the SDK would make one for each.
+        let client = http_client_fn(move |_, _| shared.clone());
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(client)
+            .time_source(SharedTimeSource::new(clock.clone()))
+            .sleep_impl(TokioSleep::new());
+        if let Some(region) = &aws.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        Self::new(aws, loader.load().await, connector)
+    }
+
+    /// On a given configuration and connector: the tests and the demo bring their own.
+    pub fn new(aws: &Aws, base: SdkConfig, connector: SharedHttpConnector) -> Self {
+        let base = base
+            .into_builder()
+            // One retry layer, ours: a repeat inside the SDK would be invisible to the policy and to the metrics.
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts(CALL_TIMEOUT))
+            // An upload can not stall usefully here: requests are small, and the check would wake us twice a second.
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
+            .build();
+        Self { aws: aws.clone(), base, connector }
+    }
+
+    /// For calls that answer at once (`wait` zero), or for those that may wait on the service.
+    pub fn sqs(&self, region: &str, wait: Duration) -> aws_sdk_sqs::Client {
+        let mut config = aws_sdk_sqs::config::Builder::from(&self.base)
+            .region(Region::new(region.to_string()))
+            .timeout_config(timeouts(CALL_TIMEOUT + wait));
+        if let Some(url) = self.aws.endpoints.sqs.as_ref().or(self.aws.endpoint_url.as_ref()) {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    /// For a function that may take up to `timeout` to answer.
+    pub fn lambda(&self, region: &str, timeout: Duration) -> aws_sdk_lambda::Client {
+        let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
+            .region(Region::new(region.to_string()))
+            .timeout_config(timeouts(CALL_TIMEOUT + timeout));
+        if let Some(url) = self.aws.endpoints.lambda.as_ref().or(self.aws.endpoint_url.as_ref()) {
+            config = config.endpoint_url(url);
+        }
+        aws_sdk_lambda::Client::from_conf(config.build())
+    }
+
+    /// The connections underneath, for functions behind a plain URL.
+    pub fn connector(&self) -> SharedHttpConnector {
+        self.connector.clone()
+    }
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt).build()
+}
+
+/// A client that always answers with this connector.
+pub fn client_of(connector: SharedHttpConnector) -> SharedHttpClient {
+    http_client_fn(move |_, _| connector.clone())
+}

@@ -1,0 +1,208 @@
+//! What to do about an error of an AWS call: its text is for the log, its kind is for the engine.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// The longest piece of somebody else's error text that we keep.
+const TEXT_MAX: usize = 300;
+
+/// Named by the reaction that it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Too many calls: wait, at least for `after` where the service said so.
+    Throttled { after: Option<Duration> },
+    /// It may work next time: the network, the service, an answer that can not be read.
+    Transient,
+    /// The receipt (or iterator) is no longer valid: what it stood for is not ours any more.
+    Expired,
+    /// Credentials or permissions: it will not work until somebody changes them.
+    Denied,
+    /// What was named does not exist.
+    Gone,
+    /// The service refuses this very request, and would do so again.
+    Invalid,
+}
+
+/// A failed call: its kind, and what the service said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What to do about it.
+    pub fault: Fault,
+    /// The service's error code, or ours in lower case where there was no answer to have one.
+    pub code: String,
+    /// The service's words, cut to 300 bytes, control characters replaced.
+    pub message: String,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.code)?;
+        if !self.message.is_empty() {
+            write!(f, ": {}", self.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Failure {}
+
+impl Failure {
+    /// A failure with these words.
+    pub fn new(fault: Fault, code: &str, message: &str) -> Self {
+        Self { fault, code: legible(code), message: legible(message), status: None }
+    }
+
+    /// No answer came within the time-out of the attempt.
+    pub fn timed_out(&self) -> bool {
+        self.status.is_none() && self.code == TIMED_OUT
+    }
+}
+
+const TIMED_OUT: &str = "timed out";
+
+impl<E> From<SdkError<E, HttpResponse>> for Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn from(error: SdkError<E, HttpResponse>) -> Self {
+        match &error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let after = service.raw().headers().get("retry-after").and_then(seconds);
+                let code = service.err().code().unwrap_or_default();
+                let message = service.err().message().unwrap_or_default();
+                let fault = classify(code, status, after);
+                let code = if code.is_empty() { format!("HTTP {status}") } else { code.to_string() };
+                Self { status: Some(status), ..Self::new(fault, &code, message) }
+            }
+            SdkError::ResponseError(response) => {
+                // The status decides where the body can not: a proxy's HTML page with 503 is a service error.
+                let status = response.raw().status().as_u16();
+                let fault = if status < 400 { Fault::Transient } else { classify("", status, None) };
+                Self { status: Some(status), ..Self::new(fault, "unreadable answer", &chain(&error)) }
+            }
+            SdkError::TimeoutError(_) => Self::new(Fault::Transient, TIMED_OUT, ""),
+            SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
+                Self::new(Fault::Transient, "no connection", "the attempt to connect timed out")
+            }
+            SdkError::DispatchFailure(_) => Self::new(Fault::Transient, "no answer", &chain(&error)),
+            SdkError::ConstructionFailure(_) => Self::new(Fault::Denied, "not sent", &chain(&error)),
+            // The enum is the SDK's and open: an unknown kind is treated as one that may pass.
+            _ => Self::new(Fault::Transient, "unknown error", &chain(&error)),
+        }
+    }
+}
+
+/// The kind of an error by its code, and where that says nothing by its status.
+pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
+    // Codes arrive with a namespace (`com.amazonaws.sqs#...`) or a prefix of the old protocol.
+    let code = code.rsplit('#').next().unwrap_or(code);
+    match code {
+        "ThrottlingException" | "Throttling" | "ThrottledException" | "RequestThrottled"
+        | "RequestThrottledException" | "TooManyRequestsException" | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded" | "LimitExceededException" | "ProvisionedThroughputExceededException"
+        | "SlowDown" | "KmsThrottled" | "KMSThrottlingException" | "OverLimit" | "EC2ThrottledException" => {
+            Fault::Throttled { after }
+        }
+        "ReceiptHandleIsInvalid" | "MessageNotInflight" | "ExpiredIteratorException" | "InvalidIdFormat"
+        | "AWS.SimpleQueueService.MessageNotInflight" => Fault::Expired,
+        "AccessDenied" | "AccessDeniedException" | "UnrecognizedClientException" | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch" | "IncompleteSignature" | "MissingAuthenticationToken" | "ExpiredToken"
+        | "ExpiredTokenException" | "InvalidSecurity" | "KmsAccessDenied" | "KMSAccessDeniedException"
+        | "OptInRequired" | "NotAuthorized" => Fault::Denied,
+        "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue"
+        | "QueueDeletedRecently" => Fault::Gone,
+        "RequestTimeTooSkewed" | "RequestExpired" | "ServiceUnavailable" | "ServiceUnavailableException"
+        | "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceException" => Fault::Transient,
+        _ => match status {
+            429 => Fault::Throttled { after },
+            401 | 403 => Fault::Denied,
+            404 => Fault::Gone,
+            400..=499 if status != 408 => Fault::Invalid,
+            _ => Fault::Transient,
+        },
+    }
+}
+
+/// `Retry-After` in seconds; its date form is not used by AWS.
+pub fn seconds(value: &str) -> Option<Duration> {
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The texts of an error and its causes, without the debug form, which would print payloads.
+pub fn chain(error: &dyn Error) -> String {
+    let mut texts = vec![error.to_string()];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if texts.last() != Some(&text) {
+            texts.push(text);
+        }
+        next = cause.source();
+    }
+    texts.join(": ")
+}
+
+fn legible(text: &str) -> String {
+    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= TEXT_MAX).last().unwrap_or(0);
+    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_known_by_its_code_and_else_by_its_status() {
+        let after = Some(Duration::from_secs(3));
+        for (code, status, fault) in [
+            ("ThrottlingException", 400, Fault::Throttled { after }),
+            ("com.amazonaws.sqs#RequestThrottled", 400, Fault::Throttled { after }),
+            ("TooManyRequestsException", 429, Fault::Throttled { after }),
+            ("OverLimit", 403, Fault::Throttled { after }),
+            ("", 429, Fault::Throttled { after }),
+            ("ReceiptHandleIsInvalid", 400, Fault::Expired),
+            ("AccessDenied", 400, Fault::Denied),
+            ("AccessDeniedException", 403, Fault::Denied),
+            ("ExpiredTokenException", 400, Fault::Denied),
+            ("", 401, Fault::Denied),
+            ("QueueDoesNotExist", 400, Fault::Gone),
+            ("AWS.SimpleQueueService.NonExistentQueue", 400, Fault::Gone),
+            ("", 404, Fault::Gone),
+            ("ResourceNotFoundException", 404, Fault::Gone),
+            ("InvalidParameterValue", 400, Fault::Invalid),
+            ("", 413, Fault::Invalid),
+            ("InternalFailure", 500, Fault::Transient),
+            ("RequestTimeTooSkewed", 403, Fault::Transient),
+            ("", 503, Fault::Transient),
+            ("", 502, Fault::Transient),
+            ("", 408, Fault::Transient),
+            ("SomethingNew", 500, Fault::Transient),
+            ("SomethingNew", 400, Fault::Invalid),
+        ] {
+            assert_eq!(classify(code, status, after), fault, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn words_of_others_are_cut_and_cleaned() {
+        let failure = Failure::new(Fault::Invalid, "Code", &format!("a\nb\u{1b}[31m{}", "é".repeat(400)));
+        assert_eq!(failure.to_string().chars().filter(|c| c.is_control()).count(), 0);
+        assert!(failure.message.len() <= 300, "{}", failure.message.len());
+        assert!(failure.to_string().starts_with("Code: a b [31mé"));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds() {
+        assert_eq!(seconds(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(seconds("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+        assert_eq!(seconds("-1"), None);
+    }
+}

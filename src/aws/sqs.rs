@@ -1,0 +1,295 @@
+//! One SQS queue: the five calls that the engine makes, in our own words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+    Message as SdkMessage, MessageSystemAttributeName, QueueAttributeName,
+};
+use aws_sdk_sqs::{Client, operation::RequestId as _};
+use md5::{Digest as _, Md5};
+
+use super::clients::Clients;
+use super::fault::{Failure, Fault, classify};
+use crate::config::arn::Arn;
+use crate::model::custody::Extension;
+use crate::model::record::{AttributeValue, Message, MessageAttribute};
+
+/// The most entries that a batch call takes. // spec: 10
+pub const BATCH_ENTRIES_MAX: usize = 10;
+
+/// What the engine must know of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// The queue's own visibility time-out.
+    pub visibility: Duration,
+    /// Messages that are there to be received, about.
+    pub visible: u64,
+}
+
+/// A message that can not be used as it came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unusable {
+    /// Its message group, as far as it is known: those behind it in the group must wait for it.
+    pub group: Option<String>,
+    /// What is wrong with it.
+    pub why: Flaw,
+}
+
+/// What is wrong with a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Flaw {
+    /// The answer lacks a field without which a message can be neither delivered nor deleted.
+    #[error("message {id} came without {field}")]
+    Incomplete { id: String, field: &'static str },
+    /// The body is not the one that the queue took the digest of.
+    #[error("message {id}: the body's MD5 is {found}, the queue says {stated}")]
+    Corrupt { id: String, stated: String, found: String },
+}
+
+/// A queue, found.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    polls: Client,
+    calls: Client,
+    url: String,
+}
+
+impl Queue {
+    /// Find the queue by its ARN. `wait_max` is the longest that a receive will be asked to wait.
+    pub async fn find(clients: &Clients, arn: &Arn, wait_max: Duration) -> Result<Self, Failure> {
+        let calls = clients.sqs(&arn.region, Duration::ZERO);
+        let asked = calls
+            .get_queue_url()
+            .queue_name(&arn.resource)
+            .queue_owner_aws_account_id(&arn.account)
+            .send()
+            .await
+            .map_err(Failure::from);
+        let url = match asked {
+            Ok(answer) => answer
+                .queue_url
+                .ok_or_else(|| Failure::new(Fault::Transient, "unreadable answer", "GetQueueUrl returned no URL"))?,
+            // The execution role that AWS ships for SQS mappings does not allow GetQueueUrl. // spec: 9
+            Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => plain_url(arn).ok_or(failure)?,
+            Err(failure) => return Err(failure),
+        };
+        Ok(Self { polls: clients.sqs(&arn.region, wait_max), calls, url })
+    }
+
+    /// GetQueueAttributes.
+    pub async fn attributes(&self) -> Result<Attributes, Failure> {
+        let answer = self
+            .calls
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(QueueAttributeName::VisibilityTimeout)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .send()
+            .await?;
+        let number = |name: QueueAttributeName| -> Option<u64> { answer.attributes()?.get(&name)?.parse().ok() };
+        let visibility = number(QueueAttributeName::VisibilityTimeout).ok_or_else(|| {
+            Failure::new(Fault::Transient, "unreadable answer", "GetQueueAttributes returned no VisibilityTimeout")
+        })?;
+        let visible = number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or(0);
+        Ok(Attributes { visibility: Duration::from_secs(visibility), visible })
+    }
+
+    /// ReceiveMessage: up to `count` (1-10) messages, waiting up to `wait_s` (0-20) seconds for the first.
+    /// `visibility` overrides the queue's own.
+    pub async fn receive(
+        &self,
+        count: usize,
+        wait_s: u64,
+        visibility: Option<Duration>,
+    ) -> Result<Vec<Result<Message, Unusable>>, Failure> {
+        let answer = self
+            .polls
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(count as i32)
+            .wait_time_seconds(wait_s as i32)
+            .set_visibility_timeout(visibility.map(|length| length.as_secs() as i32))
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .message_attribute_names("All")
+            .send()
+            .await?;
+        tracing::trace!(request = answer.request_id().unwrap_or_default(), "received");
+        Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
+    }
+
+    /// DeleteMessageBatch of up to 10 receipts: what became of each, in their order.
+    pub async fn delete(&self, receipts: &[Arc<str>]) -> Result<Vec<Result<(), Failure>>, Failure> {
+        let mut call = self.calls.delete_message_batch().queue_url(&self.url);
+        for (index, receipt) in receipts.iter().enumerate() {
+            let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(receipt.as_ref());
+            call = call.entries(entry.build().map_err(unbuildable)?);
+        }
+        let answer = call.send().await?;
+        let done = answer.successful().iter().map(|entry| entry.id());
+        Ok(by_entry(receipts.len(), done, answer.failed()))
+    }
+
+    /// ChangeMessageVisibilityBatch of up to 10 messages: what became of each, in their order.
+    pub async fn extend(&self, extensions: &[Extension]) -> Result<Vec<Result<(), Failure>>, Failure> {
+        let mut call = self.calls.change_message_visibility_batch().queue_url(&self.url);
+        for (index, extension) in extensions.iter().enumerate() {
+            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(extension.receipt.as_ref())
+                .visibility_timeout(extension.seconds as i32);
+            call = call.entries(entry.build().map_err(unbuildable)?);
+        }
+        let answer = call.send().await?;
+        let done = answer.successful().iter().map(|entry| entry.id());
+        Ok(by_entry(extensions.len(), done, answer.failed()))
+    }
+}
+
+/// The queue's address where AWS has always put it; other partitions than these must be asked.
+fn plain_url(arn: &Arn) -> Option<String> {
+    let suffix = match arn.partition.as_str() {
+        "aws" | "aws-us-gov" => "amazonaws.com",
+        "aws-cn" => "amazonaws.com.cn",
+        _ => return None,
+    };
+    Some(format!("https://sqs.{}.{suffix}/{}/{}", arn.region, arn.account, arn.resource))
+}
+
+fn unbuildable(error: aws_smithy_types::error::operation::BuildError) -> Failure {
+    Failure::new(Fault::Invalid, "not sent", &error.to_string())
+}
+
+/// The result of each entry by its number; an entry that the answer does not speak of has not succeeded.
+fn by_entry<'a>(
+    count: usize,
+    done: impl Iterator<Item = &'a str>,
+    failed: &[BatchResultErrorEntry],
+) -> Vec<Result<(), Failure>> {
+    let unanswered = || Err(Failure::new(Fault::Transient, "unreadable answer", "no result for an entry"));
+    let mut results: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
+    let slot = |id: &str| id.parse().ok().filter(|index: &usize| *index < count);
+    for index in done.filter_map(slot) {
+        results[index] = Ok(());
+    }
+    for entry in failed {
+        let Some(index) = slot(entry.id()) else { continue };
+        let status = if entry.sender_fault() { 400 } else { 500 };
+        let fault = classify(entry.code(), status, None);
+        results[index] = Err(Failure::new(fault, entry.code(), entry.message().unwrap_or_default()));
+    }
+    results
+}
+
+fn message(from: SdkMessage) -> Result<Message, Unusable> {
+    let group = from.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId)).cloned();
+    usable(from).map_err(|why| Unusable { group, why })
+}
+
+fn usable(from: SdkMessage) -> Result<Message, Flaw> {
+    let id = from.message_id.unwrap_or_default();
+    let missing = |field| Flaw::Incomplete { id: id.clone(), field };
+    if id.is_empty() {
+        return Err(missing("a MessageId"));
+    }
+    let receipt = from.receipt_handle.filter(|receipt| !receipt.is_empty()).ok_or_else(|| missing("a ReceiptHandle"))?;
+    let body = from.body.ok_or_else(|| missing("a Body"))?;
+    let found = hexadecimal(&Md5::digest(body.as_bytes()));
+    let stated = from.md5_of_body.unwrap_or_else(|| found.clone());
+    if !stated.eq_ignore_ascii_case(&found) {
+        return Err(Flaw::Corrupt { id, stated, found });
+    }
+    let mut message_attributes = std::collections::BTreeMap::new();
+    for (name, attribute) in from.message_attributes.unwrap_or_default() {
+        let value = match (attribute.string_value, attribute.binary_value) {
+            (Some(text), _) => AttributeValue::Text(text),
+            (None, Some(bytes)) => AttributeValue::Binary(aws_smithy_types::base64::encode(bytes)),
+            (None, None) => return Err(missing("the value of a message attribute")),
+        };
+        message_attributes.insert(name, MessageAttribute { data_type: attribute.data_type, value });
+    }
+    let attributes = from.attributes.unwrap_or_default();
+    Ok(Message {
+        receipt,
+        body,
+        attributes: attributes.into_iter().map(|(name, value)| (name.as_str().to_string(), value)).collect(),
+        message_attributes,
+        md5_of_body: stated,
+        md5_of_message_attributes: from.md5_of_message_attributes,
+        id,
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arn(partition: &str) -> Arn {
+        Arn {
+            partition: partition.into(),
+            service: "sqs".into(),
+            region: "eu-west-1".into(),
+            account: "111111111111".into(),
+            resource: "orders".into(),
+        }
+    }
+
+    #[test]
+    fn a_queue_that_may_not_be_asked_for_is_where_aws_puts_it() {
+        let url = Some("https://sqs.eu-west-1.amazonaws.com/111111111111/orders".to_string());
+        assert_eq!(plain_url(&arn("aws")), url);
+        assert_eq!(
+            plain_url(&arn("aws-cn")),
+            Some("https://sqs.eu-west-1.amazonaws.com.cn/111111111111/orders".to_string())
+        );
+        assert_eq!(plain_url(&arn("aws-iso")), None);
+    }
+
+    fn sdk_message() -> aws_sdk_sqs::types::builders::MessageBuilder {
+        SdkMessage::builder().message_id("m").receipt_handle("r").body("hello").md5_of_body("5d41402abc4b2a76b9719d911017c592")
+    }
+
+    #[test]
+    fn a_message_is_used_only_whole_and_uncorrupted() {
+        let missing = |field| Err(Flaw::Incomplete { id: "m".into(), field });
+        assert_eq!(usable(sdk_message().build()).map(|message| message.body), Ok("hello".into()));
+        assert_eq!(usable(sdk_message().set_receipt_handle(None).build()), missing("a ReceiptHandle"));
+        assert_eq!(usable(sdk_message().set_body(None).build()), missing("a Body"));
+        assert_eq!(
+            usable(sdk_message().set_message_id(None).build()),
+            Err(Flaw::Incomplete { id: String::new(), field: "a MessageId" })
+        );
+        assert_eq!(
+            usable(sdk_message().md5_of_body("00").build()).unwrap_err().to_string(),
+            "message m: the body's MD5 is 5d41402abc4b2a76b9719d911017c592, the queue says 00"
+        );
+    }
+
+    #[test]
+    fn a_body_without_a_stated_digest_gets_the_one_that_it_has() {
+        let found = usable(sdk_message().set_md5_of_body(None).build()).map(|message| message.md5_of_body);
+        assert_eq!(found, Ok("5d41402abc4b2a76b9719d911017c592".into()));
+    }
+
+    #[test]
+    fn every_entry_has_a_result_whatever_the_answer_says() {
+        let failed = |id: &str, code: &str, sender: bool| {
+            BatchResultErrorEntry::builder().id(id).code(code).sender_fault(sender).build().unwrap()
+        };
+        let results = by_entry(
+            5,
+            ["0", "9", "x"].into_iter(),
+            &[failed("1", "ReceiptHandleIsInvalid", true), failed("2", "InternalError", false), failed("4", "Odd", true)],
+        );
+        let faults: Vec<_> = results.iter().map(|result| result.as_ref().map_err(|failure| failure.fault).copied()).collect();
+        assert_eq!(
+            faults,
+            [Ok(()), Err(Fault::Expired), Err(Fault::Transient), Err(Fault::Transient), Err(Fault::Invalid)]
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! A function in AWS Lambda: `Invoke` with `RequestResponse`. // spec: 1.7
+
+use std::time::Duration;
+
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use bytes::Bytes;
+
+use super::{Answer, TIMEOUT_MAX, replied};
+use crate::aws::clients::Clients;
+use crate::aws::fault::{Failure, Fault};
+
+/// A function by name or ARN, with the version or alias that is invoked.
+#[derive(Clone, Debug)]
+pub struct Lambda {
+    client: Client,
+    function: String,
+    qualifier: Option<String>,
+}
+
+impl Lambda {
+    /// Lambda itself ends a function at its time-out, which may be changed at any time: our own wait covers the longest.
+    pub fn new(clients: &Clients, function: &str, qualifier: Option<&str>, region: &str) -> Self {
+        Self {
+            client: clients.lambda(region, TIMEOUT_MAX),
+            function: function.to_string(),
+            qualifier: qualifier.map(str::to_string),
+        }
+    }
+
+    /// The function's configured time-out; `None` when we may invoke but not look.
+    pub async fn timeout(&self) -> Result<Option<Duration>, Failure> {
+        let asked = self
+            .client
+            .get_function_configuration()
+            .function_name(&self.function)
+            .set_qualifier(self.qualifier.clone())
+            .send()
+            .await
+            .map_err(Failure::from);
+        match asked {
+            Ok(found) => Ok(found.timeout().and_then(|s| u64::try_from(s).ok()).map(Duration::from_secs)),
+            Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// One invocation.
+    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Answer {
+        let header = trace.and_then(|trace| http::HeaderValue::from_str(trace).ok());
+        let sent = self
+            .client
+            .invoke()
+            .function_name(&self.function)
+            .set_qualifier(self.qualifier.clone())
+            .invocation_type(InvocationType::RequestResponse)
+            .payload(Blob::new(event))
+            .customize()
+            .mutate_request(move |request| {
+                if let Some(header) = &header {
+                    request.headers_mut().insert("x-amzn-trace-id", header.clone());
+                }
+            })
+            .send()
+            .await;
+        match sent {
+            Ok(answer) => {
+                let payload = answer.payload.map(|blob| Bytes::from(blob.into_inner())).unwrap_or_default();
+                match answer.function_error {
+                    Some(kind) => Answer::Errored { timeout: timed_out(&payload), kind },
+                    None => replied(payload),
+                }
+            }
+            Err(error) => unanswered(Failure::from(error)),
+        }
+    }
+}
+
+/// Lambda names the type of the error that it makes of a time-out.
+fn timed_out(payload: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Error<'a> {
+        #[serde(borrow, default)]
+        error_type: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_slice::<Error<'_>>(payload).is_ok_and(|error| error.error_type == "Sandbox.Timedout")
+}
+
+/// An answer other than 200, or none. // spec: 1.7
+fn unanswered(failure: Failure) -> Answer {
+    if failure.timed_out() {
+        // The longest time-out that a function may have is over, and some: it may still run.
+        return Answer::Errored { kind: "no answer within the function's longest time-out".into(), timeout: true };
+    }
+    match failure.fault {
+        Fault::Throttled { after } => Answer::Throttled { after },
+        // These speak of the event, not of the function: it would be refused again.
+        Fault::Invalid if matches!(failure.status, Some(400 | 413 | 415)) => Answer::Refused(failure),
+        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => Answer::Unavailable(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(fault: Fault, status: Option<u16>) -> Failure {
+        Failure { status, ..Failure::new(fault, "Code", "") }
+    }
+
+    // spec: 1.7
+    #[test]
+    fn an_answer_other_than_200_means_that_the_function_did_not_run() {
+        let after = Some(Duration::from_secs(2));
+        let unavailable = |failure: Failure| (failure.clone(), Answer::Unavailable(failure));
+        let refused = |failure: Failure| (failure.clone(), Answer::Refused(failure));
+        for (failure, answer) in [
+            (failure(Fault::Throttled { after }, Some(429)), Answer::Throttled { after }),
+            unavailable(failure(Fault::Transient, Some(500))),
+            unavailable(failure(Fault::Transient, Some(502))),
+            unavailable(failure(Fault::Denied, Some(403))),
+            unavailable(failure(Fault::Gone, Some(404))),
+            unavailable(failure(Fault::Invalid, Some(409))),
+            unavailable(failure(Fault::Transient, None)),
+            refused(failure(Fault::Invalid, Some(400))),
+            refused(failure(Fault::Invalid, Some(413))),
+            refused(failure(Fault::Invalid, Some(415))),
+        ] {
+            assert_eq!(unanswered(failure.clone()), answer, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_out_is_known_by_the_type_of_the_error() {
+        assert!(timed_out(br#"{"errorType":"Sandbox.Timedout","errorMessage":"x Task timed out after 3.00 seconds"}"#));
+        assert!(!timed_out(br#"{"errorType":"Error","errorMessage":"Task timed out after 3.00 seconds"}"#));
+        assert!(!timed_out(b"garbage"));
+    }
+}

@@ -1,0 +1,397 @@
+//! Engine 1: one queue, one function. Permit, receive, invoke, settle; visibility is extended meanwhile.
+//!
+//! A *turn* is one batch's way: a slot is taken before the receive (`slots`), messages are received until the batch is
+//! due (`gather`), the function is invoked until it ran (`deliver`), and each message is deleted or left (`settle`).
+//! Beside the turns `heartbeat` extends the leases of everything in custody. The queue keeps the progress, so there is
+//! no checkpoint: what this process forgets comes again when its lease ends.
+
+mod deliver;
+mod gather;
+pub mod heartbeat;
+mod settle;
+mod slots;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::aws::clients::Clients;
+use crate::aws::fault::{Failure, Fault};
+use crate::aws::sqs::Queue;
+use crate::config::mapping::Mapping;
+use crate::function::Function;
+use crate::metrics::{MappingMetrics, Operation, RequestOutcome, State};
+use crate::model::backoff::Backoff;
+use crate::model::custody::{Custody, Lease, lease};
+use crate::model::event::QueueStamp;
+use crate::model::filter::Filters;
+use crate::model::scaling::Scaling;
+use crate::model::settlement::{Fate, Member, Outcome, settle};
+use crate::model::window::Window;
+use crate::status::MappingStatus;
+
+use deliver::Delivered;
+use gather::Gathered;
+use slots::{Slot, Slots};
+
+/// A long poll waits at most this long on the queue. // spec: 4.5, 10
+const WAIT_MAX_S: u64 = 20;
+/// A drain must have time left after the last long poll came back.
+const GRACE_AFTER_POLL_S: u64 = 5;
+/// Repeats of a failed receive: the first delay and the longest.
+const RECEIVE_REPEAT_FIRST: Duration = Duration::from_millis(200);
+const RECEIVE_REPEAT_LONGEST: Duration = Duration::from_secs(30);
+
+/// What an engine reports to: its metrics and its place in `/readyz`.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    /// The mapping's counters.
+    pub metrics: MappingMetrics,
+    /// The mapping's state as operators see it.
+    pub status: MappingStatus,
+}
+
+/// A message on its way: what is left of it once its event record is written.
+#[derive(Debug)]
+struct Item {
+    id: Arc<str>,
+    /// None where no order is kept.
+    group: Option<Arc<str>>,
+    trace: Option<String>,
+    record: String,
+}
+
+/// What became of the messages of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Handled or filtered out, and deleted.
+    pub deleted: u64,
+    /// Failed, or their lease was lost: the queue delivers them again or dead-letters them.
+    pub left: u64,
+    /// Received but not tried, and given back at once.
+    pub handed_back: u64,
+    /// In hand when the grace period ended: left to their leases.
+    pub abandoned: u64,
+}
+
+impl Account {
+    /// The sum of two accounts.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            deleted: self.deleted + other.deleted,
+            left: self.left + other.left,
+            handed_back: self.handed_back + other.handed_back,
+            abandoned: self.abandoned + other.abandoned,
+        }
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deleted, left, handed_back, abandoned } = self;
+        write!(f, "{deleted} deleted, {left} left to the queue, {handed_back} handed back, {abandoned} abandoned")
+    }
+}
+
+/// What the queue and the function promise each other at present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Terms {
+    lease: Lease,
+    /// The queue's own.
+    visibility: Duration,
+    /// `None` when we may not ask.
+    timeout: Option<Duration>,
+}
+
+/// One mapping's engine.
+#[derive(Debug)]
+pub struct Engine {
+    mapping: Mapping,
+    queue: Queue,
+    function: Function,
+    filters: Filters,
+    stamp: QueueStamp,
+    window: Window,
+    wait_max_s: u64,
+    metrics: MappingMetrics,
+    status: MappingStatus,
+    slots: Arc<Slots>,
+    custody: Mutex<Custody>,
+    leases_changed: Notify,
+    terms: Mutex<Terms>,
+    receive_repeats: Mutex<Backoff>,
+    chance: Mutex<fastrand::Rng>,
+    account: Mutex<Account>,
+    began: Instant,
+}
+
+impl Engine {
+    /// Find the queue and the function, and agree on their terms. Nothing is received yet.
+    ///
+    /// `grace` is how long a drain may take: no long poll is begun that it could not outlast.
+    pub async fn start(
+        mapping: Mapping,
+        filters: Filters,
+        clients: &Clients,
+        reports: Reports,
+        grace: Duration,
+        chance: fastrand::Rng,
+    ) -> Result<Arc<Self>, Failure> {
+        let Reports { metrics, status } = reports;
+        let wait_max_s = grace.as_secs().saturating_sub(GRACE_AFTER_POLL_S).clamp(1, WAIT_MAX_S);
+        let found = Queue::find(clients, &mapping.source, Duration::from_secs(wait_max_s)).await;
+        metrics.source_request(Operation::FindQueue, RequestOutcome::of(&found));
+        let queue = found?;
+        let function = Function::new(clients, &mapping.target);
+        let terms = Terms::look(&queue, &function, &mapping, &metrics).await?;
+        let stamp = QueueStamp {
+            arn: mapping.source.to_string(),
+            region: mapping.source.region.clone(),
+            null_attributes_digest: !mapping.window.is_zero(),
+        };
+        let window = Window { count_max: mapping.batch_size, length: mapping.window };
+        let patient = !mapping.window.is_zero();
+        let engine = Self {
+            slots: Slots::new(Scaling::new(mapping.maximum_concurrency, patient)),
+            custody: Mutex::new(Custody::new(mapping.fifo())),
+            leases_changed: Notify::new(),
+            terms: Mutex::new(terms),
+            receive_repeats: Mutex::new(Backoff::new(RECEIVE_REPEAT_FIRST, RECEIVE_REPEAT_LONGEST)),
+            chance: Mutex::new(chance),
+            account: Mutex::default(),
+            began: Instant::now(),
+            mapping,
+            queue,
+            function,
+            filters,
+            stamp,
+            window,
+            wait_max_s,
+            metrics,
+            status,
+        };
+        engine.set_terms(terms);
+        terms.warn_if_too_short(&engine.mapping);
+        Ok(Arc::new(engine))
+    }
+
+    /// Run until `drain` is cancelled and everything in hand is settled.
+    pub async fn run(self: Arc<Self>, drain: CancellationToken) -> Account {
+        let settled = CancellationToken::new();
+        let mut keepers = JoinSet::new();
+        let (engine, stop) = (self.clone(), settled.clone());
+        keepers.spawn(async move { engine.extend_leases(&stop).await });
+        let (engine, stop) = (self.clone(), settled.clone());
+        keepers.spawn(async move { engine.watch_terms(&stop).await });
+
+        let mut turns = JoinSet::new();
+        for number in 0.. {
+            while let Some(ended) = turns.try_join_next() {
+                self.note_panic(ended);
+            }
+            let slot = tokio::select! {
+                biased;
+                () = drain.cancelled() => break,
+                slot = self.slots.slot() => slot,
+            };
+            turns.spawn(self.clone().turn(number, slot, drain.clone()));
+        }
+        while let Some(ended) = turns.join_next().await {
+            self.note_panic(ended);
+        }
+        settled.cancel();
+        while let Some(ended) = keepers.join_next().await {
+            self.note_panic(ended);
+        }
+        self.account_now()
+    }
+
+    /// What became of the messages so far; what is in hand counts as abandoned.
+    pub fn account_now(&self) -> Account {
+        let in_hand = self.in_custody(|custody, _| custody.len()) as u64;
+        Account { abandoned: in_hand, ..*self.account.lock().expect("nothing panics while it holds the account") }
+    }
+
+    /// One batch's way, and then that of what did not fit into it.
+    async fn turn(self: Arc<Self>, number: u64, mut slot: Slot, drain: CancellationToken) {
+        let _hands = Hands { engine: &self, number };
+        let mut waiting = VecDeque::new();
+        loop {
+            let (mut batch, mut overflow) = match self.gather(number, &mut slot, waiting, &drain).await {
+                Gathered::Nothing => return,
+                Gathered::Stopped { batch, overflow } => {
+                    self.hand_back(batch.into_iter().chain(overflow).map(|item| item.id).collect()).await;
+                    return;
+                }
+                Gathered::Due { batch, overflow } => (batch, overflow),
+            };
+            // The groups that stand still: a message of theirs is in the queue again.
+            let mut stopped = BTreeSet::new();
+            match self.deliver(&mut batch, &mut stopped, &drain).await {
+                Delivered::Settled(outcome) => self.settle(batch, &outcome, &mut stopped).await,
+                Delivered::Stopped => {
+                    self.hand_back(batch.into_iter().chain(overflow).map(|item| item.id).collect()).await;
+                    return;
+                }
+            }
+            // Behind a failed message of its group nothing is tried before the failed one was.
+            let behind = |item: &Item| item.group.as_ref().is_some_and(|group| stopped.contains(group));
+            let left: Vec<Arc<str>> = overflow.iter().filter(|item| behind(item)).map(|item| item.id.clone()).collect();
+            self.leave(&left);
+            overflow.retain(|item| !behind(item));
+            if overflow.is_empty() {
+                return;
+            }
+            waiting = overflow;
+        }
+    }
+
+    /// Delete and leave as the outcome says.
+    async fn settle(&self, batch: Vec<Item>, outcome: &Outcome, stopped: &mut BTreeSet<Arc<str>>) {
+        let members = batch.iter().map(|item| Member { id: &item.id, group: item.group.as_deref() });
+        let fates = settle(members, outcome);
+        let mut delete = Vec::new();
+        let mut leave = Vec::new();
+        for (item, fate) in batch.into_iter().zip(fates) {
+            match fate {
+                Fate::Delete => delete.push(item.id),
+                Fate::Leave => {
+                    leave.push(item.id);
+                    stopped.extend(item.group);
+                }
+            }
+        }
+        self.leave(&leave);
+        if !delete.is_empty() {
+            self.delete(delete).await;
+        }
+    }
+
+    /// The receive after a failure waits as long as this.
+    fn source_failed(&self, failure: &Failure) -> Duration {
+        let mut delay = self.receive_repeats.lock().expect("nothing panics while it holds the backoff").delay(self.jitter());
+        if let Fault::Throttled { after: Some(after) } = failure.fault {
+            delay = delay.max(after.min(RECEIVE_REPEAT_LONGEST));
+        }
+        warn!(mapping = %self.mapping.name, %failure, delay_ms = delay.as_millis() as u64, "receive failed");
+        self.status.set(State::Failing, &format!("failed to receive: {failure}"));
+        self.metrics.state(State::Failing);
+        delay
+    }
+
+    fn source_answered(&self) {
+        self.receive_repeats.lock().expect("nothing panics while it holds the backoff").reset();
+        if self.status.set(State::Enabled, "") {
+            self.metrics.state(State::Enabled);
+            info!(mapping = %self.mapping.name, "receiving");
+        }
+    }
+
+    /// Sleep, unless the mapping drains.
+    async fn rest(&self, delay: Duration, drain: &CancellationToken) {
+        tokio::select! {
+            biased;
+            () = drain.cancelled() => {}
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn jitter(&self) -> f64 {
+        self.chance.lock().expect("nothing panics while it draws").f64()
+    }
+
+    fn terms(&self) -> Terms {
+        *self.terms.lock().expect("nothing panics while it holds the terms")
+    }
+
+    fn set_terms(&self, terms: Terms) {
+        let before = std::mem::replace(&mut *self.terms.lock().expect("nothing panics while it holds the terms"), terms);
+        self.in_custody(|custody, _| custody.set_lease(terms.lease.length));
+        if before != terms {
+            info!(mapping = %self.mapping.name, lease_s = terms.lease.length.as_secs(), "the terms changed");
+            terms.warn_if_too_short(&self.mapping);
+        }
+    }
+
+    /// Look into or change what is held, and wake the heartbeat when its next beat moved forward.
+    fn in_custody<T>(&self, act: impl FnOnce(&mut Custody, Duration) -> T) -> T {
+        let now = self.now();
+        let mut custody = self.custody.lock().expect("a panic while holding custody is a bug that ends the mapping");
+        let before = custody.next_extension();
+        let result = act(&mut custody, now);
+        let after = custody.next_extension();
+        self.metrics.held(custody.len());
+        drop(custody);
+        if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+            self.leases_changed.notify_one();
+        }
+        result
+    }
+
+    fn account(&self, change: impl FnOnce(&mut Account)) {
+        change(&mut self.account.lock().expect("nothing panics while it holds the account"));
+    }
+
+    fn note_panic(&self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(ended) = ended
+            && ended.is_panic()
+        {
+            error!(mapping = %self.mapping.name, "a batch ended in a panic; its messages are left to the queue");
+        }
+    }
+}
+
+/// However a turn ends, nothing stays in custody for it: a lease that nobody will settle must not be extended.
+struct Hands<'a> {
+    engine: &'a Engine,
+    number: u64,
+}
+
+impl Drop for Hands<'_> {
+    fn drop(&mut self) {
+        let left = self.engine.in_custody(|custody, _| custody.release_batch(self.number));
+        self.engine.account(|account| account.left += left as u64);
+    }
+}
+
+impl Terms {
+    async fn look(
+        queue: &Queue,
+        function: &Function,
+        mapping: &Mapping,
+        metrics: &MappingMetrics,
+    ) -> Result<Self, Failure> {
+        let attributes = queue.attributes().await;
+        metrics.source_request(Operation::Attributes, RequestOutcome::of(&attributes));
+        let visibility = attributes?.visibility;
+        let timeout = function.timeout().await?;
+        let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());
+        Ok(Self { lease, visibility, timeout })
+    }
+
+    /// AWS refuses to create such a mapping; we lease for longer instead and say so. // spec: 1.6
+    fn warn_if_too_short(&self, mapping: &Mapping) {
+        let Some(timeout) = self.timeout else {
+            info!(mapping = %mapping.name, "the function's time-out may not be read: the queue's visibility is used as it is");
+            return;
+        };
+        if self.visibility < timeout {
+            warn!(
+                mapping = %mapping.name, lease_s = self.lease.length.as_secs(),
+                "Queue visibility timeout: {} seconds is less than Function timeout: {} seconds; messages are hidden for longer",
+                self.visibility.as_secs(), timeout.as_secs()
+            );
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Invoke with a batch until the function ran, and read what it made of it. // spec: 3.1, 4.3, 4.4
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Engine, Item};
+use crate::function::Answer;
+use crate::metrics;
+use crate::model::backoff::Backoff;
+use crate::model::custody::Extension;
+use crate::model::event::event;
+use crate::model::response::{self, Reply};
+use crate::model::scaling::Ended;
+use crate::model::settlement::Outcome;
+
+/// Repeats of an invocation that did not run: the first delay and the longest. // spec: 3.5 (about 0.2 s, doubling)
+const REPEAT_FIRST: Duration = Duration::from_millis(200);
+const REPEAT_LONGEST: Duration = Duration::from_secs(20);
+/// A service that asks for a longer wait than this is asked again all the same.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// How the delivery of a batch ended.
+#[derive(Debug)]
+pub(super) enum Delivered {
+    /// The function ran, or refused the event for good.
+    Settled(Outcome),
+    /// The mapping drains and the function has not run: these go back to the queue.
+    Stopped,
+}
+
+/// One answer, judged.
+enum Judged {
+    Settled(Outcome),
+    Repeat { after: Option<Duration> },
+}
+
+impl Engine {
+    /// Deliver the batch. Items whose lease was lost on the way leave it, with those behind them in their group: the
+    /// queue has them again, and `stopped` the group.
+    pub(super) async fn deliver(
+        &self,
+        batch: &mut Vec<Item>,
+        stopped: &mut BTreeSet<Arc<str>>,
+        drain: &CancellationToken,
+    ) -> Delivered {
+        let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
+        let mut written: Option<(usize, Bytes)> = None;
+        loop {
+            self.secure(batch, stopped).await;
+            if batch.is_empty() {
+                return Delivered::Settled(Outcome::Failed);
+            }
+            let event = match &written {
+                Some((count, event)) if *count == batch.len() => event.clone(),
+                _ => event(batch.iter().map(|item| item.record.as_str())),
+            };
+            written = Some((batch.len(), event.clone()));
+            match self.invoke(batch, event).await {
+                Judged::Settled(outcome) => return Delivered::Settled(outcome),
+                Judged::Repeat { after } => {
+                    // Throttled or not served: the batch is kept and its leases are extended meanwhile. // spec: 4.3
+                    let delay = repeats.delay(self.jitter()).max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
+                    self.rest(delay, drain).await;
+                    if drain.is_cancelled() {
+                        return Delivered::Stopped;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn invoke(&self, batch: &[Item], event: Bytes) -> Judged {
+        let count = batch.len() as u64;
+        let in_flight = self.metrics.in_flight();
+        self.metrics.batch(batch.len(), event.len());
+        self.metrics.invoked(count);
+        let sent = self.now();
+        let answer = self.function.invoke(event, trace_of(batch)).await;
+        drop(in_flight);
+        let (judged, outcome) = self.judge(batch, answer);
+        let now = self.now();
+        self.metrics.invocation(outcome, now - sent);
+        let ended = match outcome {
+            metrics::Outcome::Success | metrics::Outcome::Partial => Ended::Well,
+            metrics::Outcome::FunctionError | metrics::Outcome::Timeout => Ended::Badly,
+            metrics::Outcome::Throttled | metrics::Outcome::ServiceError => Ended::Refused,
+        };
+        if outcome != metrics::Outcome::Success {
+            self.metrics.failed_invoke(count);
+        }
+        self.slots.ended(ended, now);
+        judged
+    }
+
+    fn judge(&self, batch: &[Item], answer: Answer) -> (Judged, metrics::Outcome) {
+        let mapping = self.mapping.name.as_str();
+        let events = batch.len();
+        let failed = Judged::Settled(Outcome::Failed);
+        match answer {
+            Answer::Replied(body) if !self.mapping.reports_item_failures => {
+                if response::reports_failures_unasked(&body) {
+                    self.metrics.reply_ignored(1);
+                    warn!(
+                        mapping,
+                        "the function returned batchItemFailures, which are ignored: \
+                         FunctionResponseTypes does not contain ReportBatchItemFailures"
+                    );
+                }
+                (Judged::Settled(Outcome::Handled), metrics::Outcome::Success)
+            }
+            Answer::Replied(body) => {
+                let ids: BTreeSet<&str> = batch.iter().map(|item| item.id.as_ref()).collect();
+                match response::items_failed(&body, |id| ids.contains(id)) {
+                    Reply::AllHandled => (Judged::Settled(Outcome::Handled), metrics::Outcome::Success),
+                    Reply::Failed { ids } => {
+                        info!(mapping, events, failed = ids.len(), "the function reported failures");
+                        (Judged::Settled(Outcome::Partly { failed: ids }), metrics::Outcome::Partial)
+                    }
+                    Reply::Malformed { why } => {
+                        self.metrics.malformed_reply(1);
+                        warn!(mapping, events, %why, "the function's answer can not be read: the whole batch failed");
+                        (failed, metrics::Outcome::FunctionError)
+                    }
+                }
+            }
+            Answer::Errored { kind, timeout: true } => {
+                warn!(mapping, events, kind, "the function timed out");
+                (failed, metrics::Outcome::Timeout)
+            }
+            Answer::Errored { kind, timeout: false } => {
+                warn!(mapping, events, kind, "the function failed");
+                (failed, metrics::Outcome::FunctionError)
+            }
+            Answer::Throttled { after } => {
+                info!(mapping, events, "the function is throttled");
+                (Judged::Repeat { after }, metrics::Outcome::Throttled)
+            }
+            Answer::Unavailable(failure) => {
+                warn!(mapping, events, %failure, "the function could not be invoked");
+                (Judged::Repeat { after: None }, metrics::Outcome::ServiceError)
+            }
+            Answer::Refused(failure) => {
+                warn!(mapping, events, %failure, "the event was refused: the batch is left to the queue");
+                (failed, metrics::Outcome::ServiceError)
+            }
+        }
+    }
+
+    /// See to it that each item's lease lasts for the invocation, and let go of those whose lease can not be had.
+    ///
+    /// From half of a lease on the heartbeat renews it; an invocation that needs more than that relies on it anyway.
+    async fn secure(&self, batch: &mut Vec<Item>, stopped: &mut BTreeSet<Arc<str>>) {
+        let terms = self.terms();
+        let needed = terms.timeout.unwrap_or_default().min(terms.lease.length / 2);
+        let covers = |left: Option<Duration>| left.is_some_and(|left| left >= needed);
+        let short: Vec<Extension> = self.in_custody(|custody, now| {
+            let lacking = batch.iter().filter(|item| !covers(custody.remaining(&item.id, now))).collect::<Vec<_>>();
+            lacking.into_iter().filter_map(|item| custody.extension(&item.id, now)).collect()
+        });
+        if !short.is_empty() {
+            self.extend(short).await;
+        }
+        let mut let_go = Vec::new();
+        batch.retain(|item| {
+            let behind = item.group.as_ref().is_some_and(|group| stopped.contains(group));
+            let kept = !behind && self.in_custody(|custody, now| covers(custody.remaining(&item.id, now)));
+            if !kept {
+                stopped.extend(item.group.clone());
+                let_go.push(item.id.clone());
+            }
+            kept
+        });
+        if !let_go.is_empty() {
+            warn!(
+                mapping = %self.mapping.name, messages = let_go.len(),
+                "left to the queue: their visibility could not be extended before the invocation"
+            );
+            self.leave(&let_go);
+        }
+    }
+}
+
+/// The trace to continue: the one that the batch's messages agree on. Where they differ each keeps its own in its
+/// `AWSTraceHeader` attribute, since an invocation can continue only one.
+fn trace_of(batch: &[Item]) -> Option<&str> {
+    let mut traces = batch.iter().filter_map(|item| item.trace.as_deref());
+    let first = traces.next()?;
+    traces.all(|trace| trace == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(trace: Option<&str>) -> Item {
+        Item { id: Arc::from("m"), group: None, trace: trace.map(str::to_string), record: String::new() }
+    }
+
+    #[test]
+    fn the_trace_travels_when_there_is_one_to_continue() {
+        assert_eq!(trace_of(&[item(None)]), None);
+        assert_eq!(trace_of(&[item(None), item(Some("Root=1"))]), Some("Root=1"));
+        assert_eq!(trace_of(&[item(Some("Root=1")), item(Some("Root=1"))]), Some("Root=1"));
+        assert_eq!(trace_of(&[item(Some("Root=1")), item(Some("Root=2"))]), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! Receive until the batch is due: by count, by bytes, by time. // spec: 4.7
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::slots::Slot;
+use super::{Engine, Item};
+use crate::aws::sqs::Unusable;
+use crate::metrics::{Operation, RequestOutcome};
+use crate::model::custody::Taken;
+use crate::model::event::queue_record;
+use crate::model::record::Message;
+use crate::model::window::{Gathering, Next};
+
+/// What came of gathering.
+#[derive(Debug)]
+pub(super) enum Gathered {
+    /// Invoke with these, at least one. What did not fit waits behind, under the same slot.
+    Due { batch: Vec<Item>, overflow: VecDeque<Item> },
+    /// The mapping drains: these were received and are not to be invoked.
+    Stopped { batch: Vec<Item>, overflow: VecDeque<Item> },
+    /// The queue had nothing for us.
+    Nothing,
+}
+
+impl Engine {
+    /// Gather one batch, beginning with what is waiting already.
+    pub(super) async fn gather(
+        &self,
+        number: u64,
+        slot: &mut Slot,
+        waiting: VecDeque<Item>,
+        drain: &CancellationToken,
+    ) -> Gathered {
+        let mut gathering = Gathering::default();
+        let mut batch = Vec::new();
+        let mut overflow = VecDeque::new();
+        for item in waiting {
+            self.join(item, &mut gathering, &mut batch, &mut overflow);
+        }
+        loop {
+            if drain.is_cancelled() {
+                return Gathered::Stopped { batch, overflow };
+            }
+            match gathering.next(self.window, self.wait_max_s, !overflow.is_empty(), self.now()) {
+                Next::Due => {
+                    slot.complete();
+                    return Gathered::Due { batch, overflow };
+                }
+                Next::Rest { until } => self.rest(until.saturating_sub(self.now()), drain).await,
+                Next::Receive { count, wait_s } => {
+                    // Awaited to its end, also while draining: an answer that nobody reads hides its messages for a
+                    // whole visibility time-out.
+                    let received = self.receive(count, wait_s, drain).await;
+                    if received.is_empty() {
+                        gathering.received_nothing(wait_s == 0);
+                    }
+                    let mut dropped = Vec::new();
+                    let mut passed_over = BTreeSet::new();
+                    for message in received {
+                        match self.accept(number, message, &mut passed_over) {
+                            Accepted::Kept(item) => self.join(item, &mut gathering, &mut batch, &mut overflow),
+                            Accepted::Dropped(id) => dropped.push(id),
+                            Accepted::Not => {}
+                        }
+                    }
+                    // What the filter dropped is deleted at once and does not wait for a batch. // spec: 4.7
+                    if !dropped.is_empty() {
+                        self.metrics.filtered_out(dropped.len() as u64);
+                        self.delete(dropped).await;
+                    }
+                    if batch.is_empty() && !drain.is_cancelled() {
+                        return Gathered::Nothing;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One receive. A failure is waited out here; it yields nothing.
+    async fn receive(&self, count: usize, wait_s: u64, drain: &CancellationToken) -> Vec<Result<Message, Unusable>> {
+        let lease = self.terms().lease;
+        let answer = self.queue.receive(count, wait_s, lease.asked.then_some(lease.length)).await;
+        self.metrics.source_request(Operation::Receive, RequestOutcome::of(&answer));
+        match answer {
+            Ok(messages) => {
+                self.source_answered();
+                self.metrics.polled(messages.len() as u64);
+                self.slots.received(count, messages.len(), self.now());
+                self.metrics.concurrency_limit(self.slots.limit());
+                messages
+            }
+            Err(failure) => {
+                self.slots.received(count, 0, self.now());
+                let delay = self.source_failed(&failure);
+                self.rest(delay, drain).await;
+                Vec::new()
+            }
+        }
+    }
+
+    /// `passed_over` are the groups of this receive of which a message could not be taken: those behind it wait too.
+    fn accept(
+        &self,
+        number: u64,
+        message: Result<Message, Unusable>,
+        passed_over: &mut BTreeSet<String>,
+    ) -> Accepted {
+        let mapping = self.mapping.name.as_str();
+        let message = match message {
+            Ok(message) => message,
+            Err(Unusable { group, why }) => {
+                self.metrics.unusable(1);
+                warn!(mapping, %why, "message left to the queue");
+                passed_over.extend(group);
+                return Accepted::Not;
+            }
+        };
+        let group = message.group().filter(|_| self.mapping.fifo());
+        if group.is_some_and(|group| passed_over.contains(group)) {
+            return Accepted::Not;
+        }
+        let id: Arc<str> = Arc::from(message.id.as_str());
+        let receipt = Arc::from(message.receipt.as_str());
+        let group: Option<Arc<str>> = group.map(Arc::from);
+        match self.in_custody(|custody, now| custody.take(number, &id, receipt, group.as_ref(), now)) {
+            Taken::Again => {
+                self.metrics.duplicate(1);
+                debug!(mapping, message = %id, "a message that is in hand came again");
+                Accepted::Not
+            }
+            Taken::GroupBusy => {
+                self.metrics.group_busy(1);
+                warn!(mapping, message = %id, "left to the queue: its group is in another batch");
+                passed_over.extend(group.map(|group| group.to_string()));
+                Accepted::Not
+            }
+            Taken::New if self.filters.keeps(&message) => {
+                let record = queue_record(&message, &self.stamp);
+                let trace = message.attributes.get("AWSTraceHeader").cloned();
+                Accepted::Kept(Item { id, group, trace, record })
+            }
+            Taken::New => Accepted::Dropped(id),
+        }
+    }
+
+    /// Order is kept: once one item had to wait, those behind it wait too.
+    fn join(&self, item: Item, gathering: &mut Gathering, batch: &mut Vec<Item>, overflow: &mut VecDeque<Item>) {
+        let bytes = item.record.len();
+        if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
+            gathering.joined(bytes, self.now());
+            batch.push(item);
+        } else {
+            overflow.push_back(item);
+        }
+    }
+}
+
+enum Accepted {
+    Kept(Item),
+    Dropped(Arc<str>),
+    Not,
+}

@@ -1,0 +1,103 @@
+//! What goes on beside the batches: leases are extended before they end, and the queue's and the function's terms are
+//! looked at again from time to time, since a change of either silently breaks what was right at the start. // spec: 11.5
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::Engine;
+use crate::aws::fault::Fault;
+use crate::aws::sqs::BATCH_ENTRIES_MAX;
+use crate::metrics::{Operation, RequestOutcome};
+use crate::model::custody::Extension;
+
+/// How often the terms are looked at again. // the README's idle cost counts these requests
+pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// How many extension calls run at once.
+const CALLS_AT_ONCE: usize = 8;
+
+impl Engine {
+    /// Extend leases as they come due, until all batches are settled.
+    pub(super) async fn extend_leases(&self, stop: &CancellationToken) {
+        loop {
+            let next = self.in_custody(|custody, now| custody.next_extension().map(|at| at.saturating_sub(now)));
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.leases_changed.notified() => continue,
+                () = wait(next) => {}
+            }
+            // What is due very soon goes along: fewer calls, each with more entries.
+            let soon = self.terms().lease.length / 16;
+            let due = self.in_custody(|custody, now| custody.due(now, soon));
+            self.extend(due).await;
+        }
+    }
+
+    /// Send these extensions, and note what became of each.
+    pub(super) async fn extend(&self, extensions: Vec<Extension>) {
+        let calls = extensions.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.extend_chunk(chunk));
+        stream::iter(calls).buffered(CALLS_AT_ONCE).collect::<Vec<()>>().await;
+    }
+
+    async fn extend_chunk(&self, extensions: &[Extension]) {
+        let sent = self.now();
+        let answer = self.queue.extend(extensions).await;
+        self.metrics.source_request(Operation::ChangeVisibility, RequestOutcome::of(&answer));
+        let results = answer.unwrap_or_else(|failure| vec![Err(failure); extensions.len()]);
+        let mut extended = 0;
+        for (extension, result) in extensions.iter().zip(results) {
+            let Err(failure) = result else {
+                extended += 1;
+                self.in_custody(|custody, _| custody.extended(extension, sent));
+                continue;
+            };
+            debug!(mapping = %self.mapping.name, message = %extension.id, %failure, "visibility not extended");
+            let lost = match failure.fault {
+                Fault::Throttled { .. } | Fault::Transient | Fault::Denied => {
+                    self.in_custody(|custody, now| custody.not_extended(extension, now))
+                }
+                Fault::Expired | Fault::Gone | Fault::Invalid => self.in_custody(|custody, _| custody.lost(extension)),
+            };
+            if lost {
+                self.metrics.lease_lost(1);
+                warn!(
+                    mapping = %self.mapping.name, message = %extension.id, %failure,
+                    "the lease is lost: the queue may deliver the message again"
+                );
+            }
+        }
+        self.metrics.visibility_extended(extended);
+    }
+
+    /// Look at the queue's visibility time-out and the function's time-out again and again.
+    pub(super) async fn watch_terms(&self, stop: &CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+            let looked = tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.metrics) => looked,
+            };
+            match looked {
+                Ok(terms) => self.set_terms(terms),
+                Err(failure) => {
+                    debug!(mapping = %self.mapping.name, %failure, "could not look at the queue and the function again");
+                }
+            }
+        }
+    }
+}
+
+async fn wait(next: Option<Duration>) {
+    match next {
+        Some(delay) => tokio::time::sleep(delay).await,
+        None => std::future::pending().await,
+    }
+}

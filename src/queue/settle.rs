@@ -1,0 +1,157 @@
+//! Delete what was handled, leave what was not, hand back what was not tried.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use tracing::{debug, warn};
+
+use super::Engine;
+use crate::aws::fault::{Failure, Fault};
+use crate::aws::sqs::BATCH_ENTRIES_MAX;
+use crate::metrics::{Operation, RequestOutcome};
+use crate::model::backoff::Backoff;
+use crate::model::custody::Extension;
+
+/// How many batch calls of one kind run at once for one batch.
+const CALLS_AT_ONCE: usize = 8;
+/// Repeats of a failed delete: the first delay and the longest.
+const REPEAT_FIRST: Duration = Duration::from_millis(100);
+const REPEAT_LONGEST: Duration = Duration::from_secs(5);
+/// How often a message is handed back before it is left to its lease.
+const HAND_BACK_TRIES: usize = 4;
+
+impl Engine {
+    /// Delete these messages. Failures are repeated while the leases last; what then remains comes again, as the queue
+    /// promises at least one delivery, not exactly one.
+    pub(super) async fn delete(&self, mut ids: Vec<Arc<str>>) {
+        let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
+        let until = self.now() + self.terms().lease.length;
+        loop {
+            ids = self.delete_once(ids).await;
+            if ids.is_empty() {
+                return;
+            }
+            let delay = repeats.delay(self.jitter());
+            let now = self.now();
+            let over = until <= now + delay;
+            let (kept, given_up): (Vec<_>, Vec<_>) = ids
+                .into_iter()
+                .partition(|id| !over && self.in_custody(|custody, now| custody.remaining(id, now).is_some()));
+            if !given_up.is_empty() {
+                self.metrics.delete_failed(given_up.len() as u64);
+                warn!(
+                    mapping = %self.mapping.name, messages = given_up.len(),
+                    "handled but not deleted: the lease is over and the queue will deliver them again"
+                );
+                self.leave(&given_up);
+            }
+            if kept.is_empty() {
+                return;
+            }
+            ids = kept;
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// One round of deletes: the messages that are to be tried again.
+    async fn delete_once(&self, ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        let calls = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.delete_chunk(chunk));
+        let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
+        again.concat()
+    }
+
+    async fn delete_chunk(&self, ids: &[Arc<str>]) -> Vec<Arc<str>> {
+        let receipts: Vec<Arc<str>> =
+            self.in_custody(|custody, _| ids.iter().map(|id| custody.receipt(id).unwrap_or_default()).collect());
+        let answer = self.queue.delete(&receipts).await;
+        self.metrics.source_request(Operation::Delete, RequestOutcome::of(&answer));
+        let results = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
+        let mut again = Vec::new();
+        let mut deleted = Vec::new();
+        for ((id, receipt), result) in ids.iter().zip(&receipts).zip(results) {
+            let Err(failure) = result else {
+                deleted.push(id.clone());
+                continue;
+            };
+            debug!(mapping = %self.mapping.name, message = %id, %failure, "not deleted");
+            match failure.fault {
+                Fault::Throttled { .. } | Fault::Transient | Fault::Denied | Fault::Gone => again.push(id.clone()),
+                // A newer receipt may have come meanwhile; the same one would be refused again.
+                Fault::Expired | Fault::Invalid => {
+                    if self.in_custody(|custody, _| custody.receipt(id)).is_some_and(|newest| newest != *receipt) {
+                        again.push(id.clone());
+                    } else {
+                        self.metrics.delete_failed(1);
+                        warn!(
+                            mapping = %self.mapping.name, message = %id, %failure,
+                            "handled but not deleted: the queue will deliver it again"
+                        );
+                        self.leave(std::slice::from_ref(id));
+                    }
+                }
+            }
+        }
+        self.metrics.deleted(deleted.len() as u64);
+        self.account(|account| account.deleted += deleted.len() as u64);
+        self.release(&deleted);
+        again
+    }
+
+    /// These stay in the queue: their leases run out, and it delivers them again or dead-letters them.
+    pub(super) fn leave(&self, ids: &[Arc<str>]) {
+        self.account(|account| account.left += ids.len() as u64);
+        self.release(ids);
+    }
+
+    /// These were not tried: the queue may deliver them again at once.
+    pub(super) async fn hand_back(&self, mut ids: Vec<Arc<str>>) {
+        let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
+        for _ in 0..HAND_BACK_TRIES {
+            let calls = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.hand_back_chunk(chunk));
+            let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
+            ids = again.concat();
+            if ids.is_empty() {
+                return;
+            }
+            tokio::time::sleep(repeats.delay(self.jitter())).await;
+        }
+        warn!(
+            mapping = %self.mapping.name, messages = ids.len(),
+            "not handed back: the queue delivers them again when their leases end"
+        );
+        self.leave(&ids);
+    }
+
+    async fn hand_back_chunk(&self, ids: &[Arc<str>]) -> Vec<Arc<str>> {
+        let receipts = self.in_custody(|custody, _| {
+            let at_once = |id: &Arc<str>| Extension {
+                id: id.clone(),
+                receipt: custody.receipt(id).unwrap_or_default(),
+                seconds: 0,
+            };
+            ids.iter().map(at_once).collect::<Vec<_>>()
+        });
+        let answer = self.queue.extend(&receipts).await;
+        self.metrics.source_request(Operation::ChangeVisibility, RequestOutcome::of(&answer));
+        let results: Vec<Result<(), Failure>> = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
+        let mut again = Vec::new();
+        for (id, result) in ids.iter().zip(results) {
+            match result.map_err(|failure| failure.fault) {
+                Ok(()) => {
+                    self.metrics.handed_back(1);
+                    self.account(|account| account.handed_back += 1);
+                    self.release(std::slice::from_ref(id));
+                }
+                // The queue has it already.
+                Err(Fault::Expired | Fault::Invalid | Fault::Gone) => self.leave(std::slice::from_ref(id)),
+                Err(Fault::Throttled { .. } | Fault::Transient | Fault::Denied) => again.push(id.clone()),
+            }
+        }
+        again
+    }
+
+    fn release(&self, ids: &[Arc<str>]) {
+        self.in_custody(|custody, _| ids.iter().for_each(|id| custody.release(id)));
+    }
+}
