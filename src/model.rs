@@ -5,6 +5,7 @@
 pub mod backoff;
 pub mod custody;
 pub mod event;
+pub mod filter;
 pub mod record;
 pub mod scaling;
 pub mod settlement;

@@ -1,0 +1,351 @@
+//! One alternative of a key: a literal or an operator, and whether a scalar of a record satisfies it.
+
+use serde_json::value::RawValue;
+
+use super::cidr::Cidr;
+use super::error::Reason;
+use super::json::{self, Level};
+use super::number::Decimal;
+use super::text::TextTest;
+use super::value::Value;
+use super::wildcard::Wildcard;
+
+/// Names that operators take: an object that holds one as a key is no alternative of `$or`.
+pub(super) const OPERATORS: [&str; 8] = [
+    "anything-but",
+    "cidr",
+    "equals-ignore-case",
+    "exists",
+    "numeric",
+    "prefix",
+    "suffix",
+    "wildcard",
+];
+
+/// What a pattern accepts for a key.
+#[derive(Clone, Debug)]
+pub(super) enum Matcher {
+    Null,
+    Bool(bool),
+    /// The number's text.
+    Number(String),
+    Range(Range),
+    Text(TextTest),
+    /// Asks whether there is a scalar at all; answered by the list of alternatives, not by a value.
+    Exists(bool),
+    /// Any scalar that none of these accepts.
+    AnythingBut(Vec<Matcher>),
+}
+
+/// Bounds of `numeric`; at least one is there.
+#[derive(Clone, Debug)]
+pub(super) struct Range {
+    low: Option<Bound>,
+    high: Option<Bound>,
+}
+
+#[derive(Clone, Debug)]
+struct Bound {
+    inclusive: bool,
+    text: String,
+}
+
+impl Matcher {
+    /// Whether a scalar satisfies it; lists are taken apart before, and objects never do.
+    pub(super) fn accepts(&self, value: &Value<'_>) -> bool {
+        match (self, value) {
+            (_, Value::List(_) | Value::Object(_)) => false,
+            (Matcher::AnythingBut(refused), scalar) => {
+                !refused.iter().any(|matcher| matcher.accepts(scalar))
+            }
+            (Matcher::Null, Value::Null) => true,
+            (Matcher::Bool(expected), Value::Bool(value)) => expected == value,
+            (Matcher::Number(expected), Value::Number(text)) => {
+                Decimal::of(expected).compare(Decimal::of(text)).is_eq()
+            }
+            (Matcher::Range(range), Value::Number(text)) => range.holds(Decimal::of(text)),
+            (Matcher::Text(test), Value::Text(text)) => test.holds(text),
+            (Matcher::Text(test), Value::Plain(text)) => test.holds(text),
+            (
+                Matcher::Null
+                | Matcher::Bool(_)
+                | Matcher::Number(_)
+                | Matcher::Range(_)
+                | Matcher::Text(_)
+                | Matcher::Exists(_),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Plain(_),
+            ) => false,
+        }
+    }
+
+    /// Whether some string could satisfy it.
+    pub(super) fn accepts_strings(&self) -> bool {
+        match self {
+            Matcher::Text(_) | Matcher::Exists(_) | Matcher::AnythingBut(_) => true,
+            Matcher::Null | Matcher::Bool(_) | Matcher::Number(_) | Matcher::Range(_) => false,
+        }
+    }
+
+    /// The stars of its `wildcard`, of the longest one in an `anything-but`.
+    pub(super) fn stars(&self) -> usize {
+        match self {
+            Matcher::Text(TextTest::Wildcard(wildcard)) => wildcard.stars(),
+            Matcher::AnythingBut(refused) => refused.iter().map(Matcher::stars).max().unwrap_or(0),
+            Matcher::Null | Matcher::Bool(_) | Matcher::Number(_) => 0,
+            Matcher::Range(_) | Matcher::Text(_) | Matcher::Exists(_) => 0,
+        }
+    }
+
+    /// Reads one alternative. // spec: 7.4 operators
+    pub(super) fn parse(raw: &RawValue) -> Result<Self, Reason> {
+        Ok(match open(raw)? {
+            Level::Null => Matcher::Null,
+            Level::Bool(value) => Matcher::Bool(value),
+            Level::Number(text) => Matcher::Number(text.into()),
+            Level::Text(text) => Matcher::Text(TextTest::Equals(text.into())),
+            Level::List(_) => return Err(Reason::NotAValue),
+            Level::Object(members) => {
+                let (name, operand) = only(&members)?;
+                Matcher::operator(name, operand)?
+            }
+        })
+    }
+
+    fn operator(name: &str, operand: &RawValue) -> Result<Self, Reason> {
+        let operand = open(operand)?;
+        Ok(match (name, operand) {
+            ("exists", Level::Bool(wanted)) => Matcher::Exists(wanted),
+            ("exists", _) => return Err(Reason::NotABoolean),
+            ("numeric", Level::List(items)) => Matcher::Range(Range::parse(&items)?),
+            ("numeric", _) => return Err(Reason::NumericNotAList),
+            ("anything-but", operand) => anything_but(operand)?,
+            ("prefix", Level::Text(text)) => Matcher::Text(TextTest::Prefix(text.into())),
+            ("prefix", operand) => {
+                Matcher::Text(TextTest::prefix_ignore_case(&inner(operand, "prefix")?))
+            }
+            ("suffix", Level::Text(text)) => Matcher::Text(TextTest::Suffix(text.into())),
+            ("suffix", operand) => {
+                Matcher::Text(TextTest::suffix_ignore_case(&inner(operand, "suffix")?))
+            }
+            ("equals-ignore-case", Level::Text(text)) => {
+                Matcher::Text(TextTest::equals_ignore_case(&text))
+            }
+            ("equals-ignore-case", _) => return Err(Reason::NotAString("equals-ignore-case")),
+            ("wildcard", Level::Text(text)) => {
+                Matcher::Text(TextTest::Wildcard(Wildcard::parse(&text)?))
+            }
+            ("wildcard", _) => return Err(Reason::NotAString("wildcard")),
+            ("cidr", Level::Text(text)) => Matcher::Text(TextTest::Cidr(Cidr::parse(&text)?)),
+            ("cidr", _) => return Err(Reason::NotAString("cidr")),
+            (name, _) => return Err(Reason::UnknownOperator(name.into())),
+        })
+    }
+}
+
+impl Range {
+    /// `["=", 5]`, one bound, or a lower and then an upper one.
+    fn parse(items: &[&RawValue]) -> Result<Self, Reason> {
+        let levels: Vec<Level<'_>> = items
+            .iter()
+            .map(|item| open(item))
+            .collect::<Result<_, _>>()?;
+        let mut levels = levels.into_iter();
+        let Some(Level::Text(operator)) = levels.next() else {
+            return Err(Reason::NumericMember);
+        };
+        let mut range = match operator.as_ref() {
+            "=" => {
+                let bound = Bound::parse(true, levels.next(), "equals")?;
+                Range {
+                    low: Some(bound.clone()),
+                    high: Some(bound),
+                }
+            }
+            "<" => Range {
+                low: None,
+                high: Some(Bound::parse(false, levels.next(), "<")?),
+            },
+            "<=" => Range {
+                low: None,
+                high: Some(Bound::parse(true, levels.next(), "<=")?),
+            },
+            ">" => Range {
+                low: Some(Bound::parse(false, levels.next(), ">")?),
+                high: None,
+            },
+            ">=" => Range {
+                low: Some(Bound::parse(true, levels.next(), ">=")?),
+                high: None,
+            },
+            other => return Err(Reason::NumericOperator(other.into())),
+        };
+        let Some(second) = levels.next() else {
+            return Ok(range);
+        };
+        let Level::Text(second) = second else {
+            return Err(Reason::NumericMember);
+        };
+        if range.high.is_some() {
+            return Err(Reason::NumericTooLong);
+        }
+        range.high = Some(match second.as_ref() {
+            "<" => Bound::parse(false, levels.next(), "<")?,
+            "<=" => Bound::parse(true, levels.next(), "<=")?,
+            other => return Err(Reason::RangeOperator(other.into())),
+        });
+        if levels.next().is_some() {
+            return Err(Reason::NumericTooLong);
+        }
+        match (&range.low, &range.high) {
+            (Some(low), Some(high)) if low.number().compare(high.number()).is_ge() => {
+                Err(Reason::EmptyRange)
+            }
+            (Some(_) | None, Some(_) | None) => Ok(range),
+        }
+    }
+
+    fn holds(&self, number: Decimal<'_>) -> bool {
+        let above = self.low.as_ref().is_none_or(|low| {
+            let order = number.compare(low.number());
+            order.is_gt() || low.inclusive && order.is_eq()
+        });
+        let below = self.high.as_ref().is_none_or(|high| {
+            let order = number.compare(high.number());
+            order.is_lt() || high.inclusive && order.is_eq()
+        });
+        above && below
+    }
+}
+
+impl Bound {
+    fn parse(
+        inclusive: bool,
+        operand: Option<Level<'_>>,
+        operator: &'static str,
+    ) -> Result<Self, Reason> {
+        match operand {
+            Some(Level::Number(text)) => Ok(Bound {
+                inclusive,
+                text: text.into(),
+            }),
+            Some(
+                Level::Null | Level::Bool(_) | Level::Text(_) | Level::List(_) | Level::Object(_),
+            )
+            | None => Err(Reason::NumericOperand(operator)),
+        }
+    }
+
+    fn number(&self) -> Decimal<'_> {
+        Decimal::of(&self.text)
+    }
+}
+
+/// `anything-but`: a scalar, a list of one kind, or one of four operators around a string or a list of strings.
+fn anything_but(operand: Level<'_>) -> Result<Matcher, Reason> {
+    let refused = match operand {
+        Level::Text(text) => vec![Matcher::Text(TextTest::Equals(text.into()))],
+        Level::Number(text) => vec![Matcher::Number(text.into())],
+        Level::Null | Level::Bool(_) => return Err(Reason::AnythingBut),
+        Level::List(items) => {
+            let refused = items
+                .iter()
+                .map(|item| scalar(item))
+                .collect::<Result<Vec<_>, _>>()?;
+            let strings = refused
+                .iter()
+                .filter(|matcher| matcher.accepts_strings())
+                .count();
+            match strings {
+                _ if refused.is_empty() => return Err(Reason::EmptyArray),
+                0 => refused,
+                all if all == refused.len() => refused,
+                _ => return Err(Reason::AnythingButMixed),
+            }
+        }
+        Level::Object(members) => {
+            let (name, operand) = only(&members)?;
+            let test: fn(&str) -> Result<TextTest, Reason> = match name {
+                "prefix" => |text| affix(text).map(|text| TextTest::Prefix(text.into())),
+                "suffix" => |text| affix(text).map(|text| TextTest::Suffix(text.into())),
+                "equals-ignore-case" => |text| Ok(TextTest::equals_ignore_case(text)),
+                "wildcard" => |text| Wildcard::parse(text).map(TextTest::Wildcard),
+                other => return Err(Reason::AnythingButOperator(other.into())),
+            };
+            let texts = strings(operand)?;
+            texts
+                .iter()
+                .map(|text| test(text).map(Matcher::Text))
+                .collect::<Result<_, _>>()?
+        }
+    };
+    Ok(Matcher::AnythingBut(refused))
+}
+
+fn scalar(raw: &RawValue) -> Result<Matcher, Reason> {
+    match open(raw)? {
+        Level::Text(text) => Ok(Matcher::Text(TextTest::Equals(text.into()))),
+        Level::Number(text) => Ok(Matcher::Number(text.into())),
+        Level::Null | Level::Bool(_) | Level::List(_) | Level::Object(_) => {
+            Err(Reason::AnythingButMember)
+        }
+    }
+}
+
+fn strings(operand: &RawValue) -> Result<Vec<String>, Reason> {
+    match open(operand)? {
+        Level::Text(text) => Ok(vec![text.into()]),
+        Level::List(items) if items.is_empty() => Err(Reason::EmptyArray),
+        Level::List(items) => items
+            .iter()
+            .map(|item| match open(item)? {
+                Level::Text(text) => Ok(text.into()),
+                Level::Null
+                | Level::Bool(_)
+                | Level::Number(_)
+                | Level::List(_)
+                | Level::Object(_) => Err(Reason::AnythingButMember),
+            })
+            .collect(),
+        Level::Null | Level::Bool(_) | Level::Number(_) | Level::Object(_) => {
+            Err(Reason::AnythingBut)
+        }
+    }
+}
+
+fn affix(text: &str) -> Result<&str, Reason> {
+    if text.is_empty() {
+        Err(Reason::EmptyAffix)
+    } else {
+        Ok(text)
+    }
+}
+
+/// The string of `{"equals-ignore-case": "..."}`, the one operator that `prefix` and `suffix` take.
+fn inner(operand: Level<'_>, operator: &'static str) -> Result<String, Reason> {
+    let Level::Object(members) = operand else {
+        return Err(Reason::NotAString(operator));
+    };
+    match only(&members)? {
+        ("equals-ignore-case", operand) => match open(operand)? {
+            Level::Text(text) => Ok(text.into()),
+            Level::Null | Level::Bool(_) | Level::Number(_) | Level::List(_) | Level::Object(_) => {
+                Err(Reason::NotAString("equals-ignore-case"))
+            }
+        },
+        _ => Err(Reason::NotAString(operator)),
+    }
+}
+
+fn only<'m>(
+    members: &'m [(std::borrow::Cow<'_, str>, &'m RawValue)],
+) -> Result<(&'m str, &'m RawValue), Reason> {
+    match members {
+        [] => Err(Reason::NoOperator),
+        [(name, operand)] => Ok((name, operand)),
+        [_, _, ..] => Err(Reason::TwoOperators),
+    }
+}
+
+fn open(raw: &RawValue) -> Result<Level<'_>, Reason> {
+    json::open(raw).map_err(|error| Reason::NotJson(error.to_string()))
+}
