@@ -10,7 +10,6 @@
 
 mod cidr;
 mod error;
-mod json;
 mod matcher;
 mod message;
 mod number;

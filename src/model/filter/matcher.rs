@@ -1,14 +1,14 @@
 //! One alternative of a key: a literal or an operator, and whether a scalar of a record satisfies it.
 
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 use super::cidr::Cidr;
 use super::error::Reason;
-use super::json::{self, Level};
 use super::number::Decimal;
 use super::text::TextTest;
 use super::value::Value;
 use super::wildcard::Wildcard;
+use crate::model::json::{self, Level, Raw};
 
 /// Names that operators take: an object that holds one as a key is no alternative of `$or`.
 pub(super) const OPERATORS: [&str; 8] = [
@@ -97,7 +97,7 @@ impl Matcher {
     }
 
     /// Reads one alternative. // spec: 7.4 operators
-    pub(super) fn parse(raw: &RawValue) -> Result<Self, Reason> {
+    pub(super) fn parse(raw: &Raw) -> Result<Self, Reason> {
         Ok(match open(raw)? {
             Level::Null => Matcher::Null,
             Level::Bool(value) => Matcher::Bool(value),
@@ -111,7 +111,7 @@ impl Matcher {
         })
     }
 
-    fn operator(name: &str, operand: &RawValue) -> Result<Self, Reason> {
+    fn operator(name: &str, operand: &Raw) -> Result<Self, Reason> {
         let operand = open(operand)?;
         Ok(match (name, operand) {
             ("exists", Level::Bool(wanted)) => Matcher::Exists(wanted),
@@ -144,7 +144,7 @@ impl Matcher {
 
 impl Range {
     /// `["=", 5]`, one bound, or a lower and then an upper one.
-    fn parse(items: &[&RawValue]) -> Result<Self, Reason> {
+    fn parse(items: &[&Raw]) -> Result<Self, Reason> {
         let levels: Vec<Level<'_>> = items
             .iter()
             .map(|item| open(item))
@@ -281,7 +281,7 @@ fn anything_but(operand: Level<'_>) -> Result<Matcher, Reason> {
     Ok(Matcher::AnythingBut(refused))
 }
 
-fn scalar(raw: &RawValue) -> Result<Matcher, Reason> {
+fn scalar(raw: &Raw) -> Result<Matcher, Reason> {
     match open(raw)? {
         Level::Text(text) => Ok(Matcher::Text(TextTest::Equals(text.into()))),
         Level::Number(text) => Ok(Matcher::Number(text.into())),
@@ -291,7 +291,7 @@ fn scalar(raw: &RawValue) -> Result<Matcher, Reason> {
     }
 }
 
-fn strings(operand: &RawValue) -> Result<Vec<String>, Reason> {
+fn strings(operand: &Raw) -> Result<Vec<String>, Reason> {
     match open(operand)? {
         Level::Text(text) => Ok(vec![text.into()]),
         Level::List(items) if items.is_empty() => Err(Reason::EmptyArray),
@@ -336,9 +336,7 @@ fn inner(operand: Level<'_>, operator: &'static str) -> Result<String, Reason> {
     }
 }
 
-fn only<'m>(
-    members: &'m [(std::borrow::Cow<'_, str>, &'m RawValue)],
-) -> Result<(&'m str, &'m RawValue), Reason> {
+fn only<'m>(members: &'m [(Cow<'_, str>, &'m Raw)]) -> Result<(&'m str, &'m Raw), Reason> {
     match members {
         [] => Err(Reason::NoOperator),
         [(name, operand)] => Ok((name, operand)),
@@ -346,6 +344,6 @@ fn only<'m>(
     }
 }
 
-fn open(raw: &RawValue) -> Result<Level<'_>, Reason> {
+fn open(raw: &Raw) -> Result<Level<'_>, Reason> {
     json::open(raw).map_err(|error| Reason::NotJson(error.to_string()))
 }

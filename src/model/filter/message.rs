@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use super::json;
 use super::value::{Fields, Value, Wanted, project};
+use crate::model::json;
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
 /// The keys of a message's record. eventSource, eventSourceARN and awsRegion are not there yet. // spec: 7.2

@@ -2,17 +2,16 @@
 //! Under one object everything must hold of the same element of a list, as EventBridge demands; keys that do not
 //! share an object never multiply, so a pattern of many `$or` stays as small as its text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::value::RawValue;
-
 use super::error::Reason;
-use super::json::{self, Level};
 use super::matcher::{Matcher, OPERATORS};
 use super::value::{Fields, Value, Wanted};
 use super::warning::Trap;
 use super::{NESTING_MAX, OR_COMBINATIONS_MAX, PATTERN_CHARS_MAX};
+use crate::model::json::{self, Level, Members, Raw};
 
 /// Entries that resolving `$or` may make before the pattern is refused: 4096 characters hold under 500 keys.
 const ENTRIES_MAX: usize = 50_000;
@@ -146,8 +145,6 @@ pub(super) fn compile(text: &str) -> Result<Pattern, Refused> {
     }
 }
 
-type Members<'t> = Vec<(std::borrow::Cow<'t, str>, &'t RawValue)>;
-
 struct Compiler {
     traps: Vec<(String, Trap)>,
     entries: usize,
@@ -156,7 +153,7 @@ struct Compiler {
 impl Compiler {
     fn object(
         &mut self,
-        members: &Members<'_>,
+        members: &[(Cow<'_, str>, &Raw)],
         path: &str,
         depth: usize,
     ) -> Result<Vec<Branch>, Refused> {
@@ -203,7 +200,7 @@ impl Compiler {
     /// The alternatives of `$or`: two objects or more, none of them an operator. Anything else is a key of that name.
     fn alternatives<'t>(
         &mut self,
-        raw: &'t RawValue,
+        raw: &'t Raw,
         at: &str,
     ) -> Result<Option<Vec<Members<'t>>>, Refused> {
         let mut alternatives = Vec::new();
@@ -232,7 +229,7 @@ impl Compiler {
         Ok(relation.then_some(alternatives))
     }
 
-    fn node(&mut self, raw: &RawValue, key: &str, at: &str, depth: usize) -> Result<Node, Refused> {
+    fn node(&mut self, raw: &Raw, key: &str, at: &str, depth: usize) -> Result<Node, Refused> {
         let refuse = |reason| Err((at.to_owned(), reason));
         match self.open(raw, at)? {
             Level::Object(members) => {
@@ -264,7 +261,7 @@ impl Compiler {
         }
     }
 
-    fn open<'t>(&self, raw: &'t RawValue, at: &str) -> Result<Level<'t>, Refused> {
+    fn open<'t>(&self, raw: &'t Raw, at: &str) -> Result<Level<'t>, Refused> {
         json::open(raw).map_err(|error| (at.to_owned(), Reason::NotJson(error.to_string())))
     }
 

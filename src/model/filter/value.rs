@@ -4,9 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
-use super::json::{self, Level};
+use crate::model::json::{self, Level, Raw};
 
 /// Arrays within arrays are one list to a pattern (spec: 7.4, any element); elements deeper than this are not seen.
 /// Each level is scanned again when it is opened, so this also bounds the work on a hostile body.
@@ -102,7 +100,7 @@ impl<'a> Fields<'a> {
 
 /// Reads what patterns want to know of a JSON value.
 pub(super) fn project<'a>(
-    raw: &'a RawValue,
+    raw: &'a Raw,
     wanted: &'a Wanted,
 ) -> Result<Value<'a>, serde_json::Error> {
     within(raw, wanted, LISTS_MAX)
@@ -110,7 +108,7 @@ pub(super) fn project<'a>(
 
 /// Recursion is bounded by the depth of the patterns plus `lists`, not by the text.
 fn within<'a>(
-    raw: &'a RawValue,
+    raw: &'a Raw,
     wanted: &'a Wanted,
     lists: usize,
 ) -> Result<Value<'a>, serde_json::Error> {

@@ -8,26 +8,32 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One level of a JSON text.
-pub(super) enum Level<'a> {
+pub(in crate::model) enum Level<'a> {
     Null,
     Bool(bool),
     Number(&'a str),
     Text(Cow<'a, str>),
-    List(Vec<&'a RawValue>),
+    List(Vec<&'a Raw>),
     /// As written: in order, repeated keys included.
-    Object(Vec<(Cow<'a, str>, &'a RawValue)>),
+    Object(Members<'a>),
 }
 
+/// A checked text that was not opened yet.
+pub(in crate::model) type Raw = RawValue;
+
+/// Keys and the texts of their values.
+pub(in crate::model) type Members<'a> = Vec<(Cow<'a, str>, &'a Raw)>;
+
 /// Checks a whole text without building anything; serde_json does so without recursion, so no nesting is too deep.
-pub(super) fn check(text: &str) -> Result<&RawValue, serde_json::Error> {
+pub(in crate::model) fn check(text: &str) -> Result<&Raw, serde_json::Error> {
     serde_json::from_str(text)
 }
 
 /// Opens the outermost level of a checked text.
-pub(super) fn open(raw: &RawValue) -> Result<Level<'_>, serde_json::Error> {
+pub(in crate::model) fn open(raw: &Raw) -> Result<Level<'_>, serde_json::Error> {
     let text = raw.get();
     Ok(match text.as_bytes().first() {
-        Some(b'{') => Level::Object(serde_json::from_str::<Members>(text)?.0),
+        Some(b'{') => Level::Object(serde_json::from_str::<Ordered>(text)?.0),
         Some(b'[') => Level::List(serde_json::from_str(text)?),
         Some(b'"') => Level::Text(serde_json::from_str::<Lossy>(text)?.0),
         Some(b't') => Level::Bool(true),
@@ -62,22 +68,22 @@ impl<'de> Deserialize<'de> for Lossy<'de> {
     }
 }
 
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct Ordered<'a>(Members<'a>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for Ordered<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
         impl<'de> Visitor<'de> for Object {
-            type Value = Members<'de>;
+            type Value = Ordered<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Lossy<'de>, &'de RawValue>()? {
+                while let Some((key, value)) = map.next_entry::<Lossy<'de>, &'de Raw>()? {
                     members.push((key.0, value));
                 }
-                Ok(Members(members))
+                Ok(Ordered(members))
             }
         }
         deserializer.deserialize_map(Object)
