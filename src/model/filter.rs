@@ -14,6 +14,7 @@ mod matcher;
 mod message;
 mod number;
 mod pattern;
+mod range;
 mod refusal;
 mod text;
 mod value;
