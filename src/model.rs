@@ -6,7 +6,7 @@ pub mod backoff;
 pub mod custody;
 pub mod event;
 pub mod filter;
-pub mod json;
+mod json;
 pub mod record;
 pub mod response;
 pub mod scaling;

@@ -8,11 +8,13 @@
 mod deliver;
 mod gather;
 pub mod heartbeat;
+pub mod reports;
 mod settle;
 mod slots;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::Queue;
 use crate::config::mapping::Mapping;
 use crate::function::Function;
-use crate::metrics::{MappingMetrics, Operation, RequestOutcome, State};
+use crate::metrics::{MappingMetrics, Operation};
 use crate::model::backoff::Backoff;
 use crate::model::custody::{Custody, Lease, lease};
 use crate::model::event::QueueStamp;
@@ -35,10 +37,11 @@ use crate::model::filter::Filters;
 use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
 use crate::model::window::Window;
-use crate::status::MappingStatus;
+use crate::status::State;
 
 use deliver::Delivered;
 use gather::Gathered;
+use reports::Reports;
 use slots::{Slot, Slots};
 
 /// A long poll waits at most this long on the queue. // spec: 4.5, 10
@@ -48,15 +51,6 @@ const GRACE_AFTER_POLL_S: u64 = 5;
 /// Repeats of a failed receive: the first delay and the longest.
 const RECEIVE_REPEAT_FIRST: Duration = Duration::from_millis(200);
 const RECEIVE_REPEAT_LONGEST: Duration = Duration::from_secs(30);
-
-/// What an engine reports to: its metrics and its place in `/readyz`.
-#[derive(Clone, Debug)]
-pub struct Reports {
-    /// The mapping's counters.
-    pub metrics: MappingMetrics,
-    /// The mapping's state as operators see it.
-    pub status: MappingStatus,
-}
 
 /// A message on its way: what is left of it once its event record is written.
 #[derive(Debug)]
@@ -121,7 +115,9 @@ pub struct Engine {
     window: Window,
     wait_max_s: u64,
     metrics: MappingMetrics,
-    status: MappingStatus,
+    reports: Reports,
+    /// The last receive failed, and the state says so.
+    failing: AtomicBool,
     slots: Arc<Slots>,
     custody: Mutex<Custody>,
     leases_changed: Notify,
@@ -144,13 +140,12 @@ impl Engine {
         grace: Duration,
         chance: fastrand::Rng,
     ) -> Result<Arc<Self>, Failure> {
-        let Reports { metrics, status } = reports;
         let wait_max_s = grace.as_secs().saturating_sub(GRACE_AFTER_POLL_S).clamp(1, WAIT_MAX_S);
         let found = Queue::find(clients, &mapping.source, Duration::from_secs(wait_max_s)).await;
-        metrics.source_request(Operation::FindQueue, RequestOutcome::of(&found));
+        reports.request(Operation::GetQueueUrl, &found);
         let queue = found?;
         let function = Function::new(clients, &mapping.target);
-        let terms = Terms::look(&queue, &function, &mapping, &metrics).await?;
+        let terms = Terms::look(&queue, &function, &mapping, &reports).await?;
         let stamp = QueueStamp {
             arn: mapping.source.to_string(),
             region: mapping.source.region.clone(),
@@ -174,8 +169,9 @@ impl Engine {
             stamp,
             window,
             wait_max_s,
-            metrics,
-            status,
+            metrics: reports.metrics.clone(),
+            reports,
+            failing: AtomicBool::new(false),
         };
         engine.set_terms(terms);
         terms.warn_if_too_short(&engine.mapping);
@@ -281,16 +277,16 @@ impl Engine {
             delay = delay.max(after.min(RECEIVE_REPEAT_LONGEST));
         }
         warn!(mapping = %self.mapping.name, %failure, delay_ms = delay.as_millis() as u64, "receive failed");
-        self.status.set(State::Failing, &format!("failed to receive: {failure}"));
-        self.metrics.state(State::Failing);
+        self.failing.store(true, Ordering::Relaxed);
+        self.reports.state(State::Failing, Some(&format!("failed to receive: {failure}")));
         delay
     }
 
     fn source_answered(&self) {
         self.receive_repeats.lock().expect("nothing panics while it holds the backoff").reset();
-        if self.status.set(State::Enabled, "") {
-            self.metrics.state(State::Enabled);
-            info!(mapping = %self.mapping.name, "receiving");
+        if self.failing.swap(false, Ordering::Relaxed) {
+            self.reports.state(State::Enabled, None);
+            info!(mapping = %self.mapping.name, "receiving again");
         }
     }
 
@@ -331,7 +327,7 @@ impl Engine {
         let before = custody.next_extension();
         let result = act(&mut custody, now);
         let after = custody.next_extension();
-        self.metrics.held(custody.len());
+        self.metrics.set_held(custody.len());
         drop(custody);
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
             self.leases_changed.notify_one();
@@ -370,10 +366,10 @@ impl Terms {
         queue: &Queue,
         function: &Function,
         mapping: &Mapping,
-        metrics: &MappingMetrics,
+        reports: &Reports,
     ) -> Result<Self, Failure> {
         let attributes = queue.attributes().await;
-        metrics.source_request(Operation::Attributes, RequestOutcome::of(&attributes));
+        reports.request(Operation::GetQueueAttributes, &attributes);
         let visibility = attributes?.visibility;
         let timeout = function.timeout().await?;
         let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());

@@ -13,11 +13,12 @@ use crate::aws::clients::Clients;
 use crate::aws::fault::Failure;
 use crate::config::Config;
 use crate::config::mapping::Mapping;
-use crate::metrics::{MappingMetrics, Metrics, State};
+use crate::metrics::Metrics;
 use crate::model::backoff::Backoff;
 use crate::model::filter::Filters;
-use crate::queue::{Account, Engine, Reports};
-use crate::status::{MappingStatus, Status};
+use crate::queue::reports::Reports;
+use crate::queue::{Account, Engine};
+use crate::status::{State, Status};
 
 /// Repeats of a failed start: the first delay and the longest.
 const START_REPEAT_FIRST: Duration = Duration::from_secs(1);
@@ -46,19 +47,14 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
     let mut chance = fastrand::Rng::with_seed(around.seed);
     let engines = Arc::new(Engines::default());
     for mapping in &config.mappings {
-        let status = around.status.mapping(&mapping.name);
-        let metrics = around.metrics.mapping(&mapping.name);
-        let state = if mapping.enabled { State::Creating } else { State::Disabled };
-        status.set(state, "");
-        metrics.state(state);
+        let reports = Reports::new(&around.metrics, &around.status, &mapping.name, mapping.enabled);
         if !mapping.enabled {
             continue;
         }
         let supervised = Supervised {
             mapping: mapping.clone(),
             clients: around.clients.clone(),
-            metrics,
-            status,
+            reports,
             grace,
             chance: chance.fork(),
             engines: engines.clone(),
@@ -116,8 +112,7 @@ impl Engines {
 struct Supervised {
     mapping: Mapping,
     clients: Clients,
-    metrics: MappingMetrics,
-    status: MappingStatus,
+    reports: Reports,
     grace: Duration,
     chance: fastrand::Rng,
     engines: Arc<Engines>,
@@ -135,8 +130,7 @@ impl Supervised {
             let reason = match started {
                 Ok(engine) => {
                     info!(mapping = %self.mapping.name, source = %self.mapping.source, "enabled");
-                    self.status.started();
-                    self.state(State::Enabled, "");
+                    self.reports.started();
                     let began = tokio::time::Instant::now();
                     if self.watch(engine, &drain).await {
                         return self.stopped();
@@ -150,7 +144,7 @@ impl Supervised {
             };
             let delay = repeats.delay(self.chance.f64());
             warn!(mapping = %self.mapping.name, reason, delay_ms = delay.as_millis() as u64, "the mapping does not run");
-            self.state(State::Failing, &reason);
+            self.reports.state(State::Failing, Some(&reason));
             tokio::select! {
                 biased;
                 () = drain.cancelled() => return self.stopped(),
@@ -163,7 +157,7 @@ impl Supervised {
         let filters = Filters::parse(&self.mapping.filter_patterns).map_err(|error| {
             Failure::new(crate::aws::fault::Fault::Invalid, "InvalidParameterValueException", &error.to_string())
         })?;
-        let reports = Reports { metrics: self.metrics.clone(), status: self.status.clone() };
+        let reports = self.reports.clone();
         let chance = self.chance.fork();
         Engine::start(self.mapping.clone(), filters, &self.clients, reports, self.grace, chance).await
     }
@@ -189,11 +183,6 @@ impl Supervised {
     }
 
     fn stopped(&self) {
-        self.state(State::Disabled, "");
-    }
-
-    fn state(&self, state: State, reason: &str) {
-        self.status.set(state, reason);
-        self.metrics.state(state);
+        self.reports.state(State::Disabled, None);
     }
 }

@@ -13,6 +13,7 @@ pub const HIDDEN_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// How long a refused extension waits before it is tried again.
 const EXTENSION_RETRY: Duration = Duration::from_secs(1);
+const EXTENSION_RETRY_SHORTEST: Duration = Duration::from_millis(100);
 
 /// What is added to a function's time-out where the queue's own visibility is too short for it. // spec: 4.1
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
@@ -266,25 +267,23 @@ impl Custody {
     }
 
     /// The extension failed in a way that may pass: it is tried again shortly, as long as there is a lease to extend.
-    pub fn not_extended(&mut self, extension: &Extension, now: Duration) {
+    /// True when the lease ran out over it.
+    pub fn not_extended(&mut self, extension: &Extension, now: Duration) -> bool {
         let Some(held) = self.held.get_mut(&extension.id) else {
-            return;
+            return false;
         };
-        if held.receipt != extension.receipt {
-            return;
+        if held.receipt != extension.receipt || held.lost {
+            return false;
         }
         let left = held.until.saturating_sub(now);
-        if left.is_zero() {
-            held.lost = true;
-            return;
+        held.lost = left.is_zero();
+        if held.lost {
+            return true;
         }
         // A short lease is not waited out between two tries.
-        self.schedule(
-            &extension.id,
-            now + EXTENSION_RETRY
-                .min(left / 2)
-                .max(Duration::from_millis(100)),
-        );
+        let gap = EXTENSION_RETRY.min(left / 2).max(EXTENSION_RETRY_SHORTEST);
+        self.schedule(&extension.id, now + gap);
+        false
     }
 
     /// The queue says that the lease is gone. True when that is news.

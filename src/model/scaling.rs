@@ -86,12 +86,14 @@ impl Scaling {
             self.grown = now;
             return;
         }
-        let more = if got >= asked {
+        let more = if asked <= got {
             self.polls * 2
+        } else if self.patient {
+            self.polls
         } else {
             self.polls + 1
         };
-        self.polls = more.min(self.ceiling);
+        self.polls = more.min(self.limit());
         let paused = self
             .failed
             .is_some_and(|failed| now < failed + GROWTH_PAUSE);

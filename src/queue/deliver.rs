@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::reports::malformed;
 use super::{Engine, Item};
 use crate::function::Answer;
 use crate::metrics;
@@ -75,23 +76,23 @@ impl Engine {
     }
 
     async fn invoke(&self, batch: &[Item], event: Bytes) -> Judged {
-        let count = batch.len() as u64;
+        let count = batch.len();
         let in_flight = self.metrics.in_flight();
-        self.metrics.batch(batch.len(), event.len());
-        self.metrics.invoked(count);
+        self.metrics.record_batch(batch.len(), event.len());
+        self.metrics.record_invoked(count);
         let sent = self.now();
         let answer = self.function.invoke(event, trace_of(batch)).await;
         drop(in_flight);
         let (judged, outcome) = self.judge(batch, answer);
         let now = self.now();
-        self.metrics.invocation(outcome, now - sent);
+        self.metrics.record_invocation(outcome, now - sent);
         let ended = match outcome {
             metrics::Outcome::Success | metrics::Outcome::Partial => Ended::Well,
             metrics::Outcome::FunctionError | metrics::Outcome::Timeout => Ended::Badly,
             metrics::Outcome::Throttled | metrics::Outcome::ServiceError => Ended::Refused,
         };
         if outcome != metrics::Outcome::Success {
-            self.metrics.failed_invoke(count);
+            self.metrics.record_failed_invoke(count);
         }
         self.slots.ended(ended, now);
         judged
@@ -104,7 +105,7 @@ impl Engine {
         match answer {
             Answer::Replied(body) if !self.mapping.reports_item_failures => {
                 if response::reports_failures_unasked(&body) {
-                    self.metrics.reply_ignored(1);
+                    self.metrics.record_reply_ignored();
                     warn!(
                         mapping,
                         "the function returned batchItemFailures, which are ignored: \
@@ -122,7 +123,7 @@ impl Engine {
                         (Judged::Settled(Outcome::Partly { failed: ids }), metrics::Outcome::Partial)
                     }
                     Reply::Malformed { why } => {
-                        self.metrics.malformed_reply(1);
+                        self.metrics.record_malformed_reply(malformed(why));
                         warn!(mapping, events, %why, "the function's answer can not be read: the whole batch failed");
                         (failed, metrics::Outcome::FunctionError)
                     }

@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use super::slots::Slot;
 use super::{Engine, Item};
 use crate::aws::sqs::Unusable;
-use crate::metrics::{Operation, RequestOutcome};
+use crate::metrics::{Operation, PassedOver};
 use crate::model::custody::Taken;
 use crate::model::event::queue_record;
 use crate::model::record::Message;
@@ -69,7 +69,7 @@ impl Engine {
                     }
                     // What the filter dropped is deleted at once and does not wait for a batch. // spec: 4.7
                     if !dropped.is_empty() {
-                        self.metrics.filtered_out(dropped.len() as u64);
+                        self.metrics.record_filtered_out(dropped.len());
                         self.delete(dropped).await;
                     }
                     if batch.is_empty() && !drain.is_cancelled() {
@@ -84,13 +84,13 @@ impl Engine {
     async fn receive(&self, count: usize, wait_s: u64, drain: &CancellationToken) -> Vec<Result<Message, Unusable>> {
         let lease = self.terms().lease;
         let answer = self.queue.receive(count, wait_s, lease.asked.then_some(lease.length)).await;
-        self.metrics.source_request(Operation::Receive, RequestOutcome::of(&answer));
+        self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {
                 self.source_answered();
-                self.metrics.polled(messages.len() as u64);
+                self.metrics.record_polled(messages.len());
                 self.slots.received(count, messages.len(), self.now());
-                self.metrics.concurrency_limit(self.slots.limit());
+                self.metrics.set_concurrency_limit(self.slots.limit());
                 messages
             }
             Err(failure) => {
@@ -113,7 +113,7 @@ impl Engine {
         let message = match message {
             Ok(message) => message,
             Err(Unusable { group, why }) => {
-                self.metrics.unusable(1);
+                self.metrics.record_passed_over(PassedOver::Unusable);
                 warn!(mapping, %why, "message left to the queue");
                 passed_over.extend(group);
                 return Accepted::Not;
@@ -128,12 +128,12 @@ impl Engine {
         let group: Option<Arc<str>> = group.map(Arc::from);
         match self.in_custody(|custody, now| custody.take(number, &id, receipt, group.as_ref(), now)) {
             Taken::Again => {
-                self.metrics.duplicate(1);
+                self.metrics.record_passed_over(PassedOver::Duplicate);
                 debug!(mapping, message = %id, "a message that is in hand came again");
                 Accepted::Not
             }
             Taken::GroupBusy => {
-                self.metrics.group_busy(1);
+                self.metrics.record_passed_over(PassedOver::GroupBusy);
                 warn!(mapping, message = %id, "left to the queue: its group is in another batch");
                 passed_over.extend(group.map(|group| group.to_string()));
                 Accepted::Not

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use super::Engine;
 use crate::aws::fault::Fault;
 use crate::aws::sqs::BATCH_ENTRIES_MAX;
-use crate::metrics::{Operation, RequestOutcome};
+use crate::metrics::Operation;
 use crate::model::custody::Extension;
 
 /// How often the terms are looked at again. // the README's idle cost counts these requests
@@ -38,14 +38,14 @@ impl Engine {
 
     /// Send these extensions, and note what became of each.
     pub(super) async fn extend(&self, extensions: Vec<Extension>) {
-        let calls = extensions.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.extend_chunk(chunk));
+        let calls: Vec<_> = extensions.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.extend_chunk(chunk)).collect();
         stream::iter(calls).buffered(CALLS_AT_ONCE).collect::<Vec<()>>().await;
     }
 
     async fn extend_chunk(&self, extensions: &[Extension]) {
         let sent = self.now();
         let answer = self.queue.extend(extensions).await;
-        self.metrics.source_request(Operation::ChangeVisibility, RequestOutcome::of(&answer));
+        self.reports.batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); extensions.len()]);
         let mut extended = 0;
         for (extension, result) in extensions.iter().zip(results) {
@@ -62,14 +62,14 @@ impl Engine {
                 Fault::Expired | Fault::Gone | Fault::Invalid => self.in_custody(|custody, _| custody.lost(extension)),
             };
             if lost {
-                self.metrics.lease_lost(1);
+                self.metrics.record_lease_lost(1);
                 warn!(
                     mapping = %self.mapping.name, message = %extension.id, %failure,
                     "the lease is lost: the queue may deliver the message again"
                 );
             }
         }
-        self.metrics.visibility_extended(extended);
+        self.metrics.record_visibility_extended(extended);
     }
 
     /// Look at the queue's visibility time-out and the function's time-out again and again.
@@ -83,7 +83,7 @@ impl Engine {
             let looked = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.metrics) => looked,
+                looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.reports) => looked,
             };
             match looked {
                 Ok(terms) => self.set_terms(terms),

@@ -9,7 +9,7 @@ use tracing::{debug, warn};
 use super::Engine;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::BATCH_ENTRIES_MAX;
-use crate::metrics::{Operation, RequestOutcome};
+use crate::metrics::Operation;
 use crate::model::backoff::Backoff;
 use crate::model::custody::Extension;
 
@@ -39,7 +39,7 @@ impl Engine {
                 .into_iter()
                 .partition(|id| !over && self.in_custody(|custody, now| custody.remaining(id, now).is_some()));
             if !given_up.is_empty() {
-                self.metrics.delete_failed(given_up.len() as u64);
+                self.metrics.record_delete_failed(given_up.len());
                 warn!(
                     mapping = %self.mapping.name, messages = given_up.len(),
                     "handled but not deleted: the lease is over and the queue will deliver them again"
@@ -56,7 +56,7 @@ impl Engine {
 
     /// One round of deletes: the messages that are to be tried again.
     async fn delete_once(&self, ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
-        let calls = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.delete_chunk(chunk));
+        let calls: Vec<_> = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.delete_chunk(chunk)).collect();
         let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
         again.concat()
     }
@@ -65,7 +65,7 @@ impl Engine {
         let receipts: Vec<Arc<str>> =
             self.in_custody(|custody, _| ids.iter().map(|id| custody.receipt(id).unwrap_or_default()).collect());
         let answer = self.queue.delete(&receipts).await;
-        self.metrics.source_request(Operation::Delete, RequestOutcome::of(&answer));
+        self.reports.batch_request(Operation::DeleteMessageBatch, &answer);
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
         let mut again = Vec::new();
         let mut deleted = Vec::new();
@@ -82,7 +82,7 @@ impl Engine {
                     if self.in_custody(|custody, _| custody.receipt(id)).is_some_and(|newest| newest != *receipt) {
                         again.push(id.clone());
                     } else {
-                        self.metrics.delete_failed(1);
+                        self.metrics.record_delete_failed(1);
                         warn!(
                             mapping = %self.mapping.name, message = %id, %failure,
                             "handled but not deleted: the queue will deliver it again"
@@ -92,7 +92,7 @@ impl Engine {
                 }
             }
         }
-        self.metrics.deleted(deleted.len() as u64);
+        self.metrics.record_deleted(deleted.len());
         self.account(|account| account.deleted += deleted.len() as u64);
         self.release(&deleted);
         again
@@ -108,7 +108,7 @@ impl Engine {
     pub(super) async fn hand_back(&self, mut ids: Vec<Arc<str>>) {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         for _ in 0..HAND_BACK_TRIES {
-            let calls = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.hand_back_chunk(chunk));
+            let calls: Vec<_> = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.hand_back_chunk(chunk)).collect();
             let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
             ids = again.concat();
             if ids.is_empty() {
@@ -133,13 +133,13 @@ impl Engine {
             ids.iter().map(at_once).collect::<Vec<_>>()
         });
         let answer = self.queue.extend(&receipts).await;
-        self.metrics.source_request(Operation::ChangeVisibility, RequestOutcome::of(&answer));
+        self.reports.batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
         let results: Vec<Result<(), Failure>> = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
         let mut again = Vec::new();
         for (id, result) in ids.iter().zip(results) {
             match result.map_err(|failure| failure.fault) {
                 Ok(()) => {
-                    self.metrics.handed_back(1);
+                    self.metrics.record_handed_back(1);
                     self.account(|account| account.handed_back += 1);
                     self.release(std::slice::from_ref(id));
                 }

@@ -1,0 +1,1080 @@
+//! The pattern language against its specification: one table a rule, each expectation literal.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::model::record::{AttributeValue, MessageAttribute};
+
+fn message(body: &str) -> Message {
+    let attribute = |data_type: &str, value| MessageAttribute {
+        data_type: data_type.into(),
+        value,
+    };
+    Message {
+        id: "8f0a3c6e".into(),
+        receipt: "AQEB".into(),
+        body: body.into(),
+        attributes: BTreeMap::from([
+            ("ApproximateReceiveCount".into(), "1".into()),
+            ("SentTimestamp".into(), "1789650001123".into()),
+        ]),
+        message_attributes: BTreeMap::from([
+            (
+                "Author".into(),
+                attribute("String", AttributeValue::Text("jo".into())),
+            ),
+            (
+                "Weeks".into(),
+                attribute("Number.int", AttributeValue::Text("6".into())),
+            ),
+            (
+                "Blob".into(),
+                attribute("Binary", AttributeValue::Binary("AAEC".into())),
+            ),
+            (
+                "trace.id".into(),
+                attribute("String", AttributeValue::Text("t-1".into())),
+            ),
+        ]),
+        md5_of_body: "0cc1".into(),
+        md5_of_message_attributes: None,
+    }
+}
+
+fn keeps(pattern: &str, body: &str) -> bool {
+    Filters::parse(&[pattern])
+        .unwrap_or_else(|error| panic!("{pattern}: {error}"))
+        .keeps(&message(body))
+}
+
+/// A pattern inside `body` against a JSON body.
+fn matches(pattern: &str, body: &str) -> bool {
+    keeps(&format!(r#"{{"body":{pattern}}}"#), body)
+}
+
+fn reason(pattern: &str) -> String {
+    match Filters::parse(&[pattern]) {
+        Ok(_) => "accepted".into(),
+        Err(error) => error.reason.to_string(),
+    }
+}
+
+#[test]
+fn no_filter_keeps_everything() {
+    let none: [&str; 0] = [];
+    let filters = Filters::parse(&none).unwrap();
+    assert!(filters.keeps(&message("anything")));
+    assert_eq!(filters.refusal(&message("anything")), None);
+}
+
+// spec: 7.1 any filter, all keys, any value
+#[test]
+fn filters_are_alternatives_keys_are_demands_and_values_are_alternatives() {
+    let filters = Filters::parse(&[
+        r#"{"body":{"a":[1,2],"b":["x"]}}"#,
+        r#"{"body":{"c":[true]}}"#,
+    ])
+    .unwrap();
+    for (body, expected) in [
+        (r#"{"a":1,"b":"x"}"#, true),
+        (r#"{"a":2,"b":"x"}"#, true),
+        (r#"{"a":3,"b":"x"}"#, false),
+        (r#"{"a":1}"#, false),
+        (r#"{"c":true}"#, true),
+        (r#"{"a":1,"c":true}"#, true),
+        (r#"{"a":1,"c":false}"#, false),
+        ("{}", false),
+    ] {
+        assert_eq!(filters.keeps(&message(body)), expected, "{body}");
+    }
+}
+
+// spec: 7.3, the rows of SQS
+#[test]
+fn a_string_pattern_asks_string_bodies_and_an_object_pattern_json_bodies() {
+    for (pattern, body, expected) in [
+        // string, string list: compare
+        (r#"{"body":["abc"]}"#, "abc", true),
+        (r#"{"body":["abc"]}"#, "abd", false),
+        (r#"{"body":[{"prefix":"a"}]}"#, "abc", true),
+        (r#"{"body":[""]}"#, "", true),
+        // string, none: metadata
+        (r#"{"messageId":["8f0a3c6e"]}"#, "abc", true),
+        (r#"{"messageId":["other"]}"#, "abc", false),
+        // string, JSON object: drop, whatever the object asks
+        (r#"{"body":{"a":[1]}}"#, "abc", false),
+        (r#"{"body":{"a":[{"exists":false}]}}"#, "abc", false),
+        (r#"{"body":{"a":[1]}}"#, r#"{"a":1"#, false),
+        (r#"{"body":{"a":[{"exists":false}]}}"#, r#"{"a":1"#, false),
+        (
+            r#"{"body":{"a":[{"exists":false}]}}"#,
+            r#"{"b":1} x"#,
+            false,
+        ),
+        (r#"{"body":{"a":[{"exists":false}]}}"#, "", false),
+        // JSON, string list: drop
+        (r#"{"body":["abc"]}"#, r#"{"abc":1}"#, false),
+        (r#"{"body":["abc"]}"#, r#"["abc"]"#, false),
+        (r#"{"body":[{"prefix":""}]}"#, r#"{"abc":1}"#, false),
+        (r#"{"body":[{"anything-but":"x"}]}"#, r#"{"abc":1}"#, false),
+        // JSON, none: metadata
+        (r#"{"messageId":["8f0a3c6e"]}"#, r#"{"abc":1}"#, true),
+        // JSON, JSON object: compare
+        (r#"{"body":{"a":[1]}}"#, r#"{"a":1}"#, true),
+        (r#"{"body":{"a":[1]}}"#, " \r\n\t{\"a\":1} ", true),
+        (r#"{"body":{"a":[1]}}"#, r#"{"a":2}"#, false),
+        (r#"{"body":{"a":[1]}}"#, r#"[{"a":2},{"a":1}]"#, true),
+        // A lone scalar is the string that it is (unknown in 7.3; decided).
+        (r#"{"body":["5"]}"#, "5", true),
+        (r#"{"body":["true"]}"#, "true", true),
+        (r#"{"body":["\"x\""]}"#, r#""x""#, true),
+        (r#"{"body":[5]}"#, "5", false),
+        // A bare word in braces is no JSON, hence a string.
+        (r#"{"body":["{abc"]}"#, "{abc", true),
+    ] {
+        assert_eq!(keeps(pattern, body), expected, "{pattern} on {body}");
+    }
+}
+
+// spec: 7.2 and 2.1
+#[test]
+fn metadata_has_the_shape_of_the_event_without_what_is_added_later() {
+    for (pattern, expected) in [
+        (r#"{"receiptHandle":["AQEB"]}"#, true),
+        (r#"{"md5OfBody":["0cc1"]}"#, true),
+        (r#"{"md5OfMessageAttributes":[{"exists":false}]}"#, true),
+        (r#"{"attributes":{"ApproximateReceiveCount":["1"]}}"#, true),
+        (r#"{"attributes":{"ApproximateReceiveCount":[1]}}"#, false),
+        (
+            r#"{"attributes":{"ApproximateReceiveCount":[{"numeric":["=",1]}]}}"#,
+            false,
+        ),
+        (
+            r#"{"attributes":{"MessageGroupId":[{"exists":false}]}}"#,
+            true,
+        ),
+        (r#"{"attributes.SentTimestamp":[{"prefix":"17896"}]}"#, true),
+        (
+            r#"{"messageAttributes":{"Author":{"stringValue":["jo"],"dataType":["String"]}}}"#,
+            true,
+        ),
+        (
+            r#"{"messageAttributes":{"Author":{"binaryValue":[{"exists":false}]}}}"#,
+            true,
+        ),
+        (r#"{"messageAttributes":{"Author":["jo"]}}"#, false),
+        (
+            r#"{"messageAttributes":{"Author":[{"exists":true}]}}"#,
+            false,
+        ),
+        (
+            r#"{"messageAttributes":{"author":{"stringValue":["jo"]}}}"#,
+            false,
+        ),
+        (
+            r#"{"messageAttributes":{"Weeks":{"stringValue":["6"],"dataType":[{"prefix":"Number"}]}}}"#,
+            true,
+        ),
+        (
+            r#"{"messageAttributes":{"Blob":{"binaryValue":["AAEC"]}}}"#,
+            true,
+        ),
+        (
+            r#"{"messageAttributes":{"Blob":{"stringValue":[{"exists":true}]}}}"#,
+            false,
+        ),
+        (
+            r#"{"messageAttributes":{"Author":{"stringListValues":[{"exists":true}]}}}"#,
+            false,
+        ),
+        (
+            r#"{"messageAttributes":{"trace":{"id":{"stringValue":["t-1"]}}}}"#,
+            true,
+        ),
+        (
+            r#"{"messageAttributes":{"trace.id":{"stringValue":["t-1"]}}}"#,
+            true,
+        ),
+        (
+            r#"{"messageAttributes":{"Missing":{"stringValue":[{"anything-but":"x"}]}}}"#,
+            false,
+        ),
+        (r#"{"eventSource":["aws:sqs"]}"#, false),
+        (r#"{"eventSource":[{"exists":false}]}"#, true),
+        (r#"{"eventSourceARN":[{"prefix":"arn"}]}"#, false),
+        (r#"{"awsRegion":["us-east-1"]}"#, false),
+    ] {
+        assert_eq!(keeps(pattern, "text"), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn a_digest_of_attributes_is_seen_when_the_queue_gave_one() {
+    let mut message = message("text");
+    message.md5_of_message_attributes = Some("d25a".into());
+    assert!(
+        Filters::parse(&[r#"{"md5OfMessageAttributes":["d25a"]}"#])
+            .unwrap()
+            .keeps(&message)
+    );
+}
+
+// spec: 7.4 operators
+#[test]
+fn every_operator_matches_as_documented() {
+    for (alternatives, value, expected) in [
+        (r#"["a"]"#, r#""a""#, true),
+        (r#"["a"]"#, r#""A""#, false),
+        (r#"["a"]"#, r#""\u0061""#, true),
+        (r#"["\u00e9"]"#, r#""é""#, true),
+        ("[5]", "5", true),
+        ("[5]", r#""5""#, false),
+        (r#"["5"]"#, "5", false),
+        ("[true]", "true", true),
+        ("[true]", "false", false),
+        ("[true]", r#""true""#, false),
+        ("[false]", "0", false),
+        ("[null]", "null", true),
+        ("[null]", r#""""#, false),
+        ("[null]", "{}", false),
+        (r#"[""]"#, r#""""#, true),
+        (r#"[""]"#, "null", false),
+        (r#"["a","b"]"#, r#""b""#, true),
+        (
+            r#"[{"numeric":[">",100]},{"anything-but":"101"}]"#,
+            r#""42""#,
+            true,
+        ),
+        (
+            r#"[{"numeric":[">",100]},{"anything-but":"101"}]"#,
+            r#""101""#,
+            false,
+        ),
+        // numeric
+        (r#"[{"numeric":["=",5]}]"#, "5.0", true),
+        (r#"[{"numeric":["=",5]}]"#, "5.1", false),
+        (r#"[{"numeric":[">",0,"<=",10]}]"#, "0", false),
+        (r#"[{"numeric":[">",0,"<=",10]}]"#, "1e-9", true),
+        (r#"[{"numeric":[">",0,"<=",10]}]"#, "10", true),
+        (r#"[{"numeric":[">",0,"<=",10]}]"#, "10.000001", false),
+        (r#"[{"numeric":[">=",0,"<",10]}]"#, "0", true),
+        (r#"[{"numeric":[">=",0,"<",10]}]"#, "10", false),
+        (r#"[{"numeric":["<",-1]}]"#, "-1.5", true),
+        (r#"[{"numeric":["<=",-1]}]"#, "-1", true),
+        (r#"[{"numeric":["=",5]}]"#, r#""5""#, false),
+        (r#"[{"numeric":[">",-1]}]"#, "null", false),
+        (r#"[{"numeric":[">",-1]}]"#, "true", false),
+        ("[300]", "300.0", true),
+        ("[300]", "3.0e2", true),
+        ("[9007199254740993]", "9007199254740992", false),
+        (r#"[{"numeric":[">",5e9]}]"#, "1e999999", true),
+        // exists
+        (r#"[{"exists":true}]"#, "null", true),
+        (r#"[{"exists":true}]"#, r#""""#, true),
+        (r#"[{"exists":false}]"#, "1", false),
+        (r#"[{"exists":true}]"#, r#"{"b":1}"#, false),
+        (r#"[{"exists":false}]"#, r#"{"b":1}"#, true),
+        // prefix, suffix
+        (r#"[{"prefix":"us-"}]"#, r#""us-east""#, true),
+        (r#"[{"prefix":"us-"}]"#, r#""US-east""#, false),
+        (r#"[{"prefix":"1"}]"#, "12", false),
+        (r#"[{"prefix":""}]"#, r#""x""#, true),
+        (r#"[{"prefix":""}]"#, "5", false),
+        (r#"[{"suffix":""}]"#, r#""x""#, true),
+        (r#"[{"suffix":".png"}]"#, r#""x.png""#, true),
+        (r#"[{"suffix":".png"}]"#, r#""x.jpg""#, false),
+        (
+            r#"[{"prefix":{"equals-ignore-case":"Ab"}}]"#,
+            r#""aBc""#,
+            true,
+        ),
+        (
+            r#"[{"suffix":{"equals-ignore-case":".PNG"}}]"#,
+            r#""x.png""#,
+            true,
+        ),
+        (r#"[{"equals-ignore-case":"aB"}]"#, r#""Ab""#, true),
+        (r#"[{"equals-ignore-case":"aB"}]"#, r#""Abc""#, false),
+        // wildcard, cidr
+        (r#"[{"wildcard":"a*c"}]"#, r#""abbbc""#, true),
+        (r#"[{"wildcard":"a*c"}]"#, r#""abd""#, false),
+        (r#"[{"wildcard":""}]"#, r#""x""#, false),
+        (r#"[{"cidr":"10.0.0.0/24"}]"#, r#""10.0.0.9""#, true),
+        (r#"[{"cidr":"10.0.0.0/24"}]"#, r#""10.0.1.9""#, false),
+        (r#"[{"cidr":"2001:db8::/32"}]"#, r#""2001:db8::1""#, true),
+        (r#"[{"cidr":"10.0.0.0/24"}]"#, "10", false),
+        // anything-but
+        (r#"[{"anything-but":"a"}]"#, r#""b""#, true),
+        (r#"[{"anything-but":"a"}]"#, r#""a""#, false),
+        (r#"[{"anything-but":"a"}]"#, "null", true),
+        (r#"[{"anything-but":["a","b"]}]"#, r#""b""#, false),
+        (r#"[{"anything-but":["a","b"]}]"#, r#""c""#, true),
+        (r#"[{"anything-but":0}]"#, "0.0", false),
+        (r#"[{"anything-but":0}]"#, "1", true),
+        (r#"[{"anything-but":[100,200]}]"#, "200", false),
+        (r#"[{"anything-but":[100,200]}]"#, r#""200""#, true),
+        (
+            r#"[{"anything-but":{"prefix":"init"}}]"#,
+            r#""initial""#,
+            false,
+        ),
+        (r#"[{"anything-but":{"prefix":"init"}}]"#, "12", true),
+        (r#"[{"anything-but":{"prefix":"init"}}]"#, "null", true),
+        (
+            r#"[{"anything-but":{"prefix":["a","b"]}}]"#,
+            r#""bc""#,
+            false,
+        ),
+        (
+            r#"[{"anything-but":{"suffix":".png"}}]"#,
+            r#""x.png""#,
+            false,
+        ),
+        (
+            r#"[{"anything-but":{"suffix":[".png",".gif"]}}]"#,
+            r#""x.jpg""#,
+            true,
+        ),
+        (
+            r#"[{"anything-but":{"wildcard":"*/x"}}]"#,
+            r#""a/x""#,
+            false,
+        ),
+        (r#"[{"anything-but":{"wildcard":""}}]"#, r#""a""#, true),
+        (
+            r#"[{"anything-but":{"wildcard":["a*","b*"]}}]"#,
+            r#""c""#,
+            true,
+        ),
+        (
+            r#"[{"anything-but":{"equals-ignore-case":"AB"}}]"#,
+            r#""ab""#,
+            false,
+        ),
+        (
+            r#"[{"anything-but":{"equals-ignore-case":["AB","cd"]}}]"#,
+            r#""CD""#,
+            false,
+        ),
+        (
+            r#"[{"anything-but":{"equals-ignore-case":["AB","cd"]}}]"#,
+            r#""x""#,
+            true,
+        ),
+        (r#"[{"anything-but":"a"}]"#, r#"{"b":1}"#, false),
+    ] {
+        let pattern = format!(r#"{{"k":{alternatives}}}"#);
+        assert_eq!(
+            matches(&pattern, &format!(r#"{{"k":{value}}}"#)),
+            expected,
+            "{alternatives} on {value}"
+        );
+    }
+}
+
+// spec: 7.4 matching rules
+#[test]
+fn every_matching_rule_holds() {
+    for (pattern, body, expected) in [
+        // record arrays: any element; an empty one holds nothing
+        (r#"{"a":[2]}"#, r#"{"a":[1,2]}"#, true),
+        (r#"{"a":[3]}"#, r#"{"a":[1,2]}"#, false),
+        (r#"{"a":[2]}"#, r#"{"a":[[1,[2]]]}"#, true),
+        (r#"{"a":[null]}"#, r#"{"a":[]}"#, false),
+        (r#"{"a":[{"exists":true}]}"#, r#"{"a":[]}"#, false),
+        (r#"{"a":[{"exists":false}]}"#, r#"{"a":[]}"#, true),
+        (
+            r#"{"a":[{"anything-but":"x"}]}"#,
+            r#"{"a":["x","y"]}"#,
+            true,
+        ),
+        (r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":["x"]}"#, false),
+        (r#"{"a":[{"anything-but":"x"}]}"#, r#"{"a":[]}"#, false),
+        // a list of objects: one object must satisfy the whole sub-pattern
+        (
+            r#"{"a":{"b":[1],"c":[2]}}"#,
+            r#"{"a":[{"b":9,"c":2},{"b":1,"c":2}]}"#,
+            true,
+        ),
+        (
+            r#"{"a":{"b":[1],"c":[2]}}"#,
+            r#"{"a":[{"b":1,"c":9},{"b":9,"c":2}]}"#,
+            false,
+        ),
+        (r#"{"a":{"b":[1]}}"#, r#"{"a":[7,{"b":1}]}"#, true),
+        (
+            r#"{"a.b":[1],"a.c":[2]}"#,
+            r#"{"a":[{"b":1,"c":9},{"b":9,"c":2}]}"#,
+            false,
+        ),
+        (
+            r#"{"a":{"b":[1]},"$or":[{"a":{"c":[2]}},{"a":{"c":[3]}}]}"#,
+            r#"{"a":[{"b":1},{"c":2}]}"#,
+            false,
+        ),
+        (
+            r#"{"a":{"b":[1]},"$or":[{"a":{"c":[2]}},{"a":{"c":[3]}}]}"#,
+            r#"{"a":[{"b":1,"c":3}]}"#,
+            true,
+        ),
+        // missing field: nothing but exists:false
+        (r#"{"a":[{"exists":false}]}"#, r#"{"b":1}"#, true),
+        (r#"{"a":[{"anything-but":"x"}]}"#, r#"{"b":1}"#, false),
+        (
+            r#"{"a":[{"anything-but":{"prefix":"x"}}]}"#,
+            r#"{"b":1}"#,
+            false,
+        ),
+        (
+            r#"{"a":[{"anything-but":{"wildcard":"x"}}]}"#,
+            r#"{"b":1}"#,
+            false,
+        ),
+        (r#"{"a":[null]}"#, r#"{"b":1}"#, false),
+        (
+            r#"{"a":[{"anything-but":"x"},{"exists":false}]}"#,
+            r#"{"b":1}"#,
+            true,
+        ),
+        // exists:false holds when the parent is missing, or is no object
+        (r#"{"a":{"b":[{"exists":false}]}}"#, r#"{"c":1}"#, true),
+        (r#"{"a":{"b":[{"exists":false}]}}"#, r#"{"a":1}"#, true),
+        (r#"{"a":{"b":[{"exists":false}]}}"#, r#"{"a":[]}"#, true),
+        (
+            r#"{"a":{"b":[{"exists":false}]}}"#,
+            r#"{"a":{"b":1}}"#,
+            false,
+        ),
+        (r#"{"a":{"b":[{"exists":true}]}}"#, r#"{"a":null}"#, false),
+        // JSON in a string is a string
+        (r#"{"a":{"b":[1]}}"#, r#"{"a":"{\"b\":1}"}"#, false),
+        // keys are case-sensitive; dots and nesting are the same both ways
+        (r#"{"a":[1]}"#, r#"{"A":1}"#, false),
+        (r#"{"a.b":[1]}"#, r#"{"a":{"b":1}}"#, true),
+        (r#"{"a":{"b":[1]}}"#, r#"{"a.b":1}"#, true),
+        (r#"{"a.b.c":[1]}"#, r#"{"a":{"b.c":1}}"#, true),
+        (r#"{"a":{"b.c":[1]}}"#, r#"{"a.b":{"c":1}}"#, true),
+        (
+            r#"{"a":{"b":[1],"c":[2]}}"#,
+            r#"{"a.b":1,"a":{"c":2}}"#,
+            true,
+        ),
+        (r#"{"a":[1],"a.b":[2]}"#, r#"{"a":1,"a.b":2}"#, true),
+        (
+            r#"{"a":{"b":[1]},"a.c":[2]}"#,
+            r#"{"a":{"b":1,"c":3}}"#,
+            false,
+        ),
+        // duplicate keys in a pattern: the last one
+        (r#"{"a":[1],"a":[2]}"#, r#"{"a":1}"#, false),
+        (r#"{"a":[1],"a":[2]}"#, r#"{"a":2}"#, true),
+        (r#"{"a":{"b":[1]},"a":{"c":[2]}}"#, r#"{"a":{"c":2}}"#, true),
+        // $or
+        (r#"{"$or":[{"a":[1]},{"b":[2]}]}"#, r#"{"b":2}"#, true),
+        (
+            r#"{"$or":[{"a":[1]},{"b":[2]}]}"#,
+            r#"{"a":2,"b":1}"#,
+            false,
+        ),
+        (
+            r#"{"c":[3],"$or":[{"a":[1]},{"b":[2]}]}"#,
+            r#"{"a":1}"#,
+            false,
+        ),
+        (
+            r#"{"c":[3],"$or":[{"a":[1]},{"b":[2]}]}"#,
+            r#"{"a":1,"c":3}"#,
+            true,
+        ),
+        (
+            r#"{"x":{"$or":[{"a":[1]},{"b":[2]}]}}"#,
+            r#"{"x":{"b":2}}"#,
+            true,
+        ),
+        (
+            r#"{"$or":[{"a":[1]},{"$or":[{"b":[2]},{"c":[3]}]}]}"#,
+            r#"{"c":3}"#,
+            true,
+        ),
+        (
+            r#"{"$or":[{"a":[1],"b":[2]},{"c":[{"exists":false}],"d":[4]}]}"#,
+            r#"{"d":4}"#,
+            true,
+        ),
+        (r#"{"$or":[1,2]}"#, r#"{"$or":2}"#, true),
+        (
+            r#"{"$or":[{"prefix":"x"},{"prefix":"y"}]}"#,
+            r#"{"$or":"yz"}"#,
+            true,
+        ),
+        (
+            r#"{"$or":[{"prefix":"x"},{"prefix":"y"}]}"#,
+            r#"{"a":"yz"}"#,
+            false,
+        ),
+        // a repeated key of a body offers all its values
+        (r#"{"a":[1]}"#, r#"{"a":1,"a":2}"#, true),
+        (r#"{"a":[2]}"#, r#"{"a":1,"a":2}"#, true),
+    ] {
+        assert_eq!(matches(pattern, body), expected, "{pattern} on {body}");
+    }
+}
+
+// spec: 7.4 structural rules, and what an ESM was seen to refuse
+#[test]
+fn every_structural_rule_refuses_with_eventbridges_reason() {
+    for (pattern, expected) in [
+        ("[]", "Filter is not an object"),
+        (r#"[{"a":[1]}]"#, "Filter is not an object"),
+        ("null", "Filter is not an object"),
+        (r#""text""#, "Filter is not an object"),
+        (r#"{"a": 42}"#, r#""a" must be an object or an array"#),
+        (
+            r#"{"body":"abc"}"#,
+            r#""body" must be an object or an array"#,
+        ),
+        (
+            r#"{"a":{"b":null}}"#,
+            r#""b" must be an object or an array"#,
+        ),
+        (r#"{"a":[]}"#, "Empty arrays are not allowed"),
+        ("{}", "Empty objects are not allowed"),
+        (r#"{"a":{}}"#, "Empty objects are not allowed"),
+        (
+            r#"{"a":[["b"]]}"#,
+            "Match value must be String, number, true, false, or null",
+        ),
+        (r#"{"a":[{}]}"#, "Match expression name not found"),
+        (
+            r#"{"a":[{"EXISTS":true}]}"#,
+            "Unrecognized match type EXISTS",
+        ),
+        (r#"{"a":[{"b":[1]}]}"#, "Unrecognized match type b"),
+        (
+            r#"{"a":[{"exists":true,"prefix":"x"}]}"#,
+            "Only one key allowed in match expression",
+        ),
+        (
+            r#"{"a":[{"exists":"true"}]}"#,
+            "exists match pattern must be either true or false.",
+        ),
+        (
+            r#"{"a":[{"numeric":10}]}"#,
+            "Value of numeric must be an array.",
+        ),
+        (
+            r#"{"a":[{"numeric":[]}]}"#,
+            "Invalid member in numeric match",
+        ),
+        (
+            r#"{"a":[{"numeric":[5]}]}"#,
+            "Invalid member in numeric match",
+        ),
+        (r#"{"a":[{"numeric":[">"]}]}"#, "Value of > must be numeric"),
+        (
+            r#"{"a":[{"numeric":["=","5"]}]}"#,
+            "Value of equals must be numeric",
+        ),
+        (
+            r#"{"a":[{"numeric":[">",0,"<"]}]}"#,
+            "Value of < must be numeric",
+        ),
+        (
+            r#"{"a":[{"numeric":[">",0,">",0]}]}"#,
+            "Bad numeric range operator: >",
+        ),
+        (
+            r#"{"a":[{"numeric":["!=",0]}]}"#,
+            "Unrecognized numeric range operator: !=",
+        ),
+        (
+            r#"{"a":[{"numeric":["<",0,">",5]}]}"#,
+            "Too many elements in numeric expression",
+        ),
+        (
+            r#"{"a":[{"numeric":["=",0,"=",5]}]}"#,
+            "Too many elements in numeric expression",
+        ),
+        (
+            r#"{"a":[{"numeric":[">",0,"<",5,6]}]}"#,
+            "Too many elements in numeric expression",
+        ),
+        (
+            r#"{"a":[{"numeric":[">",5,"<",5]}]}"#,
+            "Bottom must be less than top",
+        ),
+        (
+            r#"{"a":[{"prefix":5}]}"#,
+            "prefix match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"prefix":["x"]}]}"#,
+            "prefix match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"prefix":{"suffix":"x"}}]}"#,
+            "prefix match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"suffix":null}]}"#,
+            "suffix match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"suffix":["x"]}]}"#,
+            "suffix match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"suffix":{"equals-ignore-case":1}}]}"#,
+            "equals-ignore-case match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"wildcard":["x"]}]}"#,
+            "wildcard match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"equals-ignore-case":["x"]}]}"#,
+            "equals-ignore-case match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"equals-ignore-case":{"prefix":"x"}}]}"#,
+            "equals-ignore-case match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"cidr":5}]}"#,
+            "cidr match pattern must be a string",
+        ),
+        (
+            r#"{"a":[{"anything-but":null}]}"#,
+            "Value of anything-but must be an array or single string/number value.",
+        ),
+        (
+            r#"{"a":[{"anything-but":true}]}"#,
+            "Value of anything-but must be an array or single string/number value.",
+        ),
+        (
+            r#"{"a":[{"anything-but":{"prefix":{"equals-ignore-case":"x"}}}]}"#,
+            "Value of anything-but must be an array or single string/number value.",
+        ),
+        (
+            r#"{"a":[{"anything-but":["x",null]}]}"#,
+            "Inside anything but list, start|null|boolean is not supported.",
+        ),
+        (
+            r#"{"a":[{"anything-but":[1,true]}]}"#,
+            "Inside anything but list, start|null|boolean is not supported.",
+        ),
+        (
+            r#"{"a":[{"anything-but":{"suffix":["x",1]}}]}"#,
+            "Inside anything but list, start|null|boolean is not supported.",
+        ),
+        (
+            r#"{"a":[{"anything-but":["x",1]}]}"#,
+            "Inside anything but list, either all values are number or string, mixed type is not supported",
+        ),
+        (
+            r#"{"a":[{"anything-but":[]}]}"#,
+            "Empty arrays are not allowed",
+        ),
+        (
+            r#"{"a":[{"anything-but":{"prefix":""}}]}"#,
+            "Null prefix/suffix not allowed",
+        ),
+        (
+            r#"{"a":[{"anything-but":{"suffix":["x",""]}}]}"#,
+            "Null prefix/suffix not allowed",
+        ),
+        (
+            r#"{"a":[{"anything-but":{"cidr":"10.0.0.0/8"}}]}"#,
+            "Unsupported anything-but pattern: cidr",
+        ),
+        (
+            r#"{"a":[{"wildcard":"abc**def"}]}"#,
+            "Consecutive wildcard characters at pos 4",
+        ),
+        (
+            r#"{"a":[{"wildcard":"a\\b"}]}"#,
+            "Invalid escape character at pos 2",
+        ),
+        (
+            r#"{"a":[{"cidr":"10.0.0.0"}]}"#,
+            "Malformed CIDR, one '/' required",
+        ),
+        (
+            r#"{"a":[{"cidr":"10.0.0.0/x"}]}"#,
+            "Malformed CIDR, mask bits must be an integer",
+        ),
+        (
+            r#"{"a":[{"cidr":"10.0.0/8"}]}"#,
+            "Nonstandard IP address: 10.0.0",
+        ),
+        (
+            r#"{"eventSource":"aws:sqs"}"#,
+            r#""eventSource" must be an object or an array"#,
+        ),
+        (r#"{"eventSource":[]}"#, "Empty arrays are not allowed"),
+        (
+            "simple string",
+            "Filter is not valid JSON: expected value at line 1 column 1",
+        ),
+        (
+            r#"[{"eventName": ["INSERT"=123}]"#,
+            "Filter is not valid JSON: expected `,` or `]` at line 1 column 25",
+        ),
+        (
+            "",
+            "Filter is not valid JSON: EOF while parsing a value at line 1 column 0",
+        ),
+        (
+            r#"{"a":[01]}"#,
+            "Filter is not valid JSON: invalid number at line 1 column 8",
+        ),
+        // AWS calls this one too complex; to us it costs nothing, so it is taken, with a warning.
+        (r#"{"a":[{"wildcard":"*:*:*:*:*:x/*"}]}"#, "accepted"),
+    ] {
+        assert_eq!(reason(pattern), expected, "{pattern}");
+    }
+}
+
+#[test]
+fn an_error_names_the_filter_the_key_and_the_reason() {
+    let patterns = [
+        r#"{"a":[1]}"#,
+        r#"{"body":{"kind":{"x.y":[{"prefiks":"o"}]}}}"#,
+    ];
+    let error = Filters::parse(&patterns).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "filter 1, key body.kind.x.y: Unrecognized match type prefiks"
+    );
+    let error = Filters::parse(&["[]"]).unwrap_err();
+    assert_eq!(error.to_string(), "filter 0: Filter is not an object");
+}
+
+#[test]
+fn a_pattern_is_bounded_in_length_depth_and_combinations() {
+    let padded = |length: usize| {
+        format!(
+            r#"{{"a":["{}"]}}"#,
+            "é".repeat(length - r#"{"a":[""]}"#.len())
+        )
+    };
+    assert_eq!(reason(&padded(PATTERN_CHARS_MAX)), "accepted");
+    assert_eq!(
+        reason(&padded(PATTERN_CHARS_MAX + 1)),
+        "Pattern is longer than 4096 characters"
+    );
+
+    let too_deep = "Pattern is nested deeper than 100 levels";
+    let nested = |depth: usize| format!("{}[1]{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+    assert_eq!(reason(&nested(NESTING_MAX - 1)), "accepted");
+    assert_eq!(reason(&nested(NESTING_MAX)), too_deep);
+    assert_eq!(reason(&nested(500)), too_deep);
+    assert_eq!(
+        reason(&format!(r#"{{"{}":[1]}}"#, ".".repeat(4000))),
+        too_deep
+    );
+    let or = |depth: usize| {
+        format!(
+            "{}{}{}",
+            r#"{"$or":[{"a":[1]},"#.repeat(depth),
+            r#"{"b":[1]}"#,
+            "]}".repeat(depth)
+        )
+    };
+    assert_eq!(reason(&or(90)), "accepted");
+    assert_eq!(reason(&or(150)), too_deep);
+
+    // Ten alternatives under each of three keys stay thirty; under one and the same key they are a thousand.
+    let tens = |key: &str| {
+        format!(
+            r#""$or":[{}]"#,
+            (0..10)
+                .map(|i| format!(r#"{{"{key}":[{i}]}}"#))
+                .collect::<Vec<_>>()
+                .join(",")
+        )
+    };
+    let apart = format!(
+        r#"{{"x":{{{}}},"y":{{{}}},"z":{{{}}}}}"#,
+        tens("a"),
+        tens("b"),
+        tens("c")
+    );
+    assert_eq!(reason(&apart), "accepted");
+    let together = format!(
+        r#"{{"x":{{{}}},"$or":[{{"x":{{{}}},"$or":[{{"x":{{{}}}}},{{"x":{{{}}}}}]}},{{"q":[1]}}]}}"#,
+        tens("a"),
+        tens("b"),
+        tens("c"),
+        tens("d"),
+    );
+    assert_eq!(reason(&together), "accepted");
+    let more = together.replacen(r#"{"b":[0]},"#, r#"{"b":[0]},{"b":[11]},"#, 1);
+    assert_eq!(
+        reason(&more),
+        "Rule is too complex - $or makes more than 1000 combinations"
+    );
+}
+
+// pitfalls 11.17, 11.19, 11.20
+#[test]
+fn traps_are_told() {
+    let warnings = |pattern: &str| -> Vec<(String, Trap)> {
+        let filters = Filters::parse(&[pattern]).unwrap();
+        filters
+            .warnings()
+            .iter()
+            .map(|warning| (warning.key.clone(), warning.trap))
+            .collect()
+    };
+    for (pattern, expected) in [
+        (r#"{"body":{"a":[1]}}"#, vec![]),
+        (r#"{"body":["text"],"messageId":[{"exists":true}]}"#, vec![]),
+        (
+            r#"{"body":{"a":[1],"a":[2]}}"#,
+            vec![("body.a", Trap::RepeatedKey)],
+        ),
+        (
+            r#"{"body":{"a":{"b":[1]}},"body.a.b":[2]}"#,
+            vec![("body.a.b", Trap::RepeatedKey)],
+        ),
+        (
+            r#"{"body":{"a":[1],"$or":[{"a":[2]},{"b":[3]}]}}"#,
+            vec![("body.a", Trap::RepeatedKey)],
+        ),
+        (
+            r#"{"body":{"$or":["x"]}}"#,
+            vec![("body.$or", Trap::OrIsAKey)],
+        ),
+        (
+            r#"{"messageAttributes":{"A":[{"exists":true}]}}"#,
+            vec![("messageAttributes.A", Trap::NotALeaf)],
+        ),
+        (
+            r#"{"attributes":[{"exists":false}]}"#,
+            vec![("attributes", Trap::NotALeaf)],
+        ),
+        (
+            r#"{"body":{"a":[{"exists":true}],"a.b":[1]}}"#,
+            vec![("body.a", Trap::NotALeaf)],
+        ),
+        (
+            r#"{"eventSource":["aws:sqs"]}"#,
+            vec![("eventSource", Trap::NeverThere)],
+        ),
+        (r#"{"Body":{"a":[1]}}"#, vec![("Body.a", Trap::NeverThere)]),
+        (r#"{"data":{"a":[1]}}"#, vec![("data.a", Trap::NeverThere)]),
+        (r#"{"body":[5,null]}"#, vec![("body", Trap::StringsOnly)]),
+        (
+            r#"{"attributes":{"SentTimestamp":[{"numeric":[">",1]}]}}"#,
+            vec![("attributes.SentTimestamp", Trap::StringsOnly)],
+        ),
+        (
+            r#"{"body":{"a":[{"anything-but":{"wildcard":"*a*a*a*a*a*"}}]}}"#,
+            vec![("body.a", Trap::ManyWildcards)],
+        ),
+    ] {
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(key, trap)| (key.to_owned(), trap))
+            .collect();
+        assert_eq!(warnings(pattern), expected, "{pattern}");
+    }
+    let filters =
+        Filters::parse(&[r#"{"body":{"a":[1]}}"#, r#"{"body":{"a":[1],"a":[2]}}"#]).unwrap();
+    assert_eq!(
+        filters.warnings()[0].to_string(),
+        "filter 1, key body.a: given more than once: only the last one counts"
+    );
+}
+
+#[test]
+fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
+    let refusal = |pattern: &str, body: &str| {
+        Filters::parse(&[pattern])
+            .unwrap()
+            .refusal(&message(body))
+            .map(|refusal| (refusal.key, refusal.why))
+    };
+    for (pattern, body, expected) in [
+        (r#"{"body":{"a":[1]}}"#, r#"{"a":1}"#, None),
+        (
+            r#"{"body":{"a":[1],"b":[2]}}"#,
+            r#"{"a":1,"b":3}"#,
+            Some(("body.b", Why::NoMatch)),
+        ),
+        (
+            r#"{"body":{"z":[1],"b":[2]}}"#,
+            r#"{"b":3}"#,
+            Some(("body.z", Why::Missing)),
+        ),
+        (
+            r#"{"body":{"a":{"b":[1]}}}"#,
+            r#"{"c":1}"#,
+            Some(("body.a.b", Why::Missing)),
+        ),
+        (
+            r#"{"body":{"a":{"b":[1]}}}"#,
+            r#"{"a":[{"b":2},{"b":3}]}"#,
+            Some(("body.a", Why::NoMatch)),
+        ),
+        (
+            r#"{"body":{"a":[1]}}"#,
+            "plain",
+            Some(("body", Why::BodyIsNotJson)),
+        ),
+        (
+            r#"{"body":["plain"]}"#,
+            r#"{"a":1}"#,
+            Some(("body", Why::NotALeaf)),
+        ),
+        (
+            r#"{"messageId":["x"],"body":{"a":[1]}}"#,
+            "plain",
+            Some(("messageId", Why::NoMatch)),
+        ),
+        (
+            r#"{"body":{"$or":[{"a":[1]},{"b":[1]}]}}"#,
+            "{}",
+            Some(("body.$or", Why::NoMatch)),
+        ),
+        (
+            r#"{"eventSource":["aws:sqs"]}"#,
+            "plain",
+            Some(("eventSource", Why::Missing)),
+        ),
+    ] {
+        let expected = expected.map(|(key, why)| (key.to_owned(), why));
+        assert_eq!(refusal(pattern, body), expected, "{pattern} on {body}");
+    }
+    let filters = Filters::parse(&[r#"{"body":{"a":["canary"]}}"#]).unwrap();
+    let shown = filters
+        .refusal(&message(r#"{"a":"secret"}"#))
+        .unwrap()
+        .to_string();
+    assert_eq!(
+        shown,
+        "filter 0 refused it at body.a: nothing that the pattern lists accepts its value"
+    );
+}
+
+#[test]
+fn hostile_bodies_cost_neither_stack_nor_time() {
+    const SIZE: usize = 64 * 1024;
+    let deep_lists = format!(r#"{{"a":{}{}}}"#, "[".repeat(SIZE), "]".repeat(SIZE));
+    let deep_objects = format!("{}1{}", r#"{"a":"#.repeat(SIZE / 5), "}".repeat(SIZE / 5));
+    let unclosed = r#"{"a":["#.repeat(SIZE / 6);
+    let wide = format!(r#"{{"a":[{}1]}}"#, "1,".repeat(SIZE / 2));
+    let digits = format!(r#"{{"a":{}}}"#, "9".repeat(SIZE));
+    let exponent = format!(r#"{{"a":1e{}}}"#, "9".repeat(SIZE));
+    let keys = format!("{{{}\"b\":1}}", r#""a":0,"#.repeat(SIZE / 6));
+    let dots = format!(r#"{{"{}":1}}"#, "a.".repeat(SIZE / 2));
+    let bodies = [
+        &deep_lists,
+        &deep_objects,
+        &unclosed,
+        &wide,
+        &digits,
+        &exponent,
+        &keys,
+        &dots,
+    ];
+    let kept = |pattern: &str| bodies.map(|body| matches(pattern, body));
+    assert_eq!(
+        kept(r#"{"a":[0]}"#),
+        [false, false, false, false, false, false, true, false]
+    );
+    assert_eq!(
+        kept(r#"{"a":[{"numeric":[">",5e9]}]}"#),
+        [false, false, false, false, true, true, false, false]
+    );
+    assert_eq!(
+        kept(r#"{"a":[{"exists":false}]}"#),
+        [true, true, false, false, false, false, false, true]
+    );
+    assert_eq!(
+        kept(r#"{"b":[{"exists":false}]}"#),
+        [true, true, false, true, true, true, false, true]
+    );
+    let inward = format!("{}[1]{}", r#"{"a":"#.repeat(90), "}".repeat(90));
+    assert_eq!(kept(&inward), [false; 8]);
+}
+
+#[test]
+fn a_pattern_full_of_wildcards_searches_a_large_body_once() {
+    let stars = "*a".repeat(2030);
+    let body = "a".repeat(256 * 1024);
+    assert!(keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{stars}"}}]}}"#),
+        &body
+    ));
+    assert!(!keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{stars}b"}}]}}"#),
+        &body
+    ));
+    assert!(!keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{stars}*b*"}}]}}"#),
+        &body
+    ));
+    let periodic = "ab".repeat(128 * 1024);
+    let long = format!("*{}b*", "ab".repeat(2000));
+    assert!(!keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{long}"}}]}}"#),
+        &periodic
+    ));
+}
+
+#[test]
+fn mutated_patterns_and_bodies_never_panic_and_refusals_agree_with_keeping() {
+    let seeds = [
+        r#"{"body":{"a":[1,"x",null,{"prefix":"é"},{"anything-but":["p","q"]}],"b.c":[{"exists":false}]}}"#,
+        r#"{"body":{"$or":[{"a":{"b":[{"numeric":[">",-1.5e3,"<=",2]}]}},{"c":[{"wildcard":"a*b\\*"}]}]}}"#,
+        r#"{"body":{"a":[{"cidr":"10.0.0.0/8"},{"suffix":{"equals-ignore-case":"Z"}}],"c":{"d":[true]}},"messageId":[{"exists":true}]}"#,
+        r#"{"a":[1,[2,{"b":-0.5e-3}],"\ud83d\ude00"],"b.c":null,"c":{"d":true,"e":"x\u0000"}}"#,
+    ];
+    let splices = [
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "$or",
+        ".",
+        "\\",
+        "\\ud800",
+        "*",
+        "e999999999999",
+        "null",
+        "é",
+        "-",
+        "0",
+        "",
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut mutate = |text: &str| {
+        let mut chars: Vec<char> = text.chars().collect();
+        for _ in 0..random.usize(0..4) {
+            let at = random.usize(0..chars.len());
+            let until = (at + random.usize(0..4)).min(chars.len() - 1);
+            chars.splice(at..until, splices[random.usize(0..splices.len())].chars());
+        }
+        chars.into_iter().collect::<String>()
+    };
+    let (mut parsed, mut kept) = (0, 0);
+    for round in 0..20_000 {
+        let pattern = mutate(seeds[round % 3]);
+        let body = mutate(seeds[(round / 3) % 4]);
+        let Ok(filters) = Filters::parse(&[pattern]) else {
+            continue;
+        };
+        let message = message(&body);
+        parsed += 1;
+        kept += usize::from(filters.keeps(&message));
+        assert_eq!(filters.keeps(&message), filters.refusal(&message).is_none());
+    }
+    // The walk is worth something only if it reaches both sides.
+    assert!(1_000 < parsed && 100 < kept, "{parsed} parsed, {kept} kept");
+}

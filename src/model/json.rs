@@ -1,0 +1,149 @@
+//! JSON text opened one level at a time: what lies below a level stays text until someone looks.
+//! Numbers stay text for good, so that they compare as the decimals they are.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// One level of a JSON text.
+pub(in crate::model) enum Level<'a> {
+    Null,
+    Bool(bool),
+    Number(&'a str),
+    Text(Cow<'a, str>),
+    List(Vec<&'a Raw>),
+    /// As written: in order, repeated keys included.
+    Object(Members<'a>),
+}
+
+/// A checked text that was not opened yet.
+pub(in crate::model) type Raw = RawValue;
+
+/// Keys and the texts of their values.
+pub(in crate::model) type Members<'a> = Vec<(Cow<'a, str>, &'a Raw)>;
+
+/// Checks a whole text without building anything; serde_json does so without recursion, so no nesting is too deep.
+pub(in crate::model) fn check(text: &str) -> Result<&Raw, serde_json::Error> {
+    serde_json::from_str(text)
+}
+
+/// Opens the outermost level of a checked text.
+pub(in crate::model) fn open(raw: &Raw) -> Result<Level<'_>, serde_json::Error> {
+    let text = raw.get();
+    Ok(match text.as_bytes().first() {
+        Some(b'{') => Level::Object(serde_json::from_str::<Ordered>(text)?.0),
+        Some(b'[') => Level::List(serde_json::from_str(text)?),
+        Some(b'"') => Level::Text(serde_json::from_str::<Lossy>(text)?.0),
+        Some(b't') => Level::Bool(true),
+        Some(b'f') => Level::Bool(false),
+        Some(b'n') | None => Level::Null,
+        Some(_) => Level::Number(text),
+    })
+}
+
+/// A string in which an unpaired surrogate escape becomes U+FFFD: one odd character must not make a body "no JSON".
+struct Lossy<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Lossy<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Lossy<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Lossy(String::from_utf8_lossy(bytes)))
+            }
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Lossy(Cow::Owned(
+                    String::from_utf8_lossy(bytes).into_owned(),
+                )))
+            }
+        }
+        // As bytes, because serde_json refuses unpaired surrogates in what it hands out as str.
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+struct Ordered<'a>(Members<'a>);
+
+impl<'de> Deserialize<'de> for Ordered<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+        impl<'de> Visitor<'de> for Object {
+            type Value = Ordered<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<Lossy<'de>, &'de Raw>()? {
+                    members.push((key.0, value));
+                }
+                Ok(Ordered(members))
+            }
+        }
+        deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        match open(check(text).unwrap()).unwrap() {
+            Level::Null => "null".into(),
+            Level::Bool(value) => format!("bool {value}"),
+            Level::Number(text) => format!("number {text}"),
+            Level::Text(text) => format!("text {text}"),
+            Level::List(items) => format!(
+                "list {:?}",
+                items.iter().map(|i| i.get()).collect::<Vec<_>>()
+            ),
+            Level::Object(members) => {
+                format!(
+                    "object {:?}",
+                    members
+                        .iter()
+                        .map(|(k, v)| (k.as_ref(), v.get()))
+                        .collect::<Vec<_>>()
+                )
+            }
+        }
+    }
+
+    #[test]
+    fn a_level_is_opened_and_what_lies_below_stays_text() {
+        for (text, expected) in [
+            (" null ", "null"),
+            ("true", "bool true"),
+            ("false", "bool false"),
+            ("-3.0E+2", "number -3.0E+2"),
+            ("1e999999", "number 1e999999"),
+            (r#""plain""#, "text plain"),
+            (r#""\u00e9\n\ud83d\ude00""#, "text é\n😀"),
+            (r#""a\ud800b""#, "text a\u{fffd}\u{fffd}\u{fffd}b"),
+            (r#"[1, [2,{}], "x"]"#, r#"list ["1", "[2,{}]", "\"x\""]"#),
+            (
+                r#"{"a": {"b":1}, "a":2, "\udc00":3}"#,
+                "object [(\"a\", \"{\\\"b\\\":1}\"), (\"a\", \"2\"), (\"\u{fffd}\u{fffd}\u{fffd}\", \"3\")]",
+            ),
+        ] {
+            assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_nested_beyond_any_stack_is_still_only_text() {
+        let deep = format!("{}{}", "[".repeat(500_000), "]".repeat(500_000));
+        let Level::List(items) = open(check(&deep).unwrap()).unwrap() else {
+            panic!("not a list")
+        };
+        assert_eq!(items[0].get().len(), deep.len() - 2);
+    }
+}

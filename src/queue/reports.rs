@@ -1,0 +1,82 @@
+//! What an engine tells the world about itself: its metrics, and its place in `/readyz`.
+
+use std::sync::Arc;
+
+use crate::aws::fault::{Failure, Fault};
+use crate::metrics::{Malformed, MappingMetrics, Metrics, Operation, RequestOutcome};
+use crate::model::response;
+use crate::status::{State, Status};
+
+/// One mapping's voice. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    /// The mapping's counters.
+    pub metrics: MappingMetrics,
+    status: Status,
+    mapping: Arc<str>,
+}
+
+impl Reports {
+    /// The mapping gets a place in both.
+    pub fn new(metrics: &Metrics, status: &Status, mapping: &str, enabled: bool) -> Self {
+        status.add(mapping, enabled);
+        let reports = Self { metrics: metrics.mapping(mapping), status: status.clone(), mapping: Arc::from(mapping) };
+        reports.state(if enabled { State::Creating } else { State::Disabled }, None);
+        reports
+    }
+
+    /// The mapping is in this state now, and why where there is something to explain.
+    pub fn state(&self, state: State, reason: Option<&str>) {
+        self.status.set_state(&self.mapping, state, reason);
+        self.metrics.set_state(state);
+    }
+
+    /// The mapping was started: it counts as ready from now on, whatever comes.
+    pub fn started(&self) {
+        self.status.started(&self.mapping);
+        self.state(State::Enabled, None);
+    }
+
+    /// A call to the source ended.
+    pub fn request<T>(&self, operation: Operation, answer: &Result<T, Failure>) {
+        let outcome = match answer {
+            Ok(_) => RequestOutcome::Success,
+            Err(failure) => refused(failure),
+        };
+        self.metrics.record_source_request(operation, outcome);
+    }
+
+    /// A batch call to the source ended, with a result for each entry.
+    pub fn batch_request(&self, operation: Operation, answer: &Result<Vec<Result<(), Failure>>, Failure>) {
+        let outcome = match answer {
+            Ok(entries) if entries.iter().any(Result::is_err) => RequestOutcome::Partial,
+            Ok(_) => RequestOutcome::Success,
+            Err(failure) => refused(failure),
+        };
+        self.metrics.record_source_request(operation, outcome);
+    }
+}
+
+fn refused(failure: &Failure) -> RequestOutcome {
+    match failure.fault {
+        Fault::Throttled { .. } => RequestOutcome::Throttled,
+        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => RequestOutcome::Error,
+    }
+}
+
+/// The label for why an answer can not be read: a few kinds, where the log has the exact reason.
+pub(super) fn malformed(why: response::Malformed) -> Malformed {
+    match why {
+        response::Malformed::NotJson | response::Malformed::RepeatedKey => Malformed::NotJson,
+        response::Malformed::NotAnObject
+        | response::Malformed::NotAList
+        | response::Malformed::EntryNotAnObject
+        | response::Malformed::IdentifierNotAString => Malformed::WrongType,
+        response::Malformed::EntryWithoutIdentifier
+        | response::Malformed::NullIdentifier
+        | response::Malformed::EmptyIdentifier => Malformed::NoIdentifier,
+        response::Malformed::UnknownIdentifier | response::Malformed::RepeatedIdentifier => {
+            Malformed::UnknownIdentifier
+        }
+    }
+}
