@@ -1,0 +1,134 @@
+//! The metric families and one `record_*` for each thing that happens. Labels come from the configuration and from
+//! enums alone, so the number of series is known; all series of a mapping exist from its start, at zero, so that rates work.
+//!
+//! Every family has the label `mapping`, the mapping's name.
+//!
+//! | name | further labels | AWS's name | meaning |
+//! | --- | --- | --- | --- |
+//! | `sluicegate_events_polled_total` | | PolledEventCount | Events read from the source. |
+//! | `sluicegate_events_filtered_out_total` | | FilteredOutEventCount | Events that match no filter. |
+//! | `sluicegate_events_invoked_total` | | InvokedEventCount | Events handed to the function; each repeat counts again. |
+//! | `sluicegate_events_failed_invoke_total` | | FailedInvokeEventCount | Events of invocations that did not handle all of their batch. |
+//! | `sluicegate_events_deleted_total` | | DeletedEventCount | Messages deleted from the queue, handled or filtered out. |
+//! | `sluicegate_events_delete_failed_total` | | | Messages that were to be deleted and could not be while their lease lasted: they come again. |
+//! | `sluicegate_invocations_total` | outcome | Invocations, Errors, Throttles | Invocations of the function by how they ended. |
+//! | `sluicegate_invocation_duration_seconds` | | Duration | Time from sending the event to the end of the answer, where the function ran. |
+//! | `sluicegate_invocations_in_flight` | | ConcurrentExecutions | Invocations that run now. |
+//! | `sluicegate_concurrency_limit` | | | Invocations that may run at once, as scaling decided. |
+//! | `sluicegate_batch_events` | | | Events in a batch. |
+//! | `sluicegate_batch_bytes` | | | Length of the event that a batch makes. |
+//! | `sluicegate_source_requests_total` | operation, outcome | | Calls to the source: what the bill counts. |
+//! | `sluicegate_mapping_state` | state | State | 1 for the state that the mapping is in, 0 for the others. |
+//! | `sluicegate_messages_held` | | | Messages received and not yet settled. |
+//! | `sluicegate_messages_handed_back_total` | | | Messages received, not dispatched, and made visible again at once. |
+//! | `sluicegate_messages_lease_lost_total` | | | Messages whose visibility ended before they were settled: they may be handled twice. |
+//! | `sluicegate_messages_visibility_extended_total` | | | Extensions of a message's visibility. |
+//! | `sluicegate_replies_ignored_total` | | | Answers with batchItemFailures that nobody reads: FunctionResponseTypes lacks ReportBatchItemFailures, and the messages named in them are deleted. |
+//! | `sluicegate_replies_malformed_total` | reason | | Answers that cannot be read as a report of failed items: the whole batch counts as failed. |
+//!
+//! Beside them `sluicegate_build_info` (label `version`) and, on Linux, the `process_*` families that every Prometheus
+//! client has. Of the `prometheus` crate we use histograms, the process collector and the text encoder. Its labelled
+//! counters keep name, help and labels with each series, which a thousand idle mappings of fifty series would pay for:
+//! counters and gauges are plain atomics, and a mapping costs some 3 KB.
+
+pub mod family;
+pub mod label;
+pub mod mapping;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus::{IntGauge, Opts, Registry, TextEncoder};
+
+pub use family::{FAMILIES, Family};
+pub use label::{Malformed, Operation, Outcome, RequestOutcome};
+pub use mapping::{InFlight, MappingMetrics};
+
+/// What `Metrics::encode` writes, for `Content-Type`.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Every metric of the process. Cheap to clone: all clones are the same.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    process: Registry,
+    mappings: Arc<Mutex<BTreeMap<String, MappingMetrics>>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// No mappings yet; the process's own metrics are there.
+    pub fn new() -> Self {
+        let metrics = Self::without_process();
+        #[cfg(target_os = "linux")]
+        metrics
+            .process
+            .register(Box::new(
+                prometheus::process_collector::ProcessCollector::for_self(),
+            ))
+            .expect("the registry is new, and nothing else has these names");
+        metrics
+    }
+
+    fn without_process() -> Self {
+        let process = Registry::new();
+        let options = Opts::new("sluicegate_build_info", "1; the version is in the label.")
+            .const_label("version", env!("CARGO_PKG_VERSION"));
+        let build = IntGauge::with_opts(options).expect("name and label are constants, and valid");
+        build.set(1);
+        process
+            .register(Box::new(build))
+            .expect("the registry is new");
+        Self {
+            process,
+            mappings: Arc::default(),
+        }
+    }
+
+    /// The series of a mapping, made at zero if they are not there.
+    pub fn mapping(&self, name: &str) -> MappingMetrics {
+        self.mappings()
+            .entry(name.to_owned())
+            .or_insert_with(MappingMetrics::new)
+            .clone()
+    }
+
+    /// Ends the series of a mapping. Whoever still holds them counts for nobody.
+    pub fn remove(&self, name: &str) {
+        self.mappings().remove(name);
+    }
+
+    /// Everything in Prometheus' text format. Written family by family: what is held at once is one family and the text.
+    pub fn encode(&self) -> String {
+        let mappings = self.mappings().clone();
+        let mut text = String::new();
+        let mut write = |families: &[_]| {
+            TextEncoder::new()
+                .encode_utf8(families, &mut text)
+                .expect("writing to a string cannot fail, and no family is empty");
+        };
+        if !mappings.is_empty() {
+            for family in FAMILIES {
+                write(&[family.collect(
+                    mappings
+                        .iter()
+                        .map(|(name, metrics)| (name.as_str(), metrics.cells())),
+                )]);
+            }
+        }
+        write(&self.process.gather());
+        text
+    }
+
+    fn mappings(&self) -> MutexGuard<'_, BTreeMap<String, MappingMetrics>> {
+        // Each change is one insertion or removal: a panic of its holder leaves nothing half written.
+        self.mappings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

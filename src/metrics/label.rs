@@ -1,0 +1,107 @@
+//! The values that a label may have: closed lists, so that the number of series is known from the configuration.
+
+/// An enum of which every value is known, each with the text that a label shows.
+pub trait Label: Copy + 'static {
+    /// Every value, in the order of declaration.
+    const ALL: &'static [Self];
+
+    /// As the label's value.
+    fn label(self) -> &'static str;
+
+    /// Place in `ALL`.
+    fn index(self) -> usize;
+}
+
+/// Declares an enum and its texts in one list, so that none can be forgotten in the other.
+macro_rules! labels {
+    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$value_doc])* $value,)* }
+
+        impl $crate::metrics::label::Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$value,)*];
+
+            fn label(self) -> &'static str {
+                match self { $(Self::$value => $text,)* }
+            }
+
+            fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+pub(crate) use labels;
+
+labels! {
+    /// How an invocation ended.
+    Outcome {
+        /// Everything in the batch was handled.
+        Success = "success",
+        /// The function named messages that failed, and handled the rest.
+        Partial = "partial",
+        /// It ran and failed, or its answer cannot be read.
+        FunctionError = "function_error",
+        /// It did not run: too many invocations.
+        Throttled = "throttled",
+        /// It did not run, or nobody can know: the service failed.
+        ServiceError = "service_error",
+        /// It ran out of time.
+        Timeout = "timeout",
+    }
+}
+
+impl Outcome {
+    /// The function ran: its duration says something about the function.
+    pub fn ran(self) -> bool {
+        match self {
+            Self::Success | Self::Partial | Self::FunctionError | Self::Timeout => true,
+            Self::Throttled | Self::ServiceError => false,
+        }
+    }
+}
+
+labels! {
+    /// A call to a source, by AWS's name: what a bill counts.
+    Operation {
+        /// One receive, long poll or not.
+        ReceiveMessage = "ReceiveMessage",
+        /// One batch of up to ten deletes.
+        DeleteMessageBatch = "DeleteMessageBatch",
+        /// One batch of up to ten extensions or hand-backs.
+        ChangeMessageVisibilityBatch = "ChangeMessageVisibilityBatch",
+        /// The queue's address, asked at the start.
+        GetQueueUrl = "GetQueueUrl",
+        /// The queue's visibility time-out.
+        GetQueueAttributes = "GetQueueAttributes",
+    }
+}
+
+labels! {
+    /// How a call to a source ended.
+    RequestOutcome {
+        /// Done.
+        Success = "success",
+        /// Done for some entries of the batch, refused for others.
+        Partial = "partial",
+        /// Too many calls.
+        Throttled = "throttled",
+        /// Anything else.
+        Error = "error",
+    }
+}
+
+labels! {
+    /// Why an answer of a function cannot be read although it should report failed items.
+    Malformed {
+        /// It is no JSON, or has a key twice.
+        NotJson = "not_json",
+        /// A value has not the type that it should have: an entry is no object, the list is no list.
+        WrongType = "wrong_type",
+        /// An entry has no `itemIdentifier`, or an empty one, or null.
+        NoIdentifier = "no_identifier",
+        /// An entry names no message of the batch.
+        UnknownIdentifier = "unknown_identifier",
+    }
+}

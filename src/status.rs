@@ -1,0 +1,195 @@
+//! What each mapping is doing and whether the process is ready: written by the service, read by the admin listener.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Serialize, Serializer};
+
+use crate::metrics::label::{Label, labels};
+
+labels! {
+    /// A mapping's state, in AWS's words where AWS has one. // spec: 1.4
+    State {
+        /// Not yet started.
+        Creating = "Creating",
+        /// It polls, or waits for work.
+        Enabled = "Enabled",
+        /// Started and unable to go on for now: the reason says why. AWS calls this `Enabled`.
+        Failing = "Failing",
+        /// It settles what is in hand and reads no more.
+        Disabling = "Disabling",
+        /// It does nothing.
+        Disabled = "Disabled",
+    }
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.label())
+    }
+}
+
+/// The shared page on which the service writes. Cheap to clone: all clones are the same page.
+#[derive(Clone, Debug, Default)]
+pub struct Status(Arc<Mutex<Page>>);
+
+#[derive(Debug, Default)]
+struct Page {
+    draining: bool,
+    mappings: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    enabled: bool,
+    started: bool,
+    state: State,
+    reason: Option<String>,
+}
+
+/// What `/readyz` shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Readiness {
+    /// Every enabled mapping was started at least once, and the process is not draining.
+    pub ready: bool,
+    /// The process reads no more and settles what is in hand.
+    pub draining: bool,
+    /// By name.
+    pub mappings: Vec<MappingStatus>,
+}
+
+/// One mapping's part of `Readiness`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MappingStatus {
+    /// As in the configuration.
+    pub name: String,
+    /// What it is doing.
+    pub state: State,
+    /// Whether it ever was started: its source answered, whatever came later.
+    pub started: bool,
+    /// Why it is in that state.
+    pub reason: Option<String>,
+}
+
+impl Status {
+    /// A page with these mappings: name, and whether it is enabled. None is started yet.
+    pub fn new<'a>(mappings: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
+        let status = Self::default();
+        for (name, enabled) in mappings {
+            status.add(name, enabled);
+        }
+        status
+    }
+
+    /// A mapping came in; until it is started the process is not ready if it is enabled.
+    pub fn add(&self, mapping: &str, enabled: bool) {
+        let state = if enabled {
+            State::Creating
+        } else {
+            State::Disabled
+        };
+        let entry = Entry {
+            enabled,
+            started: false,
+            state,
+            reason: None,
+        };
+        self.page().mappings.insert(mapping.to_owned(), entry);
+    }
+
+    /// A mapping is gone.
+    pub fn remove(&self, mapping: &str) {
+        self.page().mappings.remove(mapping);
+    }
+
+    /// What the mapping is doing from now on, and why. Unknown names are left alone.
+    pub fn set_state(&self, mapping: &str, state: State, reason: Option<&str>) {
+        if let Some(entry) = self.page().mappings.get_mut(mapping) {
+            entry.state = state;
+            entry.reason = reason.map(str::to_owned);
+        }
+    }
+
+    /// The mapping was started. It stays so: one that fails later does not make the process unready.
+    pub fn started(&self, mapping: &str) {
+        if let Some(entry) = self.page().mappings.get_mut(mapping) {
+            entry.started = true;
+        }
+    }
+
+    /// The process is leaving: not ready any more.
+    pub fn draining(&self) {
+        self.page().draining = true;
+    }
+
+    /// The page as it is now.
+    pub fn readiness(&self) -> Readiness {
+        let page = self.page();
+        let all_started = page
+            .mappings
+            .values()
+            .all(|entry| entry.started || !entry.enabled);
+        let shown = |(name, entry): (&String, &Entry)| MappingStatus {
+            name: name.clone(),
+            state: entry.state,
+            started: entry.started,
+            reason: entry.reason.clone(),
+        };
+        Readiness {
+            ready: all_started && !page.draining,
+            draining: page.draining,
+            mappings: page.mappings.iter().map(shown).collect(),
+        }
+    }
+
+    fn page(&self) -> MutexGuard<'_, Page> {
+        // Each change is one assignment: a panic of its holder leaves nothing half written.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_once_every_enabled_mapping_was_started() {
+        let status = Status::new([("a", true), ("b", true), ("off", false)]);
+        let ready = || status.readiness().ready;
+        assert!(!ready());
+        status.started("a");
+        assert!(!ready());
+        status.started("b");
+        assert!(ready());
+        status.set_state("b", State::Failing, Some("the queue does not exist"));
+        assert!(
+            ready(),
+            "one broken mapping does not make the process unready"
+        );
+        status.add("late", true);
+        assert!(!ready());
+        status.remove("late");
+        assert!(ready());
+        status.draining();
+        assert!(!ready());
+    }
+
+    #[test]
+    fn a_service_without_mappings_is_ready() {
+        assert!(Status::new([]).readiness().ready);
+    }
+
+    #[test]
+    fn the_page_names_each_mapping_its_state_and_the_reason() {
+        let status = Status::new([("b", false), ("a", true)]);
+        status.started("a");
+        status.set_state("a", State::Failing, Some("access denied"));
+        status.set_state("unknown", State::Enabled, None);
+        status.started("unknown");
+        let text = serde_json::to_string(&status.readiness()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"ready":true,"draining":false,"mappings":[{"name":"a","state":"Failing","started":true,"reason":"access denied"},{"name":"b","state":"Disabled","started":false,"reason":null}]}"#
+        );
+    }
+}
