@@ -317,7 +317,7 @@ pub const FAMILIES: &[Family] = &[
         kind: MetricType::COUNTER,
         labels: &["reason"],
         aws: "",
-        help: "Answers that can not be read as a report of failed items: the whole batch counts as failed.",
+        help: "Answers that cannot be read as a report of failed items: the whole batch counts as failed.",
         read: |cells, series| series.by::<Malformed>("reason", &cells.replies_malformed),
     },
 ];

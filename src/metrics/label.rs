@@ -41,7 +41,7 @@ labels! {
         Success = "success",
         /// The function named messages that failed, and handled the rest.
         Partial = "partial",
-        /// It ran and failed, or its answer can not be read.
+        /// It ran and failed, or its answer cannot be read.
         FunctionError = "function_error",
         /// It did not run: too many invocations.
         Throttled = "throttled",
@@ -105,7 +105,7 @@ labels! {
 }
 
 labels! {
-    /// Why an answer of a function can not be read although it should report failed items.
+    /// Why an answer of a function cannot be read although it should report failed items.
     Malformed {
         /// It is no JSON, or has a key twice.
         NotJson = "not_json",

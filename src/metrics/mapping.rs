@@ -166,7 +166,7 @@ impl MappingMetrics {
         add(&self.0.replies_ignored, 1);
     }
 
-    /// The function's answer can not be read: the batch counts as failed. // spec: 3.1
+    /// The function's answer cannot be read: the batch counts as failed. // spec: 3.1
     pub fn record_malformed_reply(&self, reason: Malformed) {
         add(&self.0.replies_malformed[reason.index()], 1);
     }

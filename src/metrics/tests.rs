@@ -121,7 +121,11 @@ fn every_series_of_a_mapping_is_there_from_its_start() {
             "{}",
             family.name
         );
-        let suffix = if family.kind == MetricType::HISTOGRAM { "_count" } else { "" };
+        let suffix = if family.kind == MetricType::HISTOGRAM {
+            "_count"
+        } else {
+            ""
+        };
         let first = format!("\n{}{suffix}{{mapping=\"quiet\"", family.name);
         assert!(text.contains(&first), "{}", family.name);
     }
@@ -186,7 +190,7 @@ fn a_removed_mapping_leaves_no_series_and_starts_again_at_zero() {
 }
 
 #[test]
-fn a_name_with_quotes_and_line_breaks_can_not_forge_a_series() {
+fn a_name_with_quotes_and_line_breaks_cannot_forge_a_series() {
     let metrics = Metrics::without_process();
     metrics.mapping("a\"} 1\nforged{x=\"\\");
     let text = metrics.encode();
