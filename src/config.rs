@@ -1,23 +1,184 @@
 //! Files to a checked configuration: what comes out of here cannot be wrong.
+//!
+//! The way of a file: `files` reads it, `yaml` makes a tree with a line for each value, `merge` puts the environment in and joins
+//! the trees, and one file per element (`service`, `function`, `mapping`, ...) reads its part through `cursor`. Nothing stops at
+//! the first error: a run reports all of them.
 
 pub mod arn;
 pub mod aws;
+pub mod checkpoints;
+mod cursor;
+mod environment;
+pub mod error;
+mod files;
 pub mod function;
+mod function_name;
 pub mod mapping;
+mod merge;
 pub mod service;
+mod show;
+mod suggest;
+mod tree;
+mod url;
+mod yaml;
 
-use function::FunctionEntry;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws::Aws;
+use checkpoints::Checkpoints;
+use cursor::At;
+use environment::Lookup;
+use error::{ConfigError, Place, Report};
+use files::Source;
+use function::{FunctionEntry, Functions};
 use mapping::Mapping;
+use service::Service;
+pub use show::{json, table};
+use tree::{Node, Value};
 
 /// The whole configuration, merged from every file and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where the admin API listens, and how long a drain may take.
-    pub service: service::Service,
+    pub service: Service,
+    /// Where positions of streams are kept; queues need none.
+    pub checkpoints: Checkpoints,
     /// Region and endpoints; what is not named here comes from the usual environment of AWS tools.
-    pub aws: aws::Aws,
+    pub aws: Aws,
     /// Functions that run elsewhere than in AWS Lambda.
     pub functions: Vec<FunctionEntry>,
     /// The event source mappings, in the order of the files.
     pub mappings: Vec<Mapping>,
+    /// What is odd and stops nothing; each displays as one line, like an error.
+    pub warnings: Vec<ConfigError>,
+}
+
+/// The keys of a file; `NextMarker` is what the AWS CLI prints below a list.
+const KEYS: [&str; 6] = [
+    "Service",
+    "Checkpoints",
+    "Aws",
+    "Functions",
+    "EventSourceMappings",
+    "NextMarker",
+];
+
+impl Config {
+    /// Reads and merges files. A path may be a directory: its `*.yaml`, `*.yml` and `*.json` files, sorted by name. `env` looks
+    /// up what `${VAR}` stands for.
+    ///
+    /// # Errors
+    /// Everything that is wrong in any of the files, in the order of files and lines.
+    pub fn load(
+        paths: &[PathBuf],
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Vec<ConfigError>> {
+        let mut report = Report::default();
+        let sources = files::read(paths, &mut report);
+        read_sources(&sources, env, report)
+    }
+
+    /// Reads one text as `load` reads a file; `file` names it in errors.
+    ///
+    /// # Errors
+    /// Everything that is wrong in it, in the order of its lines.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Vec<ConfigError>> {
+        let source = Source {
+            name: file.into(),
+            text: text.to_owned(),
+        };
+        read_sources(&[source], env, Report::default())
+    }
+}
+
+fn read_sources(
+    sources: &[Source],
+    env: Lookup<'_>,
+    mut report: Report,
+) -> Result<Config, Vec<ConfigError>> {
+    let order: Vec<Arc<str>> = sources
+        .iter()
+        .map(|source| Arc::clone(&source.name))
+        .collect();
+    let mut top = Vec::new();
+    for source in sources {
+        if let Value::Map(entries) = read_tree(source, env, &mut report) {
+            merge::merge(&mut top, entries, "", &mut report);
+        }
+    }
+    let file = order.first().cloned().unwrap_or_else(|| "".into());
+    let top = Node {
+        place: Place { file, line: 0 },
+        value: Value::Map(top),
+    };
+    let read = read_elements(&At::top(&top), &mut report);
+    report.sort(&order);
+    match read {
+        Some(config) if report.errors.is_empty() => Ok(Config {
+            warnings: report.warnings,
+            ..config
+        }),
+        Some(_) | None => Err(report.errors),
+    }
+}
+
+fn read_tree(source: &Source, env: Lookup<'_>, report: &mut Report) -> Value {
+    match yaml::parse(&source.name, &source.text) {
+        Ok(mut root) => {
+            merge::settle(&mut root, "", env, report);
+            if !matches!(root.value, Value::Map(_)) {
+                let found = root.value.describe();
+                let what = format!(
+                    "expected a mapping with keys such as EventSourceMappings, found {found}"
+                );
+                report.error(&root.place, "", what);
+            }
+            root.value
+        }
+        Err(yaml::Unreadable { line, what }) => {
+            let file = Arc::clone(&source.name);
+            report.error(&Place { file, line }, "", what);
+            Value::Null
+        }
+    }
+}
+
+fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
+    let fields = top.fields(&KEYS, report)?;
+    let service = match fields.get("Service") {
+        Some(at) => service::read(&at, report),
+        None => Some(Service::default()),
+    };
+    let checkpoints = match fields.get("Checkpoints") {
+        Some(at) => checkpoints::read(&at, report),
+        None => Some(Checkpoints::default()),
+    };
+    let aws = match fields.get("Aws") {
+        Some(at) => aws::read(&at, report),
+        None => Some(Aws::default()),
+    };
+    let mut functions = match fields.get("Functions") {
+        Some(at) => Functions::read(&at, report),
+        None => Functions::default(),
+    };
+    let mappings = match fields.get("EventSourceMappings") {
+        Some(at) => mapping::read_all(&at, &mut functions, report),
+        None => Vec::new(),
+    };
+    if mappings.is_empty() {
+        top.warn(report, "no EventSourceMappings: there is nothing to do");
+    }
+    Some(Config {
+        service: service?,
+        checkpoints: checkpoints?,
+        aws: aws?,
+        functions: functions.finish(report),
+        mappings,
+        warnings: Vec::new(),
+    })
 }

@@ -1,28 +1,41 @@
 //! `EventSourceMappings[]`: one mapping, its ranges, defaults and cross-field rules.
 
+mod batch;
+mod filter;
+mod foreign;
+mod identity;
+mod lesser;
+
 use std::time::Duration;
 
 use super::arn::Arn;
-use super::function::Target;
+use super::cursor::{At, Fields};
+use super::error::Report;
+use super::function::{Functions, Target};
+use super::function_name::FunctionName;
+use batch::Batch;
+use identity::{Identity, Source};
 
 /// One event source mapping, checked: what the engine runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapping {
-    /// `Name`: label in logs and metrics, unique; by default derived from source and function.
+    /// `Name`: label in logs and metrics, unique; by default derived from source and function. 1 to 128 letters, digits, `.`,
+    /// `_` and `-`.
     pub name: String,
     /// `UUID`: kept from an exported list, else derived from source and function so that it stays the same over restarts.
+    /// 36 characters.
     pub uuid: String,
     /// `Enabled`: a disabled mapping is listed and does nothing.
     pub enabled: bool,
     /// `EventSourceArn`.
     pub source: Arn,
-    /// `FunctionName`, exactly as given.
+    /// `FunctionName`, exactly as given; where only `FunctionArn` is given, that.
     pub function_name: String,
     /// Where that function runs.
     pub target: Target,
-    /// `BatchSize`: 1-10,000; 1-10 for a FIFO queue. // spec: 1.2
+    /// `BatchSize`: 1-10,000; 1-10 for a FIFO queue; 10 by default. // spec: 1.2
     pub batch_size: usize,
-    /// `MaximumBatchingWindowInSeconds`: 0-300 s; 0 for a FIFO queue. // spec: 1.2
+    /// `MaximumBatchingWindowInSeconds`: 0-300 s; 0 for a FIFO queue, and by default. // spec: 1.2
     pub window: Duration,
     /// `FunctionResponseTypes` contains `ReportBatchItemFailures`.
     pub reports_item_failures: bool,
@@ -35,6 +48,135 @@ pub struct Mapping {
 impl Mapping {
     /// A queue whose name ends in `.fifo` keeps order by message group.
     pub fn fifo(&self) -> bool {
-        self.source.resource.ends_with(".fifo")
+        is_fifo(&self.source)
     }
+
+    /// The function with its qualifier, as AWS shows it; what `FunctionName` leaves open is as in the source.
+    pub fn function_arn(&self) -> String {
+        match FunctionName::parse(&self.function_name) {
+            Ok(name) => name.completed(&self.source).qualified(),
+            Err(_) => self.function_name.clone(),
+        }
+    }
+}
+
+fn is_fifo(queue: &Arn) -> bool {
+    queue.resource.ends_with(".fifo")
+}
+
+/// What a mapping says apart from which source and function it joins.
+struct Settings {
+    enabled: bool,
+    batch: Batch,
+    reports_item_failures: bool,
+    maximum_concurrency: Option<usize>,
+    filter_patterns: Vec<String>,
+}
+
+/// The mappings of all files, in their order. A wrong mapping is reported and left out.
+pub(super) fn read_all(
+    list: &At<'_>,
+    functions: &mut Functions<'_>,
+    report: &mut Report,
+) -> Vec<Mapping> {
+    let keys = known_keys();
+    let mut read = Vec::new();
+    for at in list.list(report).unwrap_or_default() {
+        let Some(fields) = at.fields(&keys, report) else {
+            continue;
+        };
+        let source = match identity::source(&fields, report) {
+            Source::Queue(arn) => Some(arn),
+            Source::Wrong => None,
+            // Its other settings are those of another kind of source: nothing here can judge them.
+            Source::Unserved => continue,
+        };
+        let settings = read_settings(&fields, source.as_ref(), report);
+        if let Some(identity) = identity::read(&fields, source, report) {
+            read.push((identity, settings));
+        }
+    }
+    let identities: Vec<&Identity<'_>> = read.iter().map(|(identity, _)| identity).collect();
+    let labels = identity::labels(&identities, report);
+    let mut mappings = Vec::new();
+    for ((identity, settings), label) in read.into_iter().zip(labels) {
+        let target = match functions.resolve(identity.given, &identity.function, &identity.source) {
+            Ok(target) => target,
+            Err(what) => {
+                identity.function_at.error(report, what);
+                None
+            }
+        };
+        let (Some(settings), Some(target)) = (settings, target) else {
+            continue;
+        };
+        mappings.push(Mapping {
+            name: label.name,
+            uuid: label.uuid,
+            enabled: settings.enabled,
+            source: identity.source,
+            function_name: identity.given.to_owned(),
+            target,
+            batch_size: settings.batch.size,
+            window: settings.batch.window,
+            reports_item_failures: settings.reports_item_failures,
+            maximum_concurrency: settings.maximum_concurrency,
+            filter_patterns: settings.filter_patterns,
+        });
+    }
+    mappings
+}
+
+/// Every setting is read, also after a wrong one: a run shows all errors.
+fn read_settings(
+    fields: &Fields<'_>,
+    source: Option<&Arn>,
+    report: &mut Report,
+) -> Option<Settings> {
+    let enabled = lesser::enabled(fields, report);
+    let batch = batch::read(fields, source.is_some_and(is_fifo), report);
+    let reports_item_failures = lesser::reports_item_failures(fields, report);
+    let maximum_concurrency = lesser::maximum_concurrency(fields, report);
+    let filter_patterns = filter::read(fields, report);
+    lesser::extensions(fields, &SERVED, report);
+    foreign::check(fields, report);
+    Some(Settings {
+        enabled: enabled?,
+        batch: batch?,
+        reports_item_failures: reports_item_failures?,
+        maximum_concurrency: maximum_concurrency?,
+        filter_patterns: filter_patterns?,
+    })
+}
+
+/// The keys that say something here.
+const SERVED: [&str; 10] = [
+    "Name",
+    "EventSourceArn",
+    "FunctionName",
+    "Enabled",
+    "BatchSize",
+    "MaximumBatchingWindowInSeconds",
+    "FilterCriteria",
+    "FunctionResponseTypes",
+    "ScalingConfig",
+    "Extensions",
+];
+
+/// The keys that AWS prints and nobody sets. // spec: 1.3
+const READ_ONLY: [&str; 8] = [
+    "UUID",
+    "FunctionArn",
+    "EventSourceMappingArn",
+    "State",
+    "StateTransitionReason",
+    "LastModified",
+    "LastProcessingResult",
+    "FilterCriteriaError",
+];
+
+fn known_keys() -> Vec<&'static str> {
+    let own = SERVED.into_iter().chain(READ_ONLY);
+    own.chain(foreign::KEYS.iter().map(|key| key.name))
+        .collect()
 }

@@ -1,13 +1,73 @@
 //! `Service`: the admin listener and the drain.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
+
+use super::cursor::At;
+use super::error::{Report, quoted};
 
 /// What concerns the process, not one mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// `Listen`: address of the admin API and the metrics; 127.0.0.1:9480 by default.
+    /// `Listen`: address of the admin API and the metrics; 127.0.0.1:9480 by default. Port 0 takes any free one.
     pub listen: SocketAddr,
-    /// `ShutdownGraceInSeconds`: how long a drain may take before running invocations are abandoned; 30 s by default.
+    /// `ShutdownGraceInSeconds`: how long a drain may take before running invocations are abandoned; 30 s by default, 0 to
+    /// 3,600: a function may run for 900 s, and no platform waits an hour for a process to end.
     pub shutdown_grace: Duration,
+}
+
+const KEYS: [&str; 2] = ["Listen", "ShutdownGraceInSeconds"];
+const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9480);
+const SHUTDOWN_GRACE_S_DEFAULT: u64 = 30;
+const SHUTDOWN_GRACE_S_MAX: i64 = 3_600;
+
+impl Default for Service {
+    fn default() -> Self {
+        Service {
+            listen: LISTEN_DEFAULT,
+            shutdown_grace: Duration::from_secs(SHUTDOWN_GRACE_S_DEFAULT),
+        }
+    }
+}
+
+pub(super) fn read(at: &At<'_>, report: &mut Report) -> Option<Service> {
+    let fields = at.fields(&KEYS, report)?;
+    let default = Service::default();
+    let listen = match fields.get("Listen") {
+        Some(at) => listen(&at, report),
+        None => Some(default.listen),
+    };
+    let shutdown_grace = match fields.get("ShutdownGraceInSeconds") {
+        Some(at) => at.integer(0..=SHUTDOWN_GRACE_S_MAX, report).map(seconds),
+        None => Some(default.shutdown_grace),
+    };
+    Some(Service {
+        listen: listen?,
+        shutdown_grace: shutdown_grace?,
+    })
+}
+
+/// A bounded, non-negative number of seconds as a span of time.
+pub(super) fn seconds(count: i64) -> Duration {
+    Duration::from_secs(count.unsigned_abs())
+}
+
+/// An IP address and a port. `localhost` is the one name that needs no network to be understood.
+fn listen(at: &At<'_>, report: &mut Report) -> Option<SocketAddr> {
+    let text = at.text(report)?;
+    let address = match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
+        None => text.to_owned(),
+    };
+    match address.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let found = quoted(text);
+            at.error(
+                report,
+                format!("{found} is no address to listen on; expected an IP address or localhost, and a port: 127.0.0.1:9480"),
+            );
+            None
+        }
+    }
 }

@@ -1,0 +1,86 @@
+//! `FilterCriteria`: the patterns of which a message must match one.
+
+use crate::config::cursor::{At, Fields};
+use crate::config::error::Report;
+use crate::config::tree::Value;
+
+/// AWS's quota of 5, raised as far as AWS raises it. // spec: 1.2
+const FILTERS_MAX: usize = 10;
+/// In characters. // spec: 1.2
+const PATTERN_CHARS_MAX: usize = 4096;
+/// AWS's own sentence for every bad filter. // spec: 1.6
+const INVALID: &str = "Invalid filter pattern definition.";
+
+/// The patterns as given. No `FilterCriteria`, `{}` and `Filters: []` are the same: every message passes.
+pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<String>> {
+    let Some(at) = fields.get("FilterCriteria") else {
+        refuse_hidden(fields, report);
+        return Some(Vec::new());
+    };
+    let Some(filters) = at.fields(&["Filters"], report)?.get("Filters") else {
+        return Some(Vec::new());
+    };
+    let items = filters.list(report)?;
+    if items.len() > FILTERS_MAX {
+        let count = items.len();
+        filters.error(
+            report,
+            format!("{count} filters; at most {FILTERS_MAX} are allowed"),
+        );
+    }
+    let patterns: Vec<_> = items.iter().map(|item| pattern(item, report)).collect();
+    patterns.into_iter().collect()
+}
+
+/// Where AWS hides an encrypted filter, a mapping without it would feed the function what the filter was to keep away.
+fn refuse_hidden(fields: &Fields<'_>, report: &mut Report) {
+    let hidden = fields
+        .get("FilterCriteriaError")
+        .filter(|at| !at.node.value.hollow());
+    if let Some(at) = hidden {
+        at.error(
+            report,
+            "AWS could not show this mapping's filter; write it as FilterCriteria and remove this key",
+        );
+    }
+}
+
+fn pattern(item: &At<'_>, report: &mut Report) -> Option<String> {
+    let Some(at) = item.fields(&["Pattern"], report)?.get("Pattern") else {
+        item.error(report, "Pattern is missing: the filter as JSON text, such as '{\"body\":{\"kind\":[\"order\"]}}'");
+        return None;
+    };
+    if matches!(at.node.value, Value::Map(_) | Value::List(_)) {
+        let found = at.node.value.describe();
+        at.error(
+            report,
+            format!("expected JSON text, found {found}; put the pattern in single quotes"),
+        );
+        return None;
+    }
+    let text = at.text(report)?;
+    let length = text.chars().count();
+    if length > PATTERN_CHARS_MAX {
+        at.error(
+            report,
+            format!("{length} characters; a pattern has at most {PATTERN_CHARS_MAX}"),
+        );
+        return None;
+    }
+    match check_pattern(text) {
+        Ok(()) => Some(text.to_owned()),
+        Err(why) => {
+            at.error(report, format!("{INVALID} {why}"));
+            None
+        }
+    }
+}
+
+/// The place of the pattern language: so far JSON with an object at its root.
+fn check_pattern(text: &str) -> Result<(), String> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(serde_json::Value::Object(_)) => Ok(()),
+        Ok(_) => Err("It is no JSON object".to_owned()),
+        Err(error) => Err(format!("It is no JSON: {error}")),
+    }
+}

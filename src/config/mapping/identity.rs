@@ -1,0 +1,373 @@
+//! What tells mappings apart: source and function, `Name`, `UUID`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use md5::{Digest, Md5};
+
+use crate::config::arn::Arn;
+use crate::config::cursor::{At, Fields};
+use crate::config::error::{Report, quoted};
+use crate::config::function_name::FunctionName;
+
+/// What `EventSourceArn` names.
+pub(super) enum Source {
+    Queue(Arn),
+    /// A source of events of another kind; reported.
+    Unserved,
+    /// Missing or no ARN; reported.
+    Wrong,
+}
+
+/// A mapping before it has its labels.
+pub(super) struct Identity<'a> {
+    at: At<'a>,
+    pub source: Arn,
+    pub function: FunctionName,
+    /// `FunctionName`, or the `FunctionArn` that serves in its place.
+    pub given: &'a str,
+    pub function_at: At<'a>,
+    name: Option<(&'a str, At<'a>)>,
+    uuid: Option<(&'a str, At<'a>)>,
+}
+
+/// How a mapping is called.
+pub(super) struct Label {
+    pub name: String,
+    pub uuid: String,
+}
+
+const QUEUE_EXAMPLE: &str = "arn:aws:sqs:us-east-1:123456789012:orders";
+
+pub(super) fn source(fields: &Fields<'_>, report: &mut Report) -> Source {
+    let Some(at) = fields.get("EventSourceArn") else {
+        if let Some(at) = fields
+            .get("SelfManagedEventSource")
+            .filter(|at| !at.node.value.hollow())
+        {
+            at.error(
+                report,
+                "a self-managed Kafka cluster; this version serves SQS queues only",
+            );
+            return Source::Unserved;
+        }
+        // spec: 1.6, AWS's own sentence
+        let what = format!(
+            "Unrecognized event source. EventSourceArn is missing: the ARN of a queue, such as {QUEUE_EXAMPLE}"
+        );
+        fields.at.error(report, what);
+        return Source::Wrong;
+    };
+    let Some(text) = at.text(report) else {
+        return Source::Wrong;
+    };
+    let arn: Arn = match text.parse() {
+        Ok(arn) => arn,
+        Err(error) => {
+            at.error(report, format!("{error}; expected such as {QUEUE_EXAMPLE}"));
+            return Source::Wrong;
+        }
+    };
+    if arn.service != "sqs" {
+        let kind = kind(&arn.service);
+        at.error(
+            report,
+            format!(
+                "{} is {kind}; this version serves SQS queues only",
+                quoted(text)
+            ),
+        );
+        return Source::Unserved;
+    }
+    if arn.region.is_empty() {
+        at.error(
+            report,
+            format!(
+                "{} names no region; expected such as {QUEUE_EXAMPLE}",
+                quoted(text)
+            ),
+        );
+        return Source::Wrong;
+    }
+    if !is_queue_name(&arn) {
+        at.error(
+            report,
+            format!(
+                "{} is no name of a queue; expected 1 to 80 letters, digits, - and _, with .fifo at the end of a FIFO queue's",
+                quoted(&arn.resource)
+            ),
+        );
+        return Source::Wrong;
+    }
+    Source::Queue(arn)
+}
+
+fn kind(service: &str) -> &'static str {
+    match service {
+        "kinesis" => "a Kinesis stream",
+        "dynamodb" => "a DynamoDB stream",
+        "kafka" => "an Amazon MSK cluster",
+        "mq" => "an Amazon MQ broker",
+        "rds" => "a DocumentDB cluster",
+        _ => "no source of events",
+    }
+}
+
+const QUEUE_NAME_CHARS_MAX: usize = 80;
+
+fn is_queue_name(queue: &Arn) -> bool {
+    let name = queue
+        .resource
+        .strip_suffix(".fifo")
+        .unwrap_or(&queue.resource);
+    let letters = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    !name.is_empty() && letters && queue.resource.len() <= QUEUE_NAME_CHARS_MAX
+}
+
+/// Reads what identifies a mapping; every part is checked, also after a wrong one.
+pub(super) fn read<'a>(
+    fields: &Fields<'a>,
+    source: Option<Arn>,
+    report: &mut Report,
+) -> Option<Identity<'a>> {
+    let name = match fields.get("Name") {
+        Some(at) => Some((name(&at, report), at)),
+        None => None,
+    };
+    let uuid = match fields.get("UUID") {
+        Some(at) => Some((uuid(&at, report), at)),
+        None => None,
+    };
+    let function = function(fields, report);
+    let holds = |(text, at): (Option<&'a str>, At<'a>)| text.map(|text| (text, at));
+    let (given, function, function_at) = function?;
+    Some(Identity {
+        at: fields.at.clone(),
+        source: source?,
+        function,
+        given,
+        function_at,
+        name: name.and_then(holds),
+        uuid: uuid.and_then(holds),
+    })
+}
+
+fn function<'a>(
+    fields: &Fields<'a>,
+    report: &mut Report,
+) -> Option<(&'a str, FunctionName, At<'a>)> {
+    let Some(at) = fields
+        .get("FunctionName")
+        .or_else(|| fields.get("FunctionArn"))
+    else {
+        let what = "FunctionName is missing: a function's name or ARN, such as process-orders";
+        fields.at.error(report, what);
+        return None;
+    };
+    let text = at.text(report)?;
+    match FunctionName::parse(text) {
+        Ok(function) => Some((text, function, at)),
+        Err(what) => {
+            at.error(report, what);
+            None
+        }
+    }
+}
+
+/// A name labels metrics and log lines, and is typed on command lines.
+const NAME_CHARS_MAX: usize = 128;
+
+fn name<'a>(at: &At<'a>, report: &mut Report) -> Option<&'a str> {
+    let text = at.text(report)?;
+    let letters = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'));
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !begins || !letters || text.len() > NAME_CHARS_MAX {
+        at.error(
+            report,
+            format!(
+                "{} is no name of a mapping; expected 1 to {NAME_CHARS_MAX} letters, digits, ., _ and -, a letter or digit first",
+                quoted(text)
+            ),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+fn uuid<'a>(at: &At<'a>, report: &mut Report) -> Option<&'a str> {
+    let text = at.text(report)?;
+    let groups: Vec<&str> = text.split('-').collect();
+    let hex = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
+    if lengths != [8, 4, 4, 4, 12] || !groups.into_iter().all(hex) {
+        let found = quoted(text);
+        at.error(
+            report,
+            format!("{found} is no UUID; expected 36 characters such as 14e0db71-5d35-4eb5-b481-8945cf9d10c2, or leave it out"),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+/// Gives each mapping its UUID and its name, and reports what two of them share.
+pub(super) fn labels(identities: &[&Identity<'_>], report: &mut Report) -> Vec<Label> {
+    let uuids: Vec<String> = identities.iter().map(|identity| identity.uuid()).collect();
+    refuse_shared(identities, &uuids, report);
+    warn_of_competition(identities, report);
+    let names = names(identities, &uuids);
+    let labels = names.into_iter().zip(uuids);
+    labels.map(|(name, uuid)| Label { name, uuid }).collect()
+}
+
+fn refuse_shared(identities: &[&Identity<'_>], uuids: &[String], report: &mut Report) {
+    let mut by_pair = BTreeMap::new();
+    let mut by_name = BTreeMap::new();
+    let mut by_uuid = BTreeMap::new();
+    for (index, identity) in identities.iter().enumerate() {
+        let first = *by_pair.entry(identity.pair()).or_insert(index);
+        if first != index {
+            let (place, uuid) = (identities[first].at.place(), &uuids[first]);
+            // spec: 1.6, AWS's own sentence, and the place of the other
+            let what = format!(
+                "An event source mapping with SQS arn (\" {} \") and function (\" {} \") already exists. Please update or delete the existing mapping with UUID {uuid} ({place})",
+                identity.source, identity.given
+            );
+            identity.at.error(report, what);
+        }
+        if let Some((name, at)) = &identity.name {
+            let first = *by_name.entry(*name).or_insert(index);
+            if first != index {
+                let first = identities[first].at.place();
+                at.error(
+                    report,
+                    format!(
+                        "{} is already the name of the mapping at {first}",
+                        quoted(name)
+                    ),
+                );
+            }
+        }
+        if let Some((uuid, at)) = &identity.uuid {
+            let first = *by_uuid.entry(uuid.to_ascii_lowercase()).or_insert(index);
+            if first != index {
+                let first = identities[first].at.place();
+                at.error(
+                    report,
+                    format!(
+                        "{} is already the UUID of the mapping at {first}",
+                        quoted(uuid)
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// AWS allows two mappings on one queue, for two functions: each message goes to one of them alone.
+fn warn_of_competition(identities: &[&Identity<'_>], report: &mut Report) {
+    let mut queues = BTreeMap::new();
+    for identity in identities {
+        let first = *queues.entry(&identity.source).or_insert(identity);
+        if first.pair() != identity.pair() {
+            let place = first.at.place();
+            let what = format!(
+                "reads the same queue as the mapping at {place}: each message goes to one of the two, and what its filter drops is deleted"
+            );
+            identity.at.warn(report, what);
+        }
+    }
+}
+
+/// Given names stay. The others are `<queue>-<function>`, with the qualifier if there is one; where two mappings would have the
+/// same name, the derived ones end in the beginning of their UUID. So no name depends on the order of the mappings.
+fn names(identities: &[&Identity<'_>], uuids: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = identities
+        .iter()
+        .map(|identity| identity.plain_name())
+        .collect();
+    let derived = |index: usize| identities[index].name.is_none();
+    let unfit = |name: &String| name.is_empty() || name.len() > NAME_CHARS_MAX;
+    let long = (0..names.len()).filter(|index| unfit(&names[*index]));
+    let clashing: BTreeSet<usize> = shared(&names).into_iter().chain(long).collect();
+    for index in clashing {
+        if derived(index) {
+            names[index] = suffixed(&names[index], &uuids[index]);
+        }
+    }
+    // Should even those meet: a UUID alone is unwieldy, and nobody else's.
+    for index in shared(&names) {
+        if derived(index) {
+            names[index].clone_from(&uuids[index]);
+        }
+    }
+    names
+}
+
+/// The places of names that occur more than once.
+fn shared(names: &[String]) -> Vec<usize> {
+    let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, name) in names.iter().enumerate() {
+        places.entry(name).or_default().push(index);
+    }
+    places
+        .into_values()
+        .filter(|indexes| indexes.len() > 1)
+        .flatten()
+        .collect()
+}
+
+/// So many characters of a UUID tell mappings of one name apart.
+const SUFFIX_CHARS: usize = 8;
+
+fn suffixed(name: &str, uuid: &str) -> String {
+    let kept = name.len().min(NAME_CHARS_MAX - SUFFIX_CHARS - 1);
+    let suffixed = format!("{}-{}", &name[..kept], &uuid[..SUFFIX_CHARS]);
+    suffixed.trim_start_matches('-').to_owned()
+}
+
+impl Identity<'_> {
+    /// AWS's key of a mapping: the source and the function with its qualifier. // spec: 1.6 note (a)
+    fn pair(&self) -> (String, String) {
+        let function = self.function.completed(&self.source);
+        (self.source.to_string(), function.qualified())
+    }
+
+    fn plain_name(&self) -> String {
+        if let Some((name, _)) = self.name {
+            return name.to_owned();
+        }
+        let queue = &self.source.resource;
+        let function = &self.function.name;
+        let name = match &self.function.qualifier {
+            Some(qualifier) => format!("{queue}-{function}-{}", qualifier.trim_start_matches('$')),
+            None => format!("{queue}-{function}"),
+        };
+        // A queue's name may begin with what no name of a mapping begins with.
+        name.trim_start_matches(['-', '_']).to_owned()
+    }
+
+    /// The given UUID, or one by name (RFC 9562, version 3): the MD5 of source and function. The same pair has the same UUID
+    /// in every run and on every machine.
+    fn uuid(&self) -> String {
+        if let Some((uuid, _)) = self.uuid {
+            return uuid.to_owned();
+        }
+        let (source, function) = self.pair();
+        let mut bytes: [u8; 16] = Md5::digest(format!("{source}\n{function}")).into();
+        bytes[6] = bytes[6] & 0x0f | 0x30;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!(
+            "{}-{}-{}-{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
+        )
+    }
+}
