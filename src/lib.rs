@@ -8,4 +8,5 @@ pub mod metrics;
 pub mod model;
 pub mod queue;
 pub mod service;
+pub mod sim;
 pub mod status;
