@@ -1,3 +1,5 @@
 //! The one integration binary.
 
+mod real;
+mod support;
 mod tidy;
