@@ -1,3 +1,6 @@
 //! The one integration binary.
 
+mod real;
 mod sim;
+mod support;
+mod tidy;

@@ -1,0 +1,255 @@
+//! The tier against servers that others wrote: what our embedded AWS must agree with.
+//!
+//! Here the tier tests itself: the servers, the forwarding function and the collector do what a scenario relies on.
+//! Each test returns at once where `SLUICEGATE_IT_MINISTACK` is not set; `tests/run` sets it, and fails where no test ran.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::json;
+
+use crate::support::cloud::Cloud;
+use crate::support::collector::{Collector, Reply};
+use crate::support::queue::{Counts, QueueShape};
+
+const EMPTY: Counts = Counts {
+    visible: 0,
+    in_flight: 0,
+};
+
+#[tokio::test]
+async fn a_message_is_received_with_its_attributes_until_it_is_deleted() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let queue = cloud
+        .queue(
+            "orders",
+            QueueShape {
+                visibility_s: Some(60),
+                ..QueueShape::default()
+            },
+        )
+        .await;
+    assert_eq!(queue.arn, "arn:aws:sqs:us-east-1:000000000000:orders");
+    assert_eq!(queue.url, format!("{}/000000000000/orders", cloud.endpoint));
+    let id = queue.send("{\"a\":1}").await;
+    assert_eq!(
+        queue.counts().await,
+        Counts {
+            visible: 1,
+            in_flight: 0
+        }
+    );
+
+    let received = queue.receive(1).await;
+    let [message] = received.as_slice() else {
+        panic!("one message was sent, {received:?} came")
+    };
+    assert_eq!(
+        (message.message_id(), message.body()),
+        (Some(id.as_str()), Some("{\"a\":1}"))
+    );
+    let attributes = message
+        .attributes()
+        .expect("system attributes were asked for");
+    let count = aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount;
+    assert_eq!(attributes.get(&count).map(String::as_str), Some("1"));
+    assert_eq!(
+        queue.counts().await,
+        Counts {
+            visible: 0,
+            in_flight: 1
+        }
+    );
+
+    queue.delete(message).await;
+    queue.wait_for(EMPTY).await;
+}
+
+#[tokio::test]
+async fn many_messages_keep_the_order_of_their_ids() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let queue = cloud.queue("orders", QueueShape::default()).await;
+    let bodies: Vec<_> = (0..25).map(|n| n.to_string()).collect();
+    let ids = queue.send_all(&bodies).await;
+
+    let mut received = Vec::new();
+    while received.len() < bodies.len() {
+        let messages = queue.receive(0).await;
+        assert!(
+            !messages.is_empty(),
+            "the queue holds more than {} messages",
+            received.len()
+        );
+        received.extend(
+            messages
+                .into_iter()
+                .map(|m| (m.message_id.expect("an id"), m.body.expect("a body"))),
+        );
+    }
+    received.sort();
+    let mut sent: Vec<_> = ids.into_iter().zip(bodies).collect();
+    sent.sort();
+    assert_eq!(received, sent);
+}
+
+#[tokio::test]
+async fn a_message_that_came_back_too_often_goes_to_the_dead_letter_queue() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let dead = cloud.queue("dead", QueueShape::default()).await;
+    let shape = QueueShape {
+        visibility_s: Some(0),
+        dead_letters: Some((dead.arn.clone(), 1)),
+        ..QueueShape::default()
+    };
+    let queue = cloud.queue("orders", shape).await;
+    let id = queue.send("poison").await;
+
+    assert_eq!(queue.receive(0).await.len(), 1);
+    assert_eq!(
+        queue.receive(0).await.len(),
+        0,
+        "its one receive is used up"
+    );
+    queue.wait_for(EMPTY).await;
+    let letters = dead.receive(1).await;
+    assert_eq!(
+        letters.iter().map(|m| m.message_id()).collect::<Vec<_>>(),
+        [Some(id.as_str())]
+    );
+}
+
+#[tokio::test]
+async fn a_group_with_a_message_in_flight_is_locked() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let queue = cloud
+        .queue(
+            "orders.fifo",
+            QueueShape {
+                fifo: true,
+                ..QueueShape::default()
+            },
+        )
+        .await;
+    for body in ["1", "2", "3"] {
+        queue.send_grouped("a", body).await;
+    }
+    let first = queue.receive(0).await;
+    assert_eq!(
+        first.iter().filter_map(|m| m.body()).collect::<Vec<_>>(),
+        ["1", "2", "3"]
+    );
+    queue.send_grouped("a", "4").await;
+    queue.send_grouped("b", "5").await;
+    let second = queue.receive(0).await;
+    assert_eq!(
+        second.iter().filter_map(|m| m.body()).collect::<Vec<_>>(),
+        ["5"]
+    );
+}
+
+async fn invoke(cloud: &Cloud, function: &str, event: serde_json::Value) -> InvokeOutput {
+    let request = cloud
+        .lambda
+        .invoke()
+        .function_name(function)
+        .payload(Blob::new(event.to_string()));
+    request.send().await.expect("the function is called")
+}
+
+fn payload(output: &InvokeOutput) -> &str {
+    std::str::from_utf8(output.payload().expect("a payload").as_ref()).expect("UTF-8")
+}
+
+#[tokio::test]
+async fn the_function_hands_over_its_event_and_gives_back_the_reply() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let collector = Collector::start(|call| Reply::failures(&call.message_ids()[1..])).await;
+    let function = cloud.function("process", &collector).await;
+    assert_eq!(
+        function,
+        "arn:aws:lambda:us-east-1:000000000000:function:process"
+    );
+
+    let records =
+        json!([{"messageId": "m1", "body": "eins"}, {"messageId": "m2", "body": "zw\u{f6}lf"}]);
+    let output = invoke(&cloud, &function, json!({"Records": records})).await;
+    assert_eq!((output.status_code(), output.function_error()), (200, None));
+    assert_eq!(
+        payload(&output),
+        "{\"batchItemFailures\": [{\"itemIdentifier\": \"m2\"}]}"
+    );
+
+    let calls = collector
+        .wait_for("one call", |calls| calls.len() == 1)
+        .await;
+    assert_eq!(calls[0].function, "process");
+    assert_eq!(calls[0].bodies(), ["eins", "zw\u{f6}lf"]);
+    assert_eq!(
+        calls[0].headers["lambda-runtime-invoked-function-arn"],
+        function
+    );
+}
+
+#[tokio::test]
+async fn the_function_fails_as_it_is_told() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let mut replies = vec![
+        Reply::text("garbage"),
+        Reply::refused(),
+        Reply::function_error("boom"),
+    ];
+    let collector = Collector::start(move |_| replies.pop().expect("three calls")).await;
+    let function = cloud.function("process", &collector).await;
+
+    let raised = invoke(&cloud, &function, json!({})).await;
+    assert_eq!(raised.function_error(), Some("Unhandled"));
+    assert!(payload(&raised).contains("boom"), "{}", payload(&raised));
+    let refused = invoke(&cloud, &function, json!({})).await;
+    assert_eq!(refused.function_error(), Some("Unhandled"));
+    let unreadable = invoke(&cloud, &function, json!({})).await;
+    assert_eq!(
+        (unreadable.function_error(), payload(&unreadable)),
+        (None, "\"garbage\"")
+    );
+}
+
+#[tokio::test]
+async fn a_throttled_function_is_refused_and_never_called() {
+    let Some(cloud) = Cloud::ministack().await else {
+        return;
+    };
+    let collector = Collector::start(|_| Reply::success().after(Duration::from_millis(1))).await;
+    let function = cloud.function("process", &collector).await;
+
+    cloud.throttle("process", true).await;
+    let request = cloud
+        .lambda
+        .invoke()
+        .function_name(&function)
+        .payload(Blob::new("{}"));
+    let refused = request.send().await.expect_err("it is throttled");
+    assert_eq!(
+        refused
+            .raw_response()
+            .map(|response| response.status().as_u16()),
+        Some(429)
+    );
+    assert!(collector.calls().is_empty());
+
+    cloud.throttle("process", false).await;
+    assert_eq!(payload(&invoke(&cloud, &function, json!({})).await), "null");
+    assert_eq!(collector.calls().len(), 1);
+}
