@@ -53,9 +53,16 @@ impl Function {
     /// The function that a mapping names. Nothing is sent yet.
     pub fn new(clients: &Clients, target: &Target) -> Self {
         match target {
-            Target::Lambda { function, qualifier, region } => {
-                Self::Lambda(lambda::Lambda::new(clients, function, qualifier.as_deref(), region))
-            }
+            Target::Lambda {
+                function,
+                qualifier,
+                region,
+            } => Self::Lambda(lambda::Lambda::new(
+                clients,
+                function,
+                qualifier.as_deref(),
+                region,
+            )),
             Target::Http { url, timeout } => Self::Http(http::Http::new(clients, url, *timeout)),
         }
     }
@@ -79,11 +86,18 @@ impl Function {
 
 /// A reply within the limit, or the error that Lambda makes of a longer one.
 fn replied(body: Bytes) -> Answer {
-    if body.len() > REPLY_BYTES_MAX { too_long() } else { Answer::Replied(body) }
+    if body.len() > REPLY_BYTES_MAX {
+        too_long()
+    } else {
+        Answer::Replied(body)
+    }
 }
 
 fn too_long() -> Answer {
-    Answer::Errored { kind: "the response is larger than 6 MB".into(), timeout: false }
+    Answer::Errored {
+        kind: "the response is larger than 6 MB".into(),
+        timeout: false,
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +108,9 @@ mod tests {
     fn a_reply_over_six_megabytes_is_a_function_error() {
         let longest = Bytes::from(vec![b'x'; REPLY_BYTES_MAX]);
         assert_eq!(replied(longest.clone()), Answer::Replied(longest));
-        assert_eq!(replied(Bytes::from(vec![b'x'; REPLY_BYTES_MAX + 1])), too_long());
+        assert_eq!(
+            replied(Bytes::from(vec![b'x'; REPLY_BYTES_MAX + 1])),
+            too_long()
+        );
     }
 }

@@ -89,8 +89,16 @@ impl Account {
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deleted, left, handed_back, abandoned } = self;
-        write!(f, "{deleted} deleted, {left} left to the queue, {handed_back} handed back, {abandoned} abandoned")
+        let Self {
+            deleted,
+            left,
+            handed_back,
+            abandoned,
+        } = self;
+        write!(
+            f,
+            "{deleted} deleted, {left} left to the queue, {handed_back} handed back, {abandoned} abandoned"
+        )
     }
 }
 
@@ -140,7 +148,10 @@ impl Engine {
         grace: Duration,
         chance: fastrand::Rng,
     ) -> Result<Arc<Self>, Failure> {
-        let wait_max_s = grace.as_secs().saturating_sub(GRACE_AFTER_POLL_S).clamp(1, WAIT_MAX_S);
+        let wait_max_s = grace
+            .as_secs()
+            .saturating_sub(GRACE_AFTER_POLL_S)
+            .clamp(1, WAIT_MAX_S);
         let found = Queue::find(clients, &mapping.source, Duration::from_secs(wait_max_s)).await;
         reports.request(Operation::GetQueueUrl, &found);
         let queue = found?;
@@ -151,7 +162,10 @@ impl Engine {
             region: mapping.source.region.clone(),
             null_attributes_digest: !mapping.window.is_zero(),
         };
-        let window = Window { count_max: mapping.batch_size, length: mapping.window };
+        let window = Window {
+            count_max: mapping.batch_size,
+            length: mapping.window,
+        };
         let patient = !mapping.window.is_zero();
         let engine = Self {
             slots: Slots::new(Scaling::new(mapping.maximum_concurrency, patient)),
@@ -212,34 +226,66 @@ impl Engine {
     /// What became of the messages so far; what is in hand counts as abandoned.
     pub fn account_now(&self) -> Account {
         let in_hand = self.in_custody(|custody, _| custody.len()) as u64;
-        Account { abandoned: in_hand, ..*self.account.lock().expect("nothing panics while it holds the account") }
+        Account {
+            abandoned: in_hand,
+            ..*self
+                .account
+                .lock()
+                .expect("nothing panics while it holds the account")
+        }
     }
 
     /// One batch's way, and then that of what did not fit into it.
     async fn turn(self: Arc<Self>, number: u64, mut slot: Slot, drain: CancellationToken) {
-        let _hands = Hands { engine: &self, number };
+        let _hands = Hands {
+            engine: &self,
+            number,
+        };
         let mut waiting = VecDeque::new();
         loop {
-            let (mut batch, mut overflow) = match self.gather(number, &mut slot, waiting, &drain).await {
-                Gathered::Nothing => return,
-                Gathered::Stopped { batch, overflow } => {
-                    self.hand_back(batch.into_iter().chain(overflow).map(|item| item.id).collect()).await;
-                    return;
-                }
-                Gathered::Due { batch, overflow } => (batch, overflow),
-            };
+            let (mut batch, mut overflow) =
+                match self.gather(number, &mut slot, waiting, &drain).await {
+                    Gathered::Nothing => return,
+                    Gathered::Stopped { batch, overflow } => {
+                        self.hand_back(
+                            batch
+                                .into_iter()
+                                .chain(overflow)
+                                .map(|item| item.id)
+                                .collect(),
+                        )
+                        .await;
+                        return;
+                    }
+                    Gathered::Due { batch, overflow } => (batch, overflow),
+                };
             // The groups that stand still: a message of theirs is in the queue again.
             let mut stopped = BTreeSet::new();
             match self.deliver(&mut batch, &mut stopped, &drain).await {
                 Delivered::Settled(outcome) => self.settle(batch, &outcome, &mut stopped).await,
                 Delivered::Stopped => {
-                    self.hand_back(batch.into_iter().chain(overflow).map(|item| item.id).collect()).await;
+                    self.hand_back(
+                        batch
+                            .into_iter()
+                            .chain(overflow)
+                            .map(|item| item.id)
+                            .collect(),
+                    )
+                    .await;
                     return;
                 }
             }
             // Behind a failed message of its group nothing is tried before the failed one was.
-            let behind = |item: &Item| item.group.as_ref().is_some_and(|group| stopped.contains(group));
-            let left: Vec<Arc<str>> = overflow.iter().filter(|item| behind(item)).map(|item| item.id.clone()).collect();
+            let behind = |item: &Item| {
+                item.group
+                    .as_ref()
+                    .is_some_and(|group| stopped.contains(group))
+            };
+            let left: Vec<Arc<str>> = overflow
+                .iter()
+                .filter(|item| behind(item))
+                .map(|item| item.id.clone())
+                .collect();
             self.leave(&left);
             overflow.retain(|item| !behind(item));
             if overflow.is_empty() {
@@ -251,7 +297,10 @@ impl Engine {
 
     /// Delete and leave as the outcome says.
     async fn settle(&self, batch: Vec<Item>, outcome: &Outcome, stopped: &mut BTreeSet<Arc<str>>) {
-        let members = batch.iter().map(|item| Member { id: &item.id, group: item.group.as_deref() });
+        let members = batch.iter().map(|item| Member {
+            id: &item.id,
+            group: item.group.as_deref(),
+        });
         let fates = settle(members, outcome);
         let mut delete = Vec::new();
         let mut leave = Vec::new();
@@ -272,18 +321,28 @@ impl Engine {
 
     /// The receive after a failure waits as long as this.
     fn source_failed(&self, failure: &Failure) -> Duration {
-        let mut delay = self.receive_repeats.lock().expect("nothing panics while it holds the backoff").delay(self.jitter());
+        let mut delay = self
+            .receive_repeats
+            .lock()
+            .expect("nothing panics while it holds the backoff")
+            .delay(self.jitter());
         if let Fault::Throttled { after: Some(after) } = failure.fault {
             delay = delay.max(after.min(RECEIVE_REPEAT_LONGEST));
         }
         warn!(mapping = %self.mapping.name, %failure, delay_ms = delay.as_millis() as u64, "receive failed");
         self.failing.store(true, Ordering::Relaxed);
-        self.reports.state(State::Failing, Some(&format!("failed to receive: {failure}")));
+        self.reports.state(
+            State::Failing,
+            Some(&format!("failed to receive: {failure}")),
+        );
         delay
     }
 
     fn source_answered(&self) {
-        self.receive_repeats.lock().expect("nothing panics while it holds the backoff").reset();
+        self.receive_repeats
+            .lock()
+            .expect("nothing panics while it holds the backoff")
+            .reset();
         if self.failing.swap(false, Ordering::Relaxed) {
             self.reports.state(State::Enabled, None);
             info!(mapping = %self.mapping.name, "receiving again");
@@ -304,15 +363,27 @@ impl Engine {
     }
 
     fn jitter(&self) -> f64 {
-        self.chance.lock().expect("nothing panics while it draws").f64()
+        self.chance
+            .lock()
+            .expect("nothing panics while it draws")
+            .f64()
     }
 
     fn terms(&self) -> Terms {
-        *self.terms.lock().expect("nothing panics while it holds the terms")
+        *self
+            .terms
+            .lock()
+            .expect("nothing panics while it holds the terms")
     }
 
     fn set_terms(&self, terms: Terms) {
-        let before = std::mem::replace(&mut *self.terms.lock().expect("nothing panics while it holds the terms"), terms);
+        let before = std::mem::replace(
+            &mut *self
+                .terms
+                .lock()
+                .expect("nothing panics while it holds the terms"),
+            terms,
+        );
         self.in_custody(|custody, _| custody.set_lease(terms.lease.length));
         if before != terms {
             info!(mapping = %self.mapping.name, lease_s = terms.lease.length.as_secs(), "the terms changed");
@@ -323,7 +394,10 @@ impl Engine {
     /// Look into or change what is held, and wake the heartbeat when its next beat moved forward.
     fn in_custody<T>(&self, act: impl FnOnce(&mut Custody, Duration) -> T) -> T {
         let now = self.now();
-        let mut custody = self.custody.lock().expect("a panic while holding custody is a bug that ends the mapping");
+        let mut custody = self
+            .custody
+            .lock()
+            .expect("a panic while holding custody is a bug that ends the mapping");
         let before = custody.next_extension();
         let result = act(&mut custody, now);
         let after = custody.next_extension();
@@ -336,7 +410,12 @@ impl Engine {
     }
 
     fn account(&self, change: impl FnOnce(&mut Account)) {
-        change(&mut self.account.lock().expect("nothing panics while it holds the account"));
+        change(
+            &mut self
+                .account
+                .lock()
+                .expect("nothing panics while it holds the account"),
+        );
     }
 
     fn note_panic(&self, ended: Result<(), tokio::task::JoinError>) {
@@ -356,7 +435,9 @@ struct Hands<'a> {
 
 impl Drop for Hands<'_> {
     fn drop(&mut self) {
-        let left = self.engine.in_custody(|custody, _| custody.release_batch(self.number));
+        let left = self
+            .engine
+            .in_custody(|custody, _| custody.release_batch(self.number));
         self.engine.account(|account| account.left += left as u64);
     }
 }
@@ -373,7 +454,11 @@ impl Terms {
         let visibility = attributes?.visibility;
         let timeout = function.timeout().await?;
         let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());
-        Ok(Self { lease, visibility, timeout })
+        Ok(Self {
+            lease,
+            visibility,
+            timeout,
+        })
     }
 
     /// AWS refuses to create such a mapping; we lease for longer instead and say so. // spec: 1.6

@@ -47,7 +47,12 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
     let mut chance = fastrand::Rng::with_seed(around.seed);
     let engines = Arc::new(Engines::default());
     for mapping in &config.mappings {
-        let reports = Reports::new(&around.metrics, &around.status, &mapping.name, mapping.enabled);
+        let reports = Reports::new(
+            &around.metrics,
+            &around.status,
+            &mapping.name,
+            mapping.enabled,
+        );
         if !mapping.enabled {
             continue;
         }
@@ -93,19 +98,36 @@ struct Engines {
 
 impl Engines {
     fn started(&self, engine: &Arc<Engine>) {
-        self.running.lock().expect("nothing panics while it holds the list").push(engine.clone());
+        self.running
+            .lock()
+            .expect("nothing panics while it holds the list")
+            .push(engine.clone());
     }
 
     fn ended(&self, engine: &Arc<Engine>) {
-        self.running.lock().expect("nothing panics while it holds the list").retain(|other| !Arc::ptr_eq(other, engine));
-        let mut past = self.past.lock().expect("nothing panics while it holds the account");
+        self.running
+            .lock()
+            .expect("nothing panics while it holds the list")
+            .retain(|other| !Arc::ptr_eq(other, engine));
+        let mut past = self
+            .past
+            .lock()
+            .expect("nothing panics while it holds the account");
         *past = past.and(engine.account_now());
     }
 
     fn account(&self) -> Account {
-        let running = self.running.lock().expect("nothing panics while it holds the list");
-        let past = *self.past.lock().expect("nothing panics while it holds the account");
-        running.iter().fold(past, |sum, engine| sum.and(engine.account_now()))
+        let running = self
+            .running
+            .lock()
+            .expect("nothing panics while it holds the list");
+        let past = *self
+            .past
+            .lock()
+            .expect("nothing panics while it holds the account");
+        running
+            .iter()
+            .fold(past, |sum, engine| sum.and(engine.account_now()))
     }
 }
 
@@ -155,11 +177,23 @@ impl Supervised {
 
     async fn start(&mut self) -> Result<Arc<Engine>, Failure> {
         let filters = Filters::parse(&self.mapping.filter_patterns).map_err(|error| {
-            Failure::new(crate::aws::fault::Fault::Invalid, "InvalidParameterValueException", &error.to_string())
+            Failure::new(
+                crate::aws::fault::Fault::Invalid,
+                "InvalidParameterValueException",
+                &error.to_string(),
+            )
         })?;
         let reports = self.reports.clone();
         let chance = self.chance.fork();
-        Engine::start(self.mapping.clone(), filters, &self.clients, reports, self.grace, chance).await
+        Engine::start(
+            self.mapping.clone(),
+            filters,
+            &self.clients,
+            reports,
+            self.grace,
+            chance,
+        )
+        .await
     }
 
     /// Run the engine in a task of its own, so that its panic is an event. True when it ended as it should.

@@ -6,7 +6,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::{Connector, tls};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -32,11 +34,15 @@ impl Clients {
     ///
     /// Nothing is sent: credentials are looked up with the first call.
     pub async fn from_environment(aws: &Aws, clock: &Clock) -> Self {
-        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build();
         let connector = Connector::builder()
             .connector_settings(settings)
             .sleep_impl(TokioSleep::new())
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
             .build();
         let connector = SharedHttpConnector::new(connector);
         let shared = connector.clone();
@@ -60,9 +66,17 @@ impl Clients {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(CALL_TIMEOUT))
             // An upload can not stall usefully here: requests are small, and the check would wake us twice a second.
-            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
+            .stalled_stream_protection(
+                StalledStreamProtectionConfig::enabled()
+                    .upload_enabled(false)
+                    .build(),
+            )
             .build();
-        Self { aws: aws.clone(), base, connector }
+        Self {
+            aws: aws.clone(),
+            base,
+            connector,
+        }
     }
 
     /// For calls that answer at once (`wait` zero), or for those that may wait on the service.
@@ -70,7 +84,13 @@ impl Clients {
         let mut config = aws_sdk_sqs::config::Builder::from(&self.base)
             .region(Region::new(region.to_string()))
             .timeout_config(timeouts(CALL_TIMEOUT + wait));
-        if let Some(url) = self.aws.endpoints.sqs.as_ref().or(self.aws.endpoint_url.as_ref()) {
+        if let Some(url) = self
+            .aws
+            .endpoints
+            .sqs
+            .as_ref()
+            .or(self.aws.endpoint_url.as_ref())
+        {
             config = config.endpoint_url(url);
         }
         aws_sdk_sqs::Client::from_conf(config.build())
@@ -81,7 +101,13 @@ impl Clients {
         let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
             .region(Region::new(region.to_string()))
             .timeout_config(timeouts(CALL_TIMEOUT + timeout));
-        if let Some(url) = self.aws.endpoints.lambda.as_ref().or(self.aws.endpoint_url.as_ref()) {
+        if let Some(url) = self
+            .aws
+            .endpoints
+            .lambda
+            .as_ref()
+            .or(self.aws.endpoint_url.as_ref())
+        {
             config = config.endpoint_url(url);
         }
         aws_sdk_lambda::Client::from_conf(config.build())
@@ -94,7 +120,10 @@ impl Clients {
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt).build()
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(attempt)
+        .build()
 }
 
 /// A client that always answers with this connector.

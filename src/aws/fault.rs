@@ -56,7 +56,12 @@ impl Error for Failure {}
 impl Failure {
     /// A failure with these words.
     pub fn new(fault: Fault, code: &str, message: &str) -> Self {
-        Self { fault, code: legible(code), message: legible(message), status: None }
+        Self {
+            fault,
+            code: legible(code),
+            message: legible(message),
+            status: None,
+        }
     }
 
     /// No answer came within the time-out of the attempt.
@@ -79,21 +84,41 @@ where
                 let code = service.err().code().unwrap_or_default();
                 let message = service.err().message().unwrap_or_default();
                 let fault = classify(code, status, after);
-                let code = if code.is_empty() { format!("HTTP {status}") } else { code.to_string() };
-                Self { status: Some(status), ..Self::new(fault, &code, message) }
+                let code = if code.is_empty() {
+                    format!("HTTP {status}")
+                } else {
+                    code.to_string()
+                };
+                Self {
+                    status: Some(status),
+                    ..Self::new(fault, &code, message)
+                }
             }
             SdkError::ResponseError(response) => {
                 // The status decides where the body can not: a proxy's HTML page with 503 is a service error.
                 let status = response.raw().status().as_u16();
-                let fault = if status < 400 { Fault::Transient } else { classify("", status, None) };
-                Self { status: Some(status), ..Self::new(fault, "unreadable answer", &chain(&error)) }
+                let fault = if status < 400 {
+                    Fault::Transient
+                } else {
+                    classify("", status, None)
+                };
+                Self {
+                    status: Some(status),
+                    ..Self::new(fault, "unreadable answer", &chain(&error))
+                }
             }
             SdkError::TimeoutError(_) => Self::new(Fault::Transient, TIMED_OUT, ""),
-            SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
-                Self::new(Fault::Transient, "no connection", "the attempt to connect timed out")
+            SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => Self::new(
+                Fault::Transient,
+                "no connection",
+                "the attempt to connect timed out",
+            ),
+            SdkError::DispatchFailure(_) => {
+                Self::new(Fault::Transient, "no answer", &chain(&error))
             }
-            SdkError::DispatchFailure(_) => Self::new(Fault::Transient, "no answer", &chain(&error)),
-            SdkError::ConstructionFailure(_) => Self::new(Fault::Denied, "not sent", &chain(&error)),
+            SdkError::ConstructionFailure(_) => {
+                Self::new(Fault::Denied, "not sent", &chain(&error))
+            }
             // The enum is the SDK's and open: an unknown kind is treated as one that may pass.
             _ => Self::new(Fault::Transient, "unknown error", &chain(&error)),
         }
@@ -105,22 +130,52 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
     // Codes arrive with a namespace (`com.amazonaws.sqs#...`) or a prefix of the old protocol.
     let code = code.rsplit('#').next().unwrap_or(code);
     match code {
-        "ThrottlingException" | "Throttling" | "ThrottledException" | "RequestThrottled"
-        | "RequestThrottledException" | "TooManyRequestsException" | "RequestLimitExceeded"
-        | "BandwidthLimitExceeded" | "LimitExceededException" | "ProvisionedThroughputExceededException"
-        | "SlowDown" | "KmsThrottled" | "KMSThrottlingException" | "OverLimit" | "EC2ThrottledException" => {
-            Fault::Throttled { after }
-        }
-        "ReceiptHandleIsInvalid" | "MessageNotInflight" | "ExpiredIteratorException" | "InvalidIdFormat"
+        "ThrottlingException"
+        | "Throttling"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "BandwidthLimitExceeded"
+        | "LimitExceededException"
+        | "ProvisionedThroughputExceededException"
+        | "SlowDown"
+        | "KmsThrottled"
+        | "KMSThrottlingException"
+        | "OverLimit"
+        | "EC2ThrottledException" => Fault::Throttled { after },
+        "ReceiptHandleIsInvalid"
+        | "MessageNotInflight"
+        | "ExpiredIteratorException"
+        | "InvalidIdFormat"
         | "AWS.SimpleQueueService.MessageNotInflight" => Fault::Expired,
-        "AccessDenied" | "AccessDeniedException" | "UnrecognizedClientException" | "InvalidClientTokenId"
-        | "SignatureDoesNotMatch" | "IncompleteSignature" | "MissingAuthenticationToken" | "ExpiredToken"
-        | "ExpiredTokenException" | "InvalidSecurity" | "KmsAccessDenied" | "KMSAccessDeniedException"
-        | "OptInRequired" | "NotAuthorized" => Fault::Denied,
-        "ResourceNotFoundException" | "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue"
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidSecurity"
+        | "KmsAccessDenied"
+        | "KMSAccessDeniedException"
+        | "OptInRequired"
+        | "NotAuthorized" => Fault::Denied,
+        "ResourceNotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
         | "QueueDeletedRecently" => Fault::Gone,
-        "RequestTimeTooSkewed" | "RequestExpired" | "ServiceUnavailable" | "ServiceUnavailableException"
-        | "InternalFailure" | "InternalError" | "InternalServerError" | "ServiceException" => Fault::Transient,
+        "RequestTimeTooSkewed"
+        | "RequestExpired"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "ServiceException" => Fault::Transient,
         _ => match status {
             429 => Fault::Throttled { after },
             401 | 403 => Fault::Denied,
@@ -151,8 +206,16 @@ pub fn chain(error: &dyn Error) -> String {
 }
 
 fn legible(text: &str) -> String {
-    let end = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= TEXT_MAX).last().unwrap_or(0);
-    text[..end].chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let end = text
+        .char_indices()
+        .map(|(at, c)| at + c.len_utf8())
+        .take_while(|end| *end <= TEXT_MAX)
+        .last()
+        .unwrap_or(0);
+    text[..end]
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -164,7 +227,11 @@ mod tests {
         let after = Some(Duration::from_secs(3));
         for (code, status, fault) in [
             ("ThrottlingException", 400, Fault::Throttled { after }),
-            ("com.amazonaws.sqs#RequestThrottled", 400, Fault::Throttled { after }),
+            (
+                "com.amazonaws.sqs#RequestThrottled",
+                400,
+                Fault::Throttled { after },
+            ),
             ("TooManyRequestsException", 429, Fault::Throttled { after }),
             ("OverLimit", 403, Fault::Throttled { after }),
             ("", 429, Fault::Throttled { after }),
@@ -193,8 +260,19 @@ mod tests {
 
     #[test]
     fn words_of_others_are_cut_and_cleaned() {
-        let failure = Failure::new(Fault::Invalid, "Code", &format!("a\nb\u{1b}[31m{}", "é".repeat(400)));
-        assert_eq!(failure.to_string().chars().filter(|c| c.is_control()).count(), 0);
+        let failure = Failure::new(
+            Fault::Invalid,
+            "Code",
+            &format!("a\nb\u{1b}[31m{}", "é".repeat(400)),
+        );
+        assert_eq!(
+            failure
+                .to_string()
+                .chars()
+                .filter(|c| c.is_control())
+                .count(),
+            0
+        );
         assert!(failure.message.len() <= 300, "{}", failure.message.len());
         assert!(failure.to_string().starts_with("Code: a b [31mé"));
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-    Message as SdkMessage, MessageSystemAttributeName, QueueAttributeName,
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, Message as SdkMessage, MessageSystemAttributeName,
+    QueueAttributeName,
 };
 use aws_sdk_sqs::{Client, operation::RequestId as _};
 use md5::{Digest as _, Md5};
@@ -45,7 +46,11 @@ pub enum Flaw {
     Incomplete { id: String, field: &'static str },
     /// The body is not the one that the queue took the digest of.
     #[error("message {id}: the body's MD5 is {found}, the queue says {stated}")]
-    Corrupt { id: String, stated: String, found: String },
+    Corrupt {
+        id: String,
+        stated: String,
+        found: String,
+    },
 }
 
 /// A queue, found.
@@ -68,14 +73,24 @@ impl Queue {
             .await
             .map_err(Failure::from);
         let url = match asked {
-            Ok(answer) => answer
-                .queue_url
-                .ok_or_else(|| Failure::new(Fault::Transient, "unreadable answer", "GetQueueUrl returned no URL"))?,
+            Ok(answer) => answer.queue_url.ok_or_else(|| {
+                Failure::new(
+                    Fault::Transient,
+                    "unreadable answer",
+                    "GetQueueUrl returned no URL",
+                )
+            })?,
             // The execution role that AWS ships for SQS mappings does not allow GetQueueUrl. // spec: 9
-            Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => plain_url(arn).ok_or(failure)?,
+            Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => {
+                plain_url(arn).ok_or(failure)?
+            }
             Err(failure) => return Err(failure),
         };
-        Ok(Self { polls: clients.sqs(&arn.region, wait_max), calls, url })
+        Ok(Self {
+            polls: clients.sqs(&arn.region, wait_max),
+            calls,
+            url,
+        })
     }
 
     /// GetQueueAttributes.
@@ -88,12 +103,21 @@ impl Queue {
             .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
             .send()
             .await?;
-        let number = |name: QueueAttributeName| -> Option<u64> { answer.attributes()?.get(&name)?.parse().ok() };
+        let number = |name: QueueAttributeName| -> Option<u64> {
+            answer.attributes()?.get(&name)?.parse().ok()
+        };
         let visibility = number(QueueAttributeName::VisibilityTimeout).ok_or_else(|| {
-            Failure::new(Fault::Transient, "unreadable answer", "GetQueueAttributes returned no VisibilityTimeout")
+            Failure::new(
+                Fault::Transient,
+                "unreadable answer",
+                "GetQueueAttributes returned no VisibilityTimeout",
+            )
         })?;
         let visible = number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or(0);
-        Ok(Attributes { visibility: Duration::from_secs(visibility), visible })
+        Ok(Attributes {
+            visibility: Duration::from_secs(visibility),
+            visible,
+        })
     }
 
     /// ReceiveMessage: up to `count` (1-10) messages, waiting up to `wait_s` (0-20) seconds for the first.
@@ -115,15 +139,25 @@ impl Queue {
             .message_attribute_names("All")
             .send()
             .await?;
-        tracing::trace!(request = answer.request_id().unwrap_or_default(), "received");
-        Ok(answer.messages.unwrap_or_default().into_iter().map(message).collect())
+        tracing::trace!(
+            request = answer.request_id().unwrap_or_default(),
+            "received"
+        );
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(message)
+            .collect())
     }
 
     /// DeleteMessageBatch of up to 10 receipts: what became of each, in their order.
     pub async fn delete(&self, receipts: &[Arc<str>]) -> Result<Vec<Result<(), Failure>>, Failure> {
         let mut call = self.calls.delete_message_batch().queue_url(&self.url);
         for (index, receipt) in receipts.iter().enumerate() {
-            let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(receipt.as_ref());
+            let entry = DeleteMessageBatchRequestEntry::builder()
+                .id(index.to_string())
+                .receipt_handle(receipt.as_ref());
             call = call.entries(entry.build().map_err(unbuildable)?);
         }
         let answer = call.send().await?;
@@ -132,8 +166,14 @@ impl Queue {
     }
 
     /// ChangeMessageVisibilityBatch of up to 10 messages: what became of each, in their order.
-    pub async fn extend(&self, extensions: &[Extension]) -> Result<Vec<Result<(), Failure>>, Failure> {
-        let mut call = self.calls.change_message_visibility_batch().queue_url(&self.url);
+    pub async fn extend(
+        &self,
+        extensions: &[Extension],
+    ) -> Result<Vec<Result<(), Failure>>, Failure> {
+        let mut call = self
+            .calls
+            .change_message_visibility_batch()
+            .queue_url(&self.url);
         for (index, extension) in extensions.iter().enumerate() {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
                 .id(index.to_string())
@@ -154,7 +194,10 @@ fn plain_url(arn: &Arn) -> Option<String> {
         "aws-cn" => "amazonaws.com.cn",
         _ => return None,
     };
-    Some(format!("https://sqs.{}.{suffix}/{}/{}", arn.region, arn.account, arn.resource))
+    Some(format!(
+        "https://sqs.{}.{suffix}/{}/{}",
+        arn.region, arn.account, arn.resource
+    ))
 }
 
 fn unbuildable(error: aws_smithy_types::error::operation::BuildError) -> Failure {
@@ -167,33 +210,54 @@ fn by_entry<'a>(
     done: impl Iterator<Item = &'a str>,
     failed: &[BatchResultErrorEntry],
 ) -> Vec<Result<(), Failure>> {
-    let unanswered = || Err(Failure::new(Fault::Transient, "unreadable answer", "no result for an entry"));
+    let unanswered = || {
+        Err(Failure::new(
+            Fault::Transient,
+            "unreadable answer",
+            "no result for an entry",
+        ))
+    };
     let mut results: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
     let slot = |id: &str| id.parse().ok().filter(|index: &usize| *index < count);
     for index in done.filter_map(slot) {
         results[index] = Ok(());
     }
     for entry in failed {
-        let Some(index) = slot(entry.id()) else { continue };
+        let Some(index) = slot(entry.id()) else {
+            continue;
+        };
         let status = if entry.sender_fault() { 400 } else { 500 };
         let fault = classify(entry.code(), status, None);
-        results[index] = Err(Failure::new(fault, entry.code(), entry.message().unwrap_or_default()));
+        results[index] = Err(Failure::new(
+            fault,
+            entry.code(),
+            entry.message().unwrap_or_default(),
+        ));
     }
     results
 }
 
 fn message(from: SdkMessage) -> Result<Message, Unusable> {
-    let group = from.attributes().and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId)).cloned();
+    let group = from
+        .attributes()
+        .and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId))
+        .cloned();
     usable(from).map_err(|why| Unusable { group, why })
 }
 
 fn usable(from: SdkMessage) -> Result<Message, Flaw> {
     let id = from.message_id.unwrap_or_default();
-    let missing = |field| Flaw::Incomplete { id: id.clone(), field };
+    let missing = |field| Flaw::Incomplete {
+        id: id.clone(),
+        field,
+    };
     if id.is_empty() {
         return Err(missing("a MessageId"));
     }
-    let receipt = from.receipt_handle.filter(|receipt| !receipt.is_empty()).ok_or_else(|| missing("a ReceiptHandle"))?;
+    let receipt = from
+        .receipt_handle
+        .filter(|receipt| !receipt.is_empty())
+        .ok_or_else(|| missing("a ReceiptHandle"))?;
     let body = from.body.ok_or_else(|| missing("a Body"))?;
     let found = hexadecimal(&Md5::digest(body.as_bytes()));
     let stated = from.md5_of_body.unwrap_or_else(|| found.clone());
@@ -207,13 +271,22 @@ fn usable(from: SdkMessage) -> Result<Message, Flaw> {
             (None, Some(bytes)) => AttributeValue::Binary(aws_smithy_types::base64::encode(bytes)),
             (None, None) => return Err(missing("the value of a message attribute")),
         };
-        message_attributes.insert(name, MessageAttribute { data_type: attribute.data_type, value });
+        message_attributes.insert(
+            name,
+            MessageAttribute {
+                data_type: attribute.data_type,
+                value,
+            },
+        );
     }
     let attributes = from.attributes.unwrap_or_default();
     Ok(Message {
         receipt,
         body,
-        attributes: attributes.into_iter().map(|(name, value)| (name.as_str().to_string(), value)).collect(),
+        attributes: attributes
+            .into_iter()
+            .map(|(name, value)| (name.as_str().to_string(), value))
+            .collect(),
         message_attributes,
         md5_of_body: stated,
         md5_of_message_attributes: from.md5_of_message_attributes,
@@ -251,45 +324,87 @@ mod tests {
     }
 
     fn sdk_message() -> aws_sdk_sqs::types::builders::MessageBuilder {
-        SdkMessage::builder().message_id("m").receipt_handle("r").body("hello").md5_of_body("5d41402abc4b2a76b9719d911017c592")
+        SdkMessage::builder()
+            .message_id("m")
+            .receipt_handle("r")
+            .body("hello")
+            .md5_of_body("5d41402abc4b2a76b9719d911017c592")
     }
 
     #[test]
     fn a_message_is_used_only_whole_and_uncorrupted() {
-        let missing = |field| Err(Flaw::Incomplete { id: "m".into(), field });
-        assert_eq!(usable(sdk_message().build()).map(|message| message.body), Ok("hello".into()));
-        assert_eq!(usable(sdk_message().set_receipt_handle(None).build()), missing("a ReceiptHandle"));
-        assert_eq!(usable(sdk_message().set_body(None).build()), missing("a Body"));
+        let missing = |field| {
+            Err(Flaw::Incomplete {
+                id: "m".into(),
+                field,
+            })
+        };
         assert_eq!(
-            usable(sdk_message().set_message_id(None).build()),
-            Err(Flaw::Incomplete { id: String::new(), field: "a MessageId" })
+            usable(sdk_message().build()).map(|message| message.body),
+            Ok("hello".into())
         );
         assert_eq!(
-            usable(sdk_message().md5_of_body("00").build()).unwrap_err().to_string(),
+            usable(sdk_message().set_receipt_handle(None).build()),
+            missing("a ReceiptHandle")
+        );
+        assert_eq!(
+            usable(sdk_message().set_body(None).build()),
+            missing("a Body")
+        );
+        assert_eq!(
+            usable(sdk_message().set_message_id(None).build()),
+            Err(Flaw::Incomplete {
+                id: String::new(),
+                field: "a MessageId"
+            })
+        );
+        assert_eq!(
+            usable(sdk_message().md5_of_body("00").build())
+                .unwrap_err()
+                .to_string(),
             "message m: the body's MD5 is 5d41402abc4b2a76b9719d911017c592, the queue says 00"
         );
     }
 
     #[test]
     fn a_body_without_a_stated_digest_gets_the_one_that_it_has() {
-        let found = usable(sdk_message().set_md5_of_body(None).build()).map(|message| message.md5_of_body);
+        let found =
+            usable(sdk_message().set_md5_of_body(None).build()).map(|message| message.md5_of_body);
         assert_eq!(found, Ok("5d41402abc4b2a76b9719d911017c592".into()));
     }
 
     #[test]
     fn every_entry_has_a_result_whatever_the_answer_says() {
         let failed = |id: &str, code: &str, sender: bool| {
-            BatchResultErrorEntry::builder().id(id).code(code).sender_fault(sender).build().unwrap()
+            BatchResultErrorEntry::builder()
+                .id(id)
+                .code(code)
+                .sender_fault(sender)
+                .build()
+                .unwrap()
         };
         let results = by_entry(
             5,
             ["0", "9", "x"].into_iter(),
-            &[failed("1", "ReceiptHandleIsInvalid", true), failed("2", "InternalError", false), failed("4", "Odd", true)],
+            &[
+                failed("1", "ReceiptHandleIsInvalid", true),
+                failed("2", "InternalError", false),
+                failed("4", "Odd", true),
+            ],
         );
-        let faults: Vec<_> = results.iter().map(|result| result.as_ref().map_err(|failure| failure.fault).copied()).collect();
+        let faults: Vec<_> = results
+            .iter()
+            .map(|result| result.as_ref().map_err(|failure| failure.fault).copied())
+            .collect();
         assert_eq!(
             faults,
-            [Ok(()), Err(Fault::Expired), Err(Fault::Transient), Err(Fault::Transient), Err(Fault::Invalid)]
+            [
+                Ok(()),
+                Err(Fault::Expired),
+                Err(Fault::Transient),
+                Err(Fault::Transient),
+                Err(Fault::Invalid)
+            ]
         );
     }
 }

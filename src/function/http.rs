@@ -32,7 +32,11 @@ struct Reply {
 impl Http {
     /// The connections are the process's own; redirects are not followed.
     pub fn new(clients: &Clients, url: &str, timeout: Duration) -> Self {
-        Self { connector: clients.connector(), url: url.to_string(), timeout }
+        Self {
+            connector: clients.connector(),
+            url: url.to_string(),
+            timeout,
+        }
     }
 
     /// `TimeoutInSeconds`.
@@ -43,7 +47,10 @@ impl Http {
     /// One invocation. A time-out covers connection, run and reply together.
     pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Answer {
         match tokio::time::timeout(self.timeout, self.post(event, trace)).await {
-            Err(_) => Answer::Errored { kind: "no answer within TimeoutInSeconds".into(), timeout: true },
+            Err(_) => Answer::Errored {
+                kind: "no answer within TimeoutInSeconds".into(),
+                timeout: true,
+            },
             Ok(Err(answer)) => answer,
             Ok(Ok(reply)) => read(reply),
         }
@@ -56,34 +63,57 @@ impl Http {
         if let Some(trace) = trace.and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
             request = request.header("x-amzn-trace-id", trace);
         }
-        let request = request.body(SdkBody::from(event)).map_err(|error| unsent(&error))?;
+        let request = request
+            .body(SdkBody::from(event))
+            .map_err(|error| unsent(&error))?;
         let request = HttpRequest::try_from(request).map_err(|error| unsent(&error))?;
-        let response = self.connector.call(request).await.map_err(|error| Answer::Unavailable(unconnected(&error)))?;
+        let response = self
+            .connector
+            .call(request)
+            .await
+            .map_err(|error| Answer::Unavailable(unconnected(&error)))?;
         let header = |name: &str| response.headers().get(name).map(str::to_string);
         let status = response.status().as_u16();
         let function_error = header("x-amz-function-error");
         let retry_after = header("retry-after").as_deref().and_then(seconds);
-        let body = match Limited::new(response.into_body(), REPLY_BYTES_MAX).collect().await {
+        let body = match Limited::new(response.into_body(), REPLY_BYTES_MAX)
+            .collect()
+            .await
+        {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(too_long()),
             Err(error) => {
-                let failure = Failure::new(Fault::Transient, "answer cut short", &chain(error.as_ref()));
+                let failure =
+                    Failure::new(Fault::Transient, "answer cut short", &chain(error.as_ref()));
                 return Err(Answer::Unavailable(failure));
             }
         };
-        Ok(Reply { status, function_error, retry_after, body })
+        Ok(Reply {
+            status,
+            function_error,
+            retry_after,
+            body,
+        })
     }
 }
 
 /// Contract section 2: 429 and 503 are throttles; every other status but 200 to 299 is a service error, as in Lambda.
 fn read(reply: Reply) -> Answer {
-    let refused = |fault| Failure { status: Some(reply.status), ..Failure::new(fault, &format!("HTTP {}", reply.status), "") };
+    let refused = |fault| Failure {
+        status: Some(reply.status),
+        ..Failure::new(fault, &format!("HTTP {}", reply.status), "")
+    };
     match reply.status {
         200..=299 => match reply.function_error {
-            Some(kind) => Answer::Errored { kind, timeout: false },
+            Some(kind) => Answer::Errored {
+                kind,
+                timeout: false,
+            },
             None => replied(reply.body),
         },
-        429 | 503 => Answer::Throttled { after: reply.retry_after },
+        429 | 503 => Answer::Throttled {
+            after: reply.retry_after,
+        },
         400 | 413 | 415 => Answer::Refused(refused(Fault::Invalid)),
         401 | 403 => Answer::Unavailable(refused(Fault::Denied)),
         404 => Answer::Unavailable(refused(Fault::Gone)),
@@ -139,8 +169,17 @@ mod tests {
             (400, None, "refused"),
             (413, None, "refused"),
         ] {
-            assert_eq!(kind(&read(reply(status, function_error))), expected, "{status} {function_error:?}");
+            assert_eq!(
+                kind(&read(reply(status, function_error))),
+                expected,
+                "{status} {function_error:?}"
+            );
         }
-        assert_eq!(read(reply(429, None)), Answer::Throttled { after: Some(Duration::from_secs(5)) });
+        assert_eq!(
+            read(reply(429, None)),
+            Answer::Throttled {
+                after: Some(Duration::from_secs(5))
+            }
+        );
     }
 }

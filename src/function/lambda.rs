@@ -40,7 +40,10 @@ impl Lambda {
             .await
             .map_err(Failure::from);
         match asked {
-            Ok(found) => Ok(found.timeout().and_then(|s| u64::try_from(s).ok()).map(Duration::from_secs)),
+            Ok(found) => Ok(found
+                .timeout()
+                .and_then(|s| u64::try_from(s).ok())
+                .map(Duration::from_secs)),
             Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => Ok(None),
             Err(failure) => Err(failure),
         }
@@ -59,16 +62,24 @@ impl Lambda {
             .customize()
             .mutate_request(move |request| {
                 if let Some(header) = &header {
-                    request.headers_mut().insert("x-amzn-trace-id", header.clone());
+                    request
+                        .headers_mut()
+                        .insert("x-amzn-trace-id", header.clone());
                 }
             })
             .send()
             .await;
         match sent {
             Ok(answer) => {
-                let payload = answer.payload.map(|blob| Bytes::from(blob.into_inner())).unwrap_or_default();
+                let payload = answer
+                    .payload
+                    .map(|blob| Bytes::from(blob.into_inner()))
+                    .unwrap_or_default();
                 match answer.function_error {
-                    Some(kind) => Answer::Errored { timeout: timed_out(&payload), kind },
+                    Some(kind) => Answer::Errored {
+                        timeout: timed_out(&payload),
+                        kind,
+                    },
                     None => replied(payload),
                 }
             }
@@ -85,20 +96,28 @@ fn timed_out(payload: &[u8]) -> bool {
         #[serde(borrow, default)]
         error_type: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_slice::<Error<'_>>(payload).is_ok_and(|error| error.error_type == "Sandbox.Timedout")
+    serde_json::from_slice::<Error<'_>>(payload)
+        .is_ok_and(|error| error.error_type == "Sandbox.Timedout")
 }
 
 /// An answer other than 200, or none. // spec: 1.7
 fn unanswered(failure: Failure) -> Answer {
     if failure.timed_out() {
         // The longest time-out that a function may have is over, and some: it may still run.
-        return Answer::Errored { kind: "no answer within the function's longest time-out".into(), timeout: true };
+        return Answer::Errored {
+            kind: "no answer within the function's longest time-out".into(),
+            timeout: true,
+        };
     }
     match failure.fault {
         Fault::Throttled { after } => Answer::Throttled { after },
         // These speak of the event, not of the function: it would be refused again.
-        Fault::Invalid if matches!(failure.status, Some(400 | 413 | 415)) => Answer::Refused(failure),
-        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => Answer::Unavailable(failure),
+        Fault::Invalid if matches!(failure.status, Some(400 | 413 | 415)) => {
+            Answer::Refused(failure)
+        }
+        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => {
+            Answer::Unavailable(failure)
+        }
     }
 }
 
@@ -107,7 +126,10 @@ mod tests {
     use super::*;
 
     fn failure(fault: Fault, status: Option<u16>) -> Failure {
-        Failure { status, ..Failure::new(fault, "Code", "") }
+        Failure {
+            status,
+            ..Failure::new(fault, "Code", "")
+        }
     }
 
     // spec: 1.7
@@ -117,7 +139,10 @@ mod tests {
         let unavailable = |failure: Failure| (failure.clone(), Answer::Unavailable(failure));
         let refused = |failure: Failure| (failure.clone(), Answer::Refused(failure));
         for (failure, answer) in [
-            (failure(Fault::Throttled { after }, Some(429)), Answer::Throttled { after }),
+            (
+                failure(Fault::Throttled { after }, Some(429)),
+                Answer::Throttled { after },
+            ),
             unavailable(failure(Fault::Transient, Some(500))),
             unavailable(failure(Fault::Transient, Some(502))),
             unavailable(failure(Fault::Denied, Some(403))),
@@ -135,7 +160,9 @@ mod tests {
     #[test]
     fn a_time_out_is_known_by_the_type_of_the_error() {
         assert!(timed_out(br#"{"errorType":"Sandbox.Timedout","errorMessage":"x Task timed out after 3.00 seconds"}"#));
-        assert!(!timed_out(br#"{"errorType":"Error","errorMessage":"Task timed out after 3.00 seconds"}"#));
+        assert!(!timed_out(
+            br#"{"errorType":"Error","errorMessage":"Task timed out after 3.00 seconds"}"#
+        ));
         assert!(!timed_out(b"garbage"));
     }
 }

@@ -431,7 +431,10 @@ mod tests {
         assert!(!custody.not_extended(&due[0], 2 * SECOND));
         assert_eq!(custody.next_extension(), Some(3 * SECOND));
         let due = custody.due(3 * SECOND, Duration::ZERO);
-        assert!(custody.not_extended(&due[0], 4 * SECOND), "the lease ran out");
+        assert!(
+            custody.not_extended(&due[0], 4 * SECOND),
+            "the lease ran out"
+        );
         assert_eq!(custody.next_extension(), None);
         assert_eq!(custody.remaining("a", 4 * SECOND), None);
     }
@@ -530,8 +533,16 @@ mod tests {
         custody.take(1, &name("a"), name("r"), None, SECOND);
         custody.take(1, &name("b"), name("r"), None, 2 * SECOND);
         custody.take(1, &name("c"), name("r"), None, 5 * SECOND);
-        assert_eq!(custody.due(15 * SECOND, 5 * SECOND), [], "alone it is too early");
-        let due: Vec<_> = custody.due(16 * SECOND, 2 * SECOND).into_iter().map(|due| due.id).collect();
+        assert_eq!(
+            custody.due(15 * SECOND, 5 * SECOND),
+            [],
+            "alone it is too early"
+        );
+        let due: Vec<_> = custody
+            .due(16 * SECOND, 2 * SECOND)
+            .into_iter()
+            .map(|due| due.id)
+            .collect();
         assert_eq!(due, [name("a"), name("b")]);
     }
 

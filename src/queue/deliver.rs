@@ -65,7 +65,9 @@ impl Engine {
                 Judged::Settled(outcome) => return Delivered::Settled(outcome),
                 Judged::Repeat { after } => {
                     // Throttled or not served: the batch is kept and its leases are extended meanwhile. // spec: 4.3
-                    let delay = repeats.delay(self.jitter()).max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
+                    let delay = repeats
+                        .delay(self.jitter())
+                        .max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
                     self.rest(delay, drain).await;
                     if drain.is_cancelled() {
                         return Delivered::Stopped;
@@ -117,10 +119,20 @@ impl Engine {
             Answer::Replied(body) => {
                 let ids: BTreeSet<&str> = batch.iter().map(|item| item.id.as_ref()).collect();
                 match response::items_failed(&body, |id| ids.contains(id)) {
-                    Reply::AllHandled => (Judged::Settled(Outcome::Handled), metrics::Outcome::Success),
+                    Reply::AllHandled => {
+                        (Judged::Settled(Outcome::Handled), metrics::Outcome::Success)
+                    }
                     Reply::Failed { ids } => {
-                        info!(mapping, events, failed = ids.len(), "the function reported failures");
-                        (Judged::Settled(Outcome::Partly { failed: ids }), metrics::Outcome::Partial)
+                        info!(
+                            mapping,
+                            events,
+                            failed = ids.len(),
+                            "the function reported failures"
+                        );
+                        (
+                            Judged::Settled(Outcome::Partly { failed: ids }),
+                            metrics::Outcome::Partial,
+                        )
                     }
                     Reply::Malformed { why } => {
                         self.metrics.record_malformed_reply(malformed(why));
@@ -129,11 +141,17 @@ impl Engine {
                     }
                 }
             }
-            Answer::Errored { kind, timeout: true } => {
+            Answer::Errored {
+                kind,
+                timeout: true,
+            } => {
                 warn!(mapping, events, kind, "the function timed out");
                 (failed, metrics::Outcome::Timeout)
             }
-            Answer::Errored { kind, timeout: false } => {
+            Answer::Errored {
+                kind,
+                timeout: false,
+            } => {
                 warn!(mapping, events, kind, "the function failed");
                 (failed, metrics::Outcome::FunctionError)
             }
@@ -143,7 +161,10 @@ impl Engine {
             }
             Answer::Unavailable(failure) => {
                 warn!(mapping, events, %failure, "the function could not be invoked");
-                (Judged::Repeat { after: None }, metrics::Outcome::ServiceError)
+                (
+                    Judged::Repeat { after: None },
+                    metrics::Outcome::ServiceError,
+                )
             }
             Answer::Refused(failure) => {
                 warn!(mapping, events, %failure, "the event was refused: the batch is left to the queue");
@@ -157,19 +178,32 @@ impl Engine {
     /// From half of a lease on the heartbeat renews it; an invocation that needs more than that relies on it anyway.
     async fn secure(&self, batch: &mut Vec<Item>, stopped: &mut BTreeSet<Arc<str>>) {
         let terms = self.terms();
-        let needed = terms.timeout.unwrap_or_default().min(terms.lease.length / 2);
+        let needed = terms
+            .timeout
+            .unwrap_or_default()
+            .min(terms.lease.length / 2);
         let covers = |left: Option<Duration>| left.is_some_and(|left| left >= needed);
         let short: Vec<Extension> = self.in_custody(|custody, now| {
-            let lacking = batch.iter().filter(|item| !covers(custody.remaining(&item.id, now))).collect::<Vec<_>>();
-            lacking.into_iter().filter_map(|item| custody.extension(&item.id, now)).collect()
+            let lacking = batch
+                .iter()
+                .filter(|item| !covers(custody.remaining(&item.id, now)))
+                .collect::<Vec<_>>();
+            lacking
+                .into_iter()
+                .filter_map(|item| custody.extension(&item.id, now))
+                .collect()
         });
         if !short.is_empty() {
             self.extend(short).await;
         }
         let mut let_go = Vec::new();
         batch.retain(|item| {
-            let behind = item.group.as_ref().is_some_and(|group| stopped.contains(group));
-            let kept = !behind && self.in_custody(|custody, now| covers(custody.remaining(&item.id, now)));
+            let behind = item
+                .group
+                .as_ref()
+                .is_some_and(|group| stopped.contains(group));
+            let kept =
+                !behind && self.in_custody(|custody, now| covers(custody.remaining(&item.id, now)));
             if !kept {
                 stopped.extend(item.group.clone());
                 let_go.push(item.id.clone());
@@ -199,14 +233,28 @@ mod tests {
     use super::*;
 
     fn item(trace: Option<&str>) -> Item {
-        Item { id: Arc::from("m"), group: None, trace: trace.map(str::to_string), record: String::new() }
+        Item {
+            id: Arc::from("m"),
+            group: None,
+            trace: trace.map(str::to_string),
+            record: String::new(),
+        }
     }
 
     #[test]
     fn the_trace_travels_when_there_is_one_to_continue() {
         assert_eq!(trace_of(&[item(None)]), None);
-        assert_eq!(trace_of(&[item(None), item(Some("Root=1"))]), Some("Root=1"));
-        assert_eq!(trace_of(&[item(Some("Root=1")), item(Some("Root=1"))]), Some("Root=1"));
-        assert_eq!(trace_of(&[item(Some("Root=1")), item(Some("Root=2"))]), None);
+        assert_eq!(
+            trace_of(&[item(None), item(Some("Root=1"))]),
+            Some("Root=1")
+        );
+        assert_eq!(
+            trace_of(&[item(Some("Root=1")), item(Some("Root=1"))]),
+            Some("Root=1")
+        );
+        assert_eq!(
+            trace_of(&[item(Some("Root=1")), item(Some("Root=2"))]),
+            None
+        );
     }
 }

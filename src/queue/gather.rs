@@ -19,9 +19,15 @@ use crate::model::window::{Gathering, Next};
 #[derive(Debug)]
 pub(super) enum Gathered {
     /// Invoke with these, at least one. What did not fit waits behind, under the same slot.
-    Due { batch: Vec<Item>, overflow: VecDeque<Item> },
+    Due {
+        batch: Vec<Item>,
+        overflow: VecDeque<Item>,
+    },
     /// The mapping drains: these were received and are not to be invoked.
-    Stopped { batch: Vec<Item>, overflow: VecDeque<Item> },
+    Stopped {
+        batch: Vec<Item>,
+        overflow: VecDeque<Item>,
+    },
     /// The queue had nothing for us.
     Nothing,
 }
@@ -45,7 +51,12 @@ impl Engine {
             if drain.is_cancelled() {
                 return Gathered::Stopped { batch, overflow };
             }
-            match gathering.next(self.window, self.wait_max_s, !overflow.is_empty(), self.now()) {
+            match gathering.next(
+                self.window,
+                self.wait_max_s,
+                !overflow.is_empty(),
+                self.now(),
+            ) {
                 Next::Due => {
                     slot.complete();
                     return Gathered::Due { batch, overflow };
@@ -62,7 +73,9 @@ impl Engine {
                     let mut passed_over = BTreeSet::new();
                     for message in received {
                         match self.accept(number, message, &mut passed_over) {
-                            Accepted::Kept(item) => self.join(item, &mut gathering, &mut batch, &mut overflow),
+                            Accepted::Kept(item) => {
+                                self.join(item, &mut gathering, &mut batch, &mut overflow)
+                            }
                             Accepted::Dropped(id) => dropped.push(id),
                             Accepted::Not => {}
                         }
@@ -81,9 +94,17 @@ impl Engine {
     }
 
     /// One receive. A failure is waited out here; it yields nothing.
-    async fn receive(&self, count: usize, wait_s: u64, drain: &CancellationToken) -> Vec<Result<Message, Unusable>> {
+    async fn receive(
+        &self,
+        count: usize,
+        wait_s: u64,
+        drain: &CancellationToken,
+    ) -> Vec<Result<Message, Unusable>> {
         let lease = self.terms().lease;
-        let answer = self.queue.receive(count, wait_s, lease.asked.then_some(lease.length)).await;
+        let answer = self
+            .queue
+            .receive(count, wait_s, lease.asked.then_some(lease.length))
+            .await;
         self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {
@@ -126,7 +147,9 @@ impl Engine {
         let id: Arc<str> = Arc::from(message.id.as_str());
         let receipt = Arc::from(message.receipt.as_str());
         let group: Option<Arc<str>> = group.map(Arc::from);
-        match self.in_custody(|custody, now| custody.take(number, &id, receipt, group.as_ref(), now)) {
+        match self
+            .in_custody(|custody, now| custody.take(number, &id, receipt, group.as_ref(), now))
+        {
             Taken::Again => {
                 self.metrics.record_passed_over(PassedOver::Duplicate);
                 debug!(mapping, message = %id, "a message that is in hand came again");
@@ -141,14 +164,25 @@ impl Engine {
             Taken::New if self.filters.keeps(&message) => {
                 let record = queue_record(&message, &self.stamp);
                 let trace = message.attributes.get("AWSTraceHeader").cloned();
-                Accepted::Kept(Item { id, group, trace, record })
+                Accepted::Kept(Item {
+                    id,
+                    group,
+                    trace,
+                    record,
+                })
             }
             Taken::New => Accepted::Dropped(id),
         }
     }
 
     /// Order is kept: once one item had to wait, those behind it wait too.
-    fn join(&self, item: Item, gathering: &mut Gathering, batch: &mut Vec<Item>, overflow: &mut VecDeque<Item>) {
+    fn join(
+        &self,
+        item: Item,
+        gathering: &mut Gathering,
+        batch: &mut Vec<Item>,
+        overflow: &mut VecDeque<Item>,
+    ) {
         let bytes = item.record.len();
         if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
             gathering.joined(bytes, self.now());

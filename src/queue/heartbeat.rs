@@ -22,7 +22,9 @@ impl Engine {
     /// Extend leases as they come due, until all batches are settled.
     pub(super) async fn extend_leases(&self, stop: &CancellationToken) {
         loop {
-            let next = self.in_custody(|custody, now| custody.next_extension().map(|at| at.saturating_sub(now)));
+            let next = self.in_custody(|custody, now| {
+                custody.next_extension().map(|at| at.saturating_sub(now))
+            });
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -38,14 +40,21 @@ impl Engine {
 
     /// Send these extensions, and note what became of each.
     pub(super) async fn extend(&self, extensions: Vec<Extension>) {
-        let calls: Vec<_> = extensions.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.extend_chunk(chunk)).collect();
-        stream::iter(calls).buffered(CALLS_AT_ONCE).collect::<Vec<()>>().await;
+        let calls: Vec<_> = extensions
+            .chunks(BATCH_ENTRIES_MAX)
+            .map(|chunk| self.extend_chunk(chunk))
+            .collect();
+        stream::iter(calls)
+            .buffered(CALLS_AT_ONCE)
+            .collect::<Vec<()>>()
+            .await;
     }
 
     async fn extend_chunk(&self, extensions: &[Extension]) {
         let sent = self.now();
         let answer = self.queue.extend(extensions).await;
-        self.reports.batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
+        self.reports
+            .batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); extensions.len()]);
         let mut extended = 0;
         for (extension, result) in extensions.iter().zip(results) {
@@ -59,7 +68,9 @@ impl Engine {
                 Fault::Throttled { .. } | Fault::Transient | Fault::Denied => {
                     self.in_custody(|custody, now| custody.not_extended(extension, now))
                 }
-                Fault::Expired | Fault::Gone | Fault::Invalid => self.in_custody(|custody, _| custody.lost(extension)),
+                Fault::Expired | Fault::Gone | Fault::Invalid => {
+                    self.in_custody(|custody, _| custody.lost(extension))
+                }
             };
             if lost {
                 self.metrics.record_lease_lost(1);

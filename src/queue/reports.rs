@@ -20,8 +20,19 @@ impl Reports {
     /// The mapping gets a place in both.
     pub fn new(metrics: &Metrics, status: &Status, mapping: &str, enabled: bool) -> Self {
         status.add(mapping, enabled);
-        let reports = Self { metrics: metrics.mapping(mapping), status: status.clone(), mapping: Arc::from(mapping) };
-        reports.state(if enabled { State::Creating } else { State::Disabled }, None);
+        let reports = Self {
+            metrics: metrics.mapping(mapping),
+            status: status.clone(),
+            mapping: Arc::from(mapping),
+        };
+        reports.state(
+            if enabled {
+                State::Creating
+            } else {
+                State::Disabled
+            },
+            None,
+        );
         reports
     }
 
@@ -47,7 +58,11 @@ impl Reports {
     }
 
     /// A batch call to the source ended, with a result for each entry.
-    pub fn batch_request(&self, operation: Operation, answer: &Result<Vec<Result<(), Failure>>, Failure>) {
+    pub fn batch_request(
+        &self,
+        operation: Operation,
+        answer: &Result<Vec<Result<(), Failure>>, Failure>,
+    ) {
         let outcome = match answer {
             Ok(entries) if entries.iter().any(Result::is_err) => RequestOutcome::Partial,
             Ok(_) => RequestOutcome::Success,
@@ -60,7 +75,9 @@ impl Reports {
 fn refused(failure: &Failure) -> RequestOutcome {
     match failure.fault {
         Fault::Throttled { .. } => RequestOutcome::Throttled,
-        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => RequestOutcome::Error,
+        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => {
+            RequestOutcome::Error
+        }
     }
 }
 

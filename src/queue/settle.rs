@@ -35,9 +35,9 @@ impl Engine {
             let delay = repeats.delay(self.jitter());
             let now = self.now();
             let over = until <= now + delay;
-            let (kept, given_up): (Vec<_>, Vec<_>) = ids
-                .into_iter()
-                .partition(|id| !over && self.in_custody(|custody, now| custody.remaining(id, now).is_some()));
+            let (kept, given_up): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| {
+                !over && self.in_custody(|custody, now| custody.remaining(id, now).is_some())
+            });
             if !given_up.is_empty() {
                 self.metrics.record_delete_failed(given_up.len());
                 warn!(
@@ -56,16 +56,23 @@ impl Engine {
 
     /// One round of deletes: the messages that are to be tried again.
     async fn delete_once(&self, ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
-        let calls: Vec<_> = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.delete_chunk(chunk)).collect();
+        let calls: Vec<_> = ids
+            .chunks(BATCH_ENTRIES_MAX)
+            .map(|chunk| self.delete_chunk(chunk))
+            .collect();
         let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
         again.concat()
     }
 
     async fn delete_chunk(&self, ids: &[Arc<str>]) -> Vec<Arc<str>> {
-        let receipts: Vec<Arc<str>> =
-            self.in_custody(|custody, _| ids.iter().map(|id| custody.receipt(id).unwrap_or_default()).collect());
+        let receipts: Vec<Arc<str>> = self.in_custody(|custody, _| {
+            ids.iter()
+                .map(|id| custody.receipt(id).unwrap_or_default())
+                .collect()
+        });
         let answer = self.queue.delete(&receipts).await;
-        self.reports.batch_request(Operation::DeleteMessageBatch, &answer);
+        self.reports
+            .batch_request(Operation::DeleteMessageBatch, &answer);
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
         let mut again = Vec::new();
         let mut deleted = Vec::new();
@@ -76,10 +83,15 @@ impl Engine {
             };
             debug!(mapping = %self.mapping.name, message = %id, %failure, "not deleted");
             match failure.fault {
-                Fault::Throttled { .. } | Fault::Transient | Fault::Denied | Fault::Gone => again.push(id.clone()),
+                Fault::Throttled { .. } | Fault::Transient | Fault::Denied | Fault::Gone => {
+                    again.push(id.clone())
+                }
                 // A newer receipt may have come meanwhile; the same one would be refused again.
                 Fault::Expired | Fault::Invalid => {
-                    if self.in_custody(|custody, _| custody.receipt(id)).is_some_and(|newest| newest != *receipt) {
+                    if self
+                        .in_custody(|custody, _| custody.receipt(id))
+                        .is_some_and(|newest| newest != *receipt)
+                    {
                         again.push(id.clone());
                     } else {
                         self.metrics.record_delete_failed(1);
@@ -108,8 +120,12 @@ impl Engine {
     pub(super) async fn hand_back(&self, mut ids: Vec<Arc<str>>) {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         for _ in 0..HAND_BACK_TRIES {
-            let calls: Vec<_> = ids.chunks(BATCH_ENTRIES_MAX).map(|chunk| self.hand_back_chunk(chunk)).collect();
-            let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
+            let calls: Vec<_> = ids
+                .chunks(BATCH_ENTRIES_MAX)
+                .map(|chunk| self.hand_back_chunk(chunk))
+                .collect();
+            let again: Vec<Vec<Arc<str>>> =
+                stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
             ids = again.concat();
             if ids.is_empty() {
                 return;
@@ -133,8 +149,10 @@ impl Engine {
             ids.iter().map(at_once).collect::<Vec<_>>()
         });
         let answer = self.queue.extend(&receipts).await;
-        self.reports.batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
-        let results: Vec<Result<(), Failure>> = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
+        self.reports
+            .batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
+        let results: Vec<Result<(), Failure>> =
+            answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
         let mut again = Vec::new();
         for (id, result) in ids.iter().zip(results) {
             match result.map_err(|failure| failure.fault) {
@@ -144,8 +162,12 @@ impl Engine {
                     self.release(std::slice::from_ref(id));
                 }
                 // The queue has it already.
-                Err(Fault::Expired | Fault::Invalid | Fault::Gone) => self.leave(std::slice::from_ref(id)),
-                Err(Fault::Throttled { .. } | Fault::Transient | Fault::Denied) => again.push(id.clone()),
+                Err(Fault::Expired | Fault::Invalid | Fault::Gone) => {
+                    self.leave(std::slice::from_ref(id))
+                }
+                Err(Fault::Throttled { .. } | Fault::Transient | Fault::Denied) => {
+                    again.push(id.clone())
+                }
             }
         }
         again

@@ -32,7 +32,14 @@ pub struct Slot {
 impl Slots {
     /// As many as `scaling` allows, now and later.
     pub fn new(scaling: Scaling) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { scaling, in_hand: 0, polling: 0 }), freed: Notify::new() })
+        Arc::new(Self {
+            state: Mutex::new(State {
+                scaling,
+                in_hand: 0,
+                polling: 0,
+            }),
+            freed: Notify::new(),
+        })
     }
 
     /// Wait until one more batch may be gathered.
@@ -43,7 +50,10 @@ impl Slots {
                 if state.in_hand < state.scaling.limit() && state.polling < state.scaling.polls() {
                     state.in_hand += 1;
                     state.polling += 1;
-                    return Slot { slots: self.clone(), polling: true };
+                    return Slot {
+                        slots: self.clone(),
+                        polling: true,
+                    };
                 }
             }
             self.freed.notified().await;
@@ -70,7 +80,9 @@ impl Slots {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds the slots")
+        self.state
+            .lock()
+            .expect("nothing panics while it holds the slots")
     }
 }
 
