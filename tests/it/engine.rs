@@ -1,0 +1,172 @@
+//! The queue engine under a paused clock: the real service and the real SDK clients against the embedded AWS in
+//! process, in one thread, so that hours pass in milliseconds and a seed repeats a run.
+
+mod batches;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use sluicegate::aws::clients::Clients;
+use sluicegate::config::Config;
+use sluicegate::metrics::Metrics;
+use sluicegate::queue::Account;
+use sluicegate::service::{self, Surroundings};
+use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply, World};
+use sluicegate::status::Status;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The function that the mappings of a stage name.
+const FUNCTION: &str = "work";
+
+/// A world with a function whose answers a test scripts, and the service that is to run in it.
+pub struct Stage {
+    pub world: World,
+    pub metrics: Metrics,
+    pub status: Status,
+    seed: u64,
+    calls: Arc<Mutex<Vec<Invocation>>>,
+}
+
+/// A service at work.
+pub struct Running {
+    tasks: JoinSet<Account>,
+    drain: CancellationToken,
+}
+
+impl Stage {
+    /// Everything empty; all chance comes from the seed.
+    pub fn new(seed: u64) -> Self {
+        fastrand::seed(seed);
+        Self {
+            world: World::new(seed),
+            metrics: Metrics::new(),
+            status: Status::default(),
+            seed,
+            calls: Arc::default(),
+        }
+    }
+
+    /// From now on the function answers so; the stage keeps each invocation.
+    pub fn function(
+        &self,
+        config: FunctionConfig,
+        answer: impl Fn(&Invocation) -> Reply + Send + Sync + 'static,
+    ) {
+        let calls = self.calls.clone();
+        self.world.register(FUNCTION, config, move |invocation| {
+            let reply = answer(&invocation);
+            calls.lock().unwrap().push(invocation);
+            std::future::ready(reply)
+        });
+    }
+
+    /// The bodies of each invocation so far.
+    pub fn calls(&self) -> Vec<Vec<String>> {
+        self.calls
+            .lock()
+            .unwrap()
+            .iter()
+            .map(Invocation::bodies)
+            .collect()
+    }
+
+    /// The invocations so far.
+    pub fn invocations(&self) -> Vec<Invocation> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// Start the service with one mapping of this queue; `more` are further keys, a line each.
+    pub fn start(&self, queue: &str, more: &[&str]) -> Running {
+        let mut text = format!(
+            "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: {FUNCTION}\n",
+            self.world.queue_arn(queue)
+        );
+        for line in more {
+            text.push_str(&format!("    {line}\n"));
+        }
+        self.start_with(&text)
+    }
+
+    /// Start the service with this configuration.
+    pub fn start_with(&self, text: &str) -> Running {
+        let config = match Config::parse("test.yaml", text, &|_| None) {
+            Ok(config) => config,
+            Err(errors) => panic!("{errors:?}"),
+        };
+        let connector = SharedHttpConnector::new(self.world.connector());
+        let around = Surroundings {
+            clients: Clients::new(&config.aws, self.world.sdk_config(), connector),
+            metrics: self.metrics.clone(),
+            status: self.status.clone(),
+            seed: self.seed,
+        };
+        let drain = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let stop = drain.clone();
+        tasks.spawn(async move { service::run(&config, around, stop).await });
+        Running { tasks, drain }
+    }
+
+    /// Let time pass until the queue is empty, at most this long.
+    pub async fn emptied(&self, queue: &str, at_most: Duration) {
+        let began = tokio::time::Instant::now();
+        while self.left(queue) > 0 {
+            assert!(
+                began.elapsed() < at_most,
+                "{queue} still holds {} messages: {:?}",
+                self.left(queue),
+                self.calls()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// How many messages a queue holds, in whatever state.
+    pub fn left(&self, queue: &str) -> usize {
+        let view = self.world.queue(queue).expect("the queue exists");
+        view.messages.len()
+    }
+
+    /// How often each message was received, by its id.
+    pub fn receives(&self) -> BTreeMap<String, u32> {
+        let mut receives = BTreeMap::new();
+        for Entry { event, .. } in self.world.history() {
+            if let Event::Received { id, count, .. } = event {
+                receives.insert(id, count);
+            }
+        }
+        receives
+    }
+
+    /// The value of a metric's series.
+    pub fn metric(&self, series: &str) -> f64 {
+        let text = self.metrics.encode();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value
+            .unwrap_or_else(|| panic!("no series {series} in\n{text}"))
+            .parse()
+            .unwrap()
+    }
+}
+
+impl Running {
+    /// Drain and say what became of the messages.
+    pub async fn stop(mut self) -> Account {
+        self.drain.cancel();
+        self.tasks
+            .join_next()
+            .await
+            .expect("the service runs")
+            .expect("the service ends by itself")
+    }
+}
+
+/// The mapping's series of a family without further labels.
+pub fn of_mapping(family: &str) -> String {
+    format!("sluicegate_{family}{{mapping=\"m\"}}")
+}
