@@ -1,5 +1,6 @@
 //! Sluicegate: self-hosted event source mappings.
 
+pub mod admin;
 pub mod aws;
 pub mod clock;
 pub mod config;
