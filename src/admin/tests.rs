@@ -235,7 +235,7 @@ async fn a_head_that_does_not_end_is_cut_off() {
             ["none", "408"].contains(&status(&answer)),
             "{head}: {answer}"
         );
-        assert!(waited <= HEAD_TIME_MAX + LINGER, "{head}: {waited:?}");
+        assert_eq!(waited, HEAD_TIME_MAX, "{head}");
     }
 }
 
@@ -250,7 +250,6 @@ async fn a_peer_that_never_reads_is_cut_off() {
     // It asks until the server, which can write no more, stops reading: then only the end of the connection helps.
     let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
     while stream.write_all(&request).await.is_ok() {}
-    eprintln!("DBG {:?}", start.elapsed());
     assert!(
         start.elapsed() <= CONNECTION_TIME_MAX + LINGER,
         "{:?}",
