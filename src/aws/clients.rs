@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{
@@ -34,28 +35,29 @@ impl Clients {
     ///
     /// Nothing is sent: credentials are looked up with the first call.
     pub async fn from_environment(aws: &Aws, clock: &Clock) -> Self {
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build();
-        let connector = Connector::builder()
-            .connector_settings(settings)
-            .sleep_impl(TokioSleep::new())
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build();
-        let connector = SharedHttpConnector::new(connector);
-        let shared = connector.clone();
-        // One pool for all clients: the SDK would make one for each.
-        let client = http_client_fn(move |_, _| shared.clone());
+        let connector = connector();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(client)
+            .http_client(client_of(connector.clone()))
             .time_source(SharedTimeSource::new(clock.clone()))
             .sleep_impl(TokioSleep::new());
         if let Some(region) = &aws.region {
             loader = loader.region(Region::new(region.clone()));
         }
         Self::new(aws, loader.load().await, connector)
+    }
+
+    /// For a server that takes any credentials: nothing is read from the environment.
+    pub fn without_account(aws: &Aws, clock: &Clock) -> Self {
+        let connector = connector();
+        let credentials = Credentials::new("anyone", "anything", None, None, "none needed");
+        let base = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(client_of(connector.clone()))
+            .time_source(SharedTimeSource::new(clock.clone()))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        Self::new(aws, base, connector)
     }
 
     /// On a given configuration and connector: the tests and the demo bring their own.
@@ -126,7 +128,21 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// A client that always answers with this connector.
-pub fn client_of(connector: SharedHttpConnector) -> SharedHttpClient {
+fn connector() -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build();
+    SharedHttpConnector::new(connector)
+}
+
+/// One pool for all clients: left alone, the SDK would make one for each.
+fn client_of(connector: SharedHttpConnector) -> SharedHttpClient {
     http_client_fn(move |_, _| connector.clone())
 }
