@@ -58,6 +58,7 @@ fn value(inside: &str, env: Lookup<'_>) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -72,9 +72,9 @@ impl Report {
     }
 
     /// Puts findings in the order in which a person reads the files.
-    pub fn sort(&mut self, files: &[Arc<str>]) {
+    pub fn sort(&mut self, files: &[&str]) {
         let rank = |finding: &ConfigError| {
-            let file = files.iter().position(|file| **file == *finding.file);
+            let file = files.iter().position(|file| **file == finding.file);
             (file, finding.line)
         };
         self.errors.sort_by_key(rank);

@@ -91,6 +91,7 @@ pub(super) fn without_query(url: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,8 @@
 //! The one integration binary.
 
+mod config;
+mod config_wrong;
+mod config_wrong_mapping;
 mod engine;
 mod real;
 mod sim;
