@@ -58,7 +58,6 @@ fn value(inside: &str, env: Lookup<'_>) -> Result<String, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

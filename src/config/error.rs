@@ -87,8 +87,20 @@ fn finding(place: &Place, path: &str, what: String) -> ConfigError {
         file: place.file.to_string(),
         line: place.line,
         path: path.to_owned(),
-        what,
+        what: one_line(&what),
     }
+}
+
+/// Escapes control characters: a message stays one line, whatever a file holds.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 /// Text of a file shown in a message is cut after this many characters.

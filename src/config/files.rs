@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::error::one_line;
 use super::yaml::Unreadable;
 
 /// The largest file that is read: an exported list of 10,000 mappings is near 8 MB.
@@ -31,7 +32,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Vec<Source> {
         };
         match files {
             Ok(files) => {
-                sources.extend(files.iter().map(|file| source(file, text(file, &mut seen))))
+                sources.extend(files.iter().map(|file| source(file, text(file, &mut seen))));
             }
             Err(what) => sources.push(source(path, Err(Unreadable { line: 0, what }))),
         }
@@ -40,7 +41,7 @@ pub(super) fn read(paths: &[PathBuf]) -> Vec<Source> {
 }
 
 fn source(path: &Path, text: Result<String, Unreadable>) -> Source {
-    let name = path.display().to_string().into();
+    let name = one_line(&path.display().to_string()).into();
     Source { name, text }
 }
 

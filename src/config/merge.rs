@@ -79,7 +79,7 @@ pub(super) fn merge(into: &mut Vec<Entry>, from: Vec<Entry>, path: &str, report:
                 }
             }
             (Value::Map(into), Value::Map(from)) if MERGED.contains(&path.as_str()) => {
-                merge(into, from, &path, report)
+                merge(into, from, &path, report);
             }
             (Value::List(into), Value::List(from)) if path == APPENDED => into.extend(from),
             _ if REPEATABLE.contains(&path.as_str()) => {}

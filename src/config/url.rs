@@ -91,7 +91,6 @@ pub(super) fn without_query(url: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

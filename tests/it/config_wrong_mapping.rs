@@ -210,18 +210,18 @@ fn filters_are_checked() {
         (
             r#"FilterCriteria: {Filters: [{Pattern: "{"}]}"#,
             &[
-                "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[0].Pattern: Invalid filter pattern definition. It is no JSON: EOF while parsing an object at line 1 column 1",
+                "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[0].Pattern: Invalid filter pattern definition. Filter is not valid JSON: EOF while parsing an object at line 1 column 1",
             ],
         ),
         (
             r#"FilterCriteria: {Filters: [{Pattern: "[]"}, {Pattern: ""}]}"#,
             &[
-                "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[0].Pattern: Invalid filter pattern definition. It is no JSON object",
-                "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[1].Pattern: Invalid filter pattern definition. It is no JSON: EOF while parsing a value at line 1 column 0",
+                "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[0].Pattern: Invalid filter pattern definition. Filter is not an object",
+                "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[1].Pattern: Invalid filter pattern definition. Filter is not valid JSON: EOF while parsing a value at line 1 column 0",
             ],
         ),
         (
-            r#"FilterCriteria: {Filters: [{Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}, {Pattern: "{}"}]}"#,
+            r#"FilterCriteria: {Filters: [{Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}, {Pattern: '{"body":["a"]}'}]}"#,
             &[
                 "a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters: 11 filters; at most 10 are allowed",
             ],
@@ -230,6 +230,18 @@ fn filters_are_checked() {
             "FilterCriteriaError: {ErrorCode: KMSAccessDenied, Message: denied}",
             &[
                 "a.yaml:4: EventSourceMappings[0].FilterCriteriaError: AWS could not show this mapping's filter; write it as FilterCriteria and remove this key",
+            ],
+        ),
+        (
+            r#"FilterCriteria: {Filters: [{Pattern: '{"body":{"kind":"order"}}'}]}"#,
+            &[
+                r#"a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[0].Pattern: Invalid filter pattern definition. Key body.kind: "kind" must be an object or an array"#,
+            ],
+        ),
+        (
+            r#"FilterCriteria: {Filters: [{Pattern: '{"body":{"a\nb":[]}}'}]}"#,
+            &[
+                r#"a.yaml:4: EventSourceMappings[0].FilterCriteria.Filters[0].Pattern: Invalid filter pattern definition. Key body.a\nb: Empty arrays are not allowed"#,
             ],
         ),
     ]);
