@@ -36,6 +36,7 @@ use mapping::Mapping;
 use service::Service;
 pub use show::{json, table};
 use tree::{Node, Value};
+use yaml::Unreadable;
 
 /// The whole configuration, merged from every file and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,14 +55,15 @@ pub struct Config {
     pub warnings: Vec<ConfigError>,
 }
 
-/// The keys of a file; `NextMarker` is what the AWS CLI prints below a list.
-const KEYS: [&str; 6] = [
+/// The keys of a file; the last two are what AWS prints below a list.
+const KEYS: [&str; 7] = [
     "Service",
     "Checkpoints",
     "Aws",
     "Functions",
     "EventSourceMappings",
     "NextMarker",
+    "NextToken",
 ];
 
 impl Config {
@@ -74,9 +76,7 @@ impl Config {
         paths: &[PathBuf],
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Vec<ConfigError>> {
-        let mut report = Report::default();
-        let sources = files::read(paths, &mut report);
-        read_sources(&sources, env, report)
+        read_sources(&files::read(paths), env)
     }
 
     /// Reads one text as `load` reads a file; `file` names it in errors.
@@ -90,33 +90,35 @@ impl Config {
     ) -> Result<Config, Vec<ConfigError>> {
         let source = Source {
             name: file.into(),
-            text: text.to_owned(),
+            text: Ok(text.to_owned()),
         };
-        read_sources(&[source], env, Report::default())
+        read_sources(&[source], env)
     }
 }
 
-fn read_sources(
-    sources: &[Source],
-    env: Lookup<'_>,
-    mut report: Report,
-) -> Result<Config, Vec<ConfigError>> {
-    let order: Vec<Arc<str>> = sources
-        .iter()
-        .map(|source| Arc::clone(&source.name))
-        .collect();
+fn read_sources(sources: &[Source], env: Lookup<'_>) -> Result<Config, Vec<ConfigError>> {
+    let mut report = Report::default();
+    let nowhere = Place {
+        file: sources
+            .first()
+            .map_or_else(|| "".into(), |source| Arc::clone(&source.name)),
+        line: 0,
+    };
+    if sources.is_empty() {
+        report.error(&nowhere, "", "no configuration file is given");
+    }
     let mut top = Vec::new();
     for source in sources {
         if let Value::Map(entries) = read_tree(source, env, &mut report) {
             merge::merge(&mut top, entries, "", &mut report);
         }
     }
-    let file = order.first().cloned().unwrap_or_else(|| "".into());
     let top = Node {
-        place: Place { file, line: 0 },
+        place: nowhere,
         value: Value::Map(top),
     };
     let read = read_elements(&At::top(&top), &mut report);
+    let order: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
     report.sort(&order);
     match read {
         Some(config) if report.errors.is_empty() => Ok(Config {
@@ -128,7 +130,8 @@ fn read_sources(
 }
 
 fn read_tree(source: &Source, env: Lookup<'_>, report: &mut Report) -> Value {
-    match yaml::parse(&source.name, &source.text) {
+    let text = source.text.as_ref().map_err(Unreadable::clone);
+    match text.and_then(|text| yaml::parse(&source.name, text)) {
         Ok(mut root) => {
             merge::settle(&mut root, "", env, report);
             if !matches!(root.value, Value::Map(_)) {
@@ -140,7 +143,7 @@ fn read_tree(source: &Source, env: Lookup<'_>, report: &mut Report) -> Value {
             }
             root.value
         }
-        Err(yaml::Unreadable { line, what }) => {
+        Err(Unreadable { line, what }) => {
             let file = Arc::clone(&source.name);
             report.error(&Place { file, line }, "", what);
             Value::Null
@@ -170,6 +173,14 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         Some(at) => mapping::read_all(&at, &mut functions, report),
         None => Vec::new(),
     };
+    for key in merge::REPEATABLE {
+        if let Some(at) = fields.get(key) {
+            at.warn(
+                report,
+                "the exported list goes on: this file holds a part of it",
+            );
+        }
+    }
     if mappings.is_empty() {
         top.warn(report, "no EventSourceMappings: there is nothing to do");
     }

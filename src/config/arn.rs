@@ -24,7 +24,7 @@ pub struct Arn {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// Not six parts, or the first is not `arn`.
-    #[error("{0} is no ARN; expected arn:aws:<service>:<region>:<account>:<name>")]
+    #[error("{0} is no ARN")]
     Shape(String),
     /// A part is empty or holds what it cannot hold.
     #[error("{arn} is no ARN: {found} is no {part}")]
@@ -131,17 +131,11 @@ mod tests {
     #[test]
     fn what_is_no_arn_is_refused_with_its_part() {
         let cases = [
-            (
-                "",
-                "\"\" is no ARN; expected arn:aws:<service>:<region>:<account>:<name>",
-            ),
-            (
-                "orders",
-                "\"orders\" is no ARN; expected arn:aws:<service>:<region>:<account>:<name>",
-            ),
+            ("", "\"\" is no ARN"),
+            ("orders", "\"orders\" is no ARN"),
             (
                 "ARN:aws:sqs:r:123456789012:q",
-                "\"ARN:aws:sqs:r:123456789012:q\" is no ARN; expected arn:aws:<service>:<region>:<account>:<name>",
+                "\"ARN:aws:sqs:r:123456789012:q\" is no ARN",
             ),
             (
                 "arn:gcp:sqs:r:123456789012:q",

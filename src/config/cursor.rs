@@ -169,14 +169,16 @@ impl<'a> At<'a> {
     }
 }
 
-/// More known keys than this are not listed in a message.
-const KEYS_LISTED_MAX: usize = 8;
+/// A message lists so many known keys, the first ones: what AWS only prints comes last.
+const KEYS_LISTED_MAX: usize = 10;
 
 fn unknown(key: &str, known: &[&str]) -> String {
     match nearest(key, known) {
         Some(nearest) => format!("unknown key; did you mean {nearest}?"),
-        None if known.len() > KEYS_LISTED_MAX => "unknown key".to_owned(),
-        None => format!("unknown key; expected {}", one_of(known)),
+        None => {
+            let listed = &known[..known.len().min(KEYS_LISTED_MAX)];
+            format!("unknown key; expected {}", one_of(listed))
+        }
     }
 }
 

@@ -72,9 +72,9 @@ impl Report {
     }
 
     /// Puts findings in the order in which a person reads the files.
-    pub fn sort(&mut self, files: &[Arc<str>]) {
+    pub fn sort(&mut self, files: &[&str]) {
         let rank = |finding: &ConfigError| {
-            let file = files.iter().position(|file| **file == *finding.file);
+            let file = files.iter().position(|file| **file == finding.file);
             (file, finding.line)
         };
         self.errors.sort_by_key(rank);
@@ -87,8 +87,20 @@ fn finding(place: &Place, path: &str, what: String) -> ConfigError {
         file: place.file.to_string(),
         line: place.line,
         path: path.to_owned(),
-        what,
+        what: one_line(&what),
     }
+}
+
+/// Escapes control characters: a message stays one line, whatever a file holds.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => line.extend(c.escape_default()),
+            false => line.push(c),
+        }
+    }
+    line
 }
 
 /// Text of a file shown in a message is cut after this many characters.

@@ -6,10 +6,11 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::{Place, Report};
+use super::error::one_line;
+use super::yaml::Unreadable;
 
 /// The largest file that is read: an exported list of 10,000 mappings is near 8 MB.
-pub(super) const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// How many files one directory may hold.
 const FILES_MAX: usize = 1_000;
@@ -17,47 +18,31 @@ const FILES_MAX: usize = 1_000;
 /// A file's name as the user gave it, and what it holds.
 pub(super) struct Source {
     pub name: Arc<str>,
-    pub text: String,
+    pub text: Result<String, Unreadable>,
 }
 
-/// Reads every file that the paths name, in their order; each problem is reported and the other files are read all the same.
-pub(super) fn read(paths: &[PathBuf], report: &mut Report) -> Vec<Source> {
-    let mut files = Vec::new();
-    for path in paths {
-        match path.is_dir() {
-            false => files.push(path.clone()),
-            true => match directory(path) {
-                Ok(found) => files.extend(found),
-                Err(what) => report.error(&whole(path), "", what),
-            },
-        }
-    }
+/// Reads every file that the paths name, in their order. What cannot be read takes its place in the order, with the reason.
+pub(super) fn read(paths: &[PathBuf]) -> Vec<Source> {
     let mut seen = BTreeSet::new();
     let mut sources = Vec::new();
-    for file in files {
-        let mut place = whole(&file);
-        // The same file by two names would be reported as a conflict of every line with itself.
-        if fs::canonicalize(&file).is_ok_and(|path| !seen.insert(path)) {
-            report.error(&place, "", "this file is given twice");
-            continue;
-        }
-        match text(&file) {
-            Ok(text) => sources.push(Source {
-                name: place.file,
-                text,
-            }),
-            Err((line, what)) => {
-                place.line = line;
-                report.error(&place, "", what);
+    for path in paths {
+        let files = match path.is_dir() {
+            true => directory(path),
+            false => Ok(vec![path.clone()]),
+        };
+        match files {
+            Ok(files) => {
+                sources.extend(files.iter().map(|file| source(file, text(file, &mut seen))));
             }
+            Err(what) => sources.push(source(path, Err(Unreadable { line: 0, what }))),
         }
     }
     sources
 }
 
-fn whole(path: &Path) -> Place {
-    let file = path.display().to_string().into();
-    Place { file, line: 0 }
+fn source(path: &Path, text: Result<String, Unreadable>) -> Source {
+    let name = one_line(&path.display().to_string()).into();
+    Source { name, text }
 }
 
 /// Names that begin with a dot are left out: editors and mounted config maps keep files of their own there.
@@ -81,21 +66,25 @@ fn directory(path: &Path) -> Result<Vec<PathBuf>, String> {
     }
 }
 
-/// The text of a file, or the line and the reason why there is none.
-fn text(path: &Path) -> Result<String, (usize, String)> {
-    let unreadable = |error: io::Error| (0, format!("cannot be read: {error}"));
+/// The text of a file that was not read before: the same file by two names would conflict with itself in every line.
+fn text(path: &Path, seen: &mut BTreeSet<PathBuf>) -> Result<String, Unreadable> {
+    let unreadable = |line, what| Unreadable { line, what };
+    let failed = |error: io::Error| unreadable(0, format!("cannot be read: {error}"));
+    if !seen.insert(fs::canonicalize(path).map_err(failed)?) {
+        return Err(unreadable(0, "this file is given twice".to_owned()));
+    }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(unreadable)?;
+    let file = File::open(path).map_err(failed)?;
     file.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+        .map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         let mib = FILE_BYTES_MAX / 1024 / 1024;
-        return Err((0, format!("larger than {mib} MiB")));
+        return Err(unreadable(0, format!("larger than {mib} MiB")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        (line, "not UTF-8 text; save the file as UTF-8".to_owned())
+        unreadable(line, "not UTF-8 text; save the file as UTF-8".to_owned())
     })
 }

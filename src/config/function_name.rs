@@ -51,7 +51,7 @@ impl FunctionName {
     }
 
     fn parse_arn(text: &str) -> Result<FunctionName, String> {
-        let arn: Arn = text.parse().map_err(|error| format!("{error}"))?;
+        let arn: Arn = text.parse().map_err(|error| format!("{error}; {FORMS}"))?;
         let parts: Vec<&str> = arn.resource.split(':').collect();
         let (name, qualifier) = match parts.as_slice() {
             ["function", name] => (*name, None),
@@ -233,7 +233,7 @@ mod tests {
             ),
             (
                 "arn:aws:lambda:us-east-1:1:function:f",
-                "\"arn:aws:lambda:us-east-1:1:function:f\" is no ARN: \"1\" is no account of 12 digits".to_owned(),
+                format!("\"arn:aws:lambda:us-east-1:1:function:f\" is no ARN: \"1\" is no account of 12 digits; {forms}"),
             ),
         ];
         for (text, expected) in cases {

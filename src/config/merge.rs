@@ -19,8 +19,8 @@ const MERGED: [&str; 5] = [
 /// The list that each file adds to.
 const APPENDED: &str = "EventSourceMappings";
 
-/// Keys that every exported list may carry and nobody reads.
-const REPEATABLE: &str = "NextMarker";
+/// Keys that every exported list may carry.
+pub(super) const REPEATABLE: [&str; 2] = ["NextMarker", "NextToken"];
 
 /// Replaces references to the environment, and reports and drops every key that its mapping holds already.
 pub(super) fn settle(node: &mut Node, path: &str, env: Lookup<'_>, report: &mut Report) {
@@ -79,10 +79,10 @@ pub(super) fn merge(into: &mut Vec<Entry>, from: Vec<Entry>, path: &str, report:
                 }
             }
             (Value::Map(into), Value::Map(from)) if MERGED.contains(&path.as_str()) => {
-                merge(into, from, &path, report)
+                merge(into, from, &path, report);
             }
             (Value::List(into), Value::List(from)) if path == APPENDED => into.extend(from),
-            _ if path == REPEATABLE => {}
+            _ if REPEATABLE.contains(&path.as_str()) => {}
             _ => {
                 let what = format!("set twice; first at {}", present.node.place);
                 report.error(&entry.node.place, &path, what);

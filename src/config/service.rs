@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::cursor::At;
 use super::error::{Report, quoted};
+use super::tree::Value;
 
 /// What concerns the process, not one mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,20 +55,27 @@ pub(super) fn seconds(count: i64) -> Duration {
 
 /// An IP address and a port. `localhost` is the one name that needs no network to be understood.
 fn listen(at: &At<'_>, report: &mut Report) -> Option<SocketAddr> {
-    let text = at.text(report)?;
+    let text = match &at.node.value {
+        Value::Int(port) => &port.to_string(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Broken => at.text(report)?,
+    };
     let address = match text.strip_prefix("localhost:") {
         Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
         None => text.to_owned(),
     };
-    match address.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let found = quoted(text);
-            at.error(
-                report,
-                format!("{found} is no address to listen on; expected an IP address or localhost, and a port: 127.0.0.1:9480"),
-            );
-            None
-        }
+    let address = address.parse().ok();
+    if address.is_none() {
+        let found = quoted(text);
+        let what = format!(
+            "{found} is no address to listen on; expected an IP address or localhost, and a port: 127.0.0.1:9480"
+        );
+        at.error(report, what);
     }
+    address
 }

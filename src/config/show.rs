@@ -65,7 +65,7 @@ fn row(mapping: &Mapping) -> [String; 10] {
         format!("{} s", mapping.window.as_secs()),
         match mapping.maximum_concurrency {
             Some(count) => format!("at most {count}"),
-            None => "unbounded".to_owned(),
+            None => "automatic".to_owned(),
         },
         match mapping.filter_patterns.len() {
             0 => "none".to_owned(),

@@ -17,7 +17,7 @@ const DEPTH_MAX: usize = 32;
 const NODES_MAX: usize = 500_000;
 
 /// The line and the reason why a text cannot be read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable {
     pub line: usize,
     pub what: String,
@@ -47,7 +47,10 @@ pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Node, Unreadable> {
         Some(Node {
             value: Value::Null, ..
         })
-        | None => unreadable(0, "the file is empty"),
+        | None => unreadable(
+            0,
+            "the file is empty; expected keys such as EventSourceMappings",
+        ),
         Some(root) => Ok(root),
     }
 }

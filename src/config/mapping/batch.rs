@@ -54,6 +54,7 @@ pub(super) fn read(fields: &Fields<'_>, fifo: bool, report: &mut Report) -> Opti
 
 fn refuse(fields: &Fields<'_>, key: &str, what: &str, report: &mut Report) {
     if let Some(at) = fields.get(key) {
-        at.error(report, what);
+        let found = at.node.value.describe();
+        at.error(report, format!("{what} (found {found})"));
     }
 }

@@ -3,13 +3,10 @@
 use crate::config::cursor::{At, Fields};
 use crate::config::error::Report;
 use crate::config::tree::Value;
+use crate::model::filter::{FilterError, Filters, PATTERN_CHARS_MAX, REFUSED_BY_AWS, Warning};
 
 /// AWS's quota of 5, raised as far as AWS raises it. // spec: 1.2
 const FILTERS_MAX: usize = 10;
-/// In characters. // spec: 1.2
-const PATTERN_CHARS_MAX: usize = 4096;
-/// AWS's own sentence for every bad filter. // spec: 1.6
-const INVALID: &str = "Invalid filter pattern definition.";
 
 /// The patterns as given. No `FilterCriteria`, `{}` and `Filters: []` are the same: every message passes.
 pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<String>> {
@@ -67,20 +64,20 @@ fn pattern(item: &At<'_>, report: &mut Report) -> Option<String> {
         );
         return None;
     }
-    match check_pattern(text) {
-        Ok(()) => Some(text.to_owned()),
-        Err(why) => {
-            at.error(report, format!("{INVALID} {why}"));
+    match Filters::parse(&[text]) {
+        Ok(filters) => {
+            for Warning { key, trap, .. } in filters.warnings() {
+                at.warn(report, format!("key {key}: {trap}"));
+            }
+            Some(text.to_owned())
+        }
+        Err(FilterError { key, reason, .. }) => {
+            let what = match key.as_str() {
+                "" => format!("{REFUSED_BY_AWS} {reason}"),
+                key => format!("{REFUSED_BY_AWS} Key {key}: {reason}"),
+            };
+            at.error(report, what);
             None
         }
-    }
-}
-
-/// The place of the pattern language: so far JSON with an object at its root.
-fn check_pattern(text: &str) -> Result<(), String> {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(serde_json::Value::Object(_)) => Ok(()),
-        Ok(_) => Err("It is no JSON object".to_owned()),
-        Err(error) => Err(format!("It is no JSON: {error}")),
     }
 }

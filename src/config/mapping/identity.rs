@@ -131,14 +131,8 @@ pub(super) fn read<'a>(
     source: Option<Arn>,
     report: &mut Report,
 ) -> Option<Identity<'a>> {
-    let name = match fields.get("Name") {
-        Some(at) => Some((name(&at, report), at)),
-        None => None,
-    };
-    let uuid = match fields.get("UUID") {
-        Some(at) => Some((uuid(&at, report), at)),
-        None => None,
-    };
+    let name = fields.get("Name").map(|at| (name(&at, report), at));
+    let uuid = fields.get("UUID").map(|at| (uuid(&at, report), at));
     let function = function(fields, report);
     let holds = |(text, at): (Option<&'a str>, At<'a>)| text.map(|text| (text, at));
     let (given, function, function_at) = function?;
