@@ -1,0 +1,324 @@
+//! What goes wrong, by chance from a seed or by script, and how often it did.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use fastrand::Rng;
+
+use super::{history::Event, world::World};
+
+/// An operation of the embedded AWS, by AWS's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // AWS's own names.
+pub enum Operation {
+    ChangeMessageVisibility,
+    ChangeMessageVisibilityBatch,
+    CreateQueue,
+    DeleteMessage,
+    DeleteMessageBatch,
+    DeleteQueue,
+    GetQueueAttributes,
+    GetQueueUrl,
+    ListQueues,
+    PurgeQueue,
+    ReceiveMessage,
+    SendMessage,
+    SendMessageBatch,
+    SetQueueAttributes,
+    GetFunction,
+    GetFunctionConfiguration,
+    Invoke,
+    /// Anything that the embedded AWS does not have.
+    Unknown,
+}
+
+impl Operation {
+    /// The SQS operation of this name.
+    pub(super) fn of_sqs(name: &str) -> Self {
+        match name {
+            "ChangeMessageVisibility" => Self::ChangeMessageVisibility,
+            "ChangeMessageVisibilityBatch" => Self::ChangeMessageVisibilityBatch,
+            "CreateQueue" => Self::CreateQueue,
+            "DeleteMessage" => Self::DeleteMessage,
+            "DeleteMessageBatch" => Self::DeleteMessageBatch,
+            "DeleteQueue" => Self::DeleteQueue,
+            "GetQueueAttributes" => Self::GetQueueAttributes,
+            "GetQueueUrl" => Self::GetQueueUrl,
+            "ListQueues" => Self::ListQueues,
+            "PurgeQueue" => Self::PurgeQueue,
+            "ReceiveMessage" => Self::ReceiveMessage,
+            "SendMessage" => Self::SendMessage,
+            "SendMessageBatch" => Self::SendMessageBatch,
+            "SetQueueAttributes" => Self::SetQueueAttributes,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether it belongs to Lambda, whose errors look different.
+    pub(super) fn is_lambda(self) -> bool {
+        matches!(
+            self,
+            Self::GetFunction | Self::GetFunctionConfiguration | Self::Invoke
+        )
+    }
+}
+
+/// A kind of fault. The first group changes nothing in the world; the second answers badly after the effect; the third is SQS's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// Refused for its rate: RequestThrottled in SQS, 429 in Lambda.
+    Throttled,
+    /// 500 InternalFailure.
+    InternalError,
+    /// 503 ServiceUnavailable.
+    Unavailable,
+    /// 503 without body or error type.
+    BareUnavailable,
+    /// 403 AccessDenied.
+    AccessDenied,
+    /// 403 ExpiredToken: the caller's credentials ran out.
+    ExpiredToken,
+    /// A proxy on the way answers 502 in HTML.
+    ProxyHtml,
+    /// The connection cannot be opened: nobody answers. Over TCP as `NeverAnswers`.
+    ConnectHangs,
+    /// The connection is reset before the request has its effect.
+    ResetBefore,
+    /// The request is taken and never answered, without effect.
+    NeverAnswers,
+
+    /// The effect happens, then the connection is reset.
+    ResetAfter,
+    /// The effect happens, the answer never comes.
+    AnswerLost,
+    /// The effect happens, the answer comes late, by up to `Faults`' slowness.
+    Slow,
+    /// The answer's head and half of its body come, then nothing more.
+    StalledBody,
+    /// The answer's head and half of its body come, then the connection ends.
+    TruncatedBody,
+    /// A whole answer whose body is half a JSON text.
+    MalformedJson,
+    /// A whole answer whose body is no UTF-8.
+    InvalidUtf8,
+    /// A good body under the content type text/plain.
+    WrongContentType,
+
+    /// ReceiveMessage, standard queues: the first message of the answer stays visible too.
+    DuplicateDelivery,
+    /// ReceiveMessage: the visibility timeout of the answer's first message runs out early.
+    EarlyVisibility,
+    /// ReceiveMessage: nothing comes though there are messages.
+    EmptyReceive,
+    /// ReceiveMessage: the MD5 of the first message's body is wrong.
+    WrongMd5,
+    /// ReceiveMessage: the first message lacks its body.
+    MissingBody,
+    /// ReceiveMessage: the first message lacks its receipt handle.
+    MissingReceipt,
+    /// ReceiveMessage: the queue has too many messages in flight.
+    OverLimit,
+    /// The batch operations: one entry or more fail, and may succeed if tried again.
+    PartialRetryable,
+    /// The batch operations: one entry or more fail for good.
+    PartialFinal,
+    /// DeleteMessage and ChangeMessageVisibility and their batches: the receipt handle is refused.
+    ReceiptHandleInvalid,
+}
+
+impl Fault {
+    /// Every kind, for tests that try them all.
+    pub const ALL: [Self; 28] = [
+        Self::Throttled,
+        Self::InternalError,
+        Self::Unavailable,
+        Self::BareUnavailable,
+        Self::AccessDenied,
+        Self::ExpiredToken,
+        Self::ProxyHtml,
+        Self::ConnectHangs,
+        Self::ResetBefore,
+        Self::NeverAnswers,
+        Self::ResetAfter,
+        Self::AnswerLost,
+        Self::Slow,
+        Self::StalledBody,
+        Self::TruncatedBody,
+        Self::MalformedJson,
+        Self::InvalidUtf8,
+        Self::WrongContentType,
+        Self::DuplicateDelivery,
+        Self::EarlyVisibility,
+        Self::EmptyReceive,
+        Self::WrongMd5,
+        Self::MissingBody,
+        Self::MissingReceipt,
+        Self::OverLimit,
+        Self::PartialRetryable,
+        Self::PartialFinal,
+        Self::ReceiptHandleInvalid,
+    ];
+
+    /// Whether the fault can happen to this operation.
+    pub fn fits(self, operation: Operation) -> bool {
+        match self {
+            Self::DuplicateDelivery
+            | Self::EarlyVisibility
+            | Self::EmptyReceive
+            | Self::WrongMd5
+            | Self::MissingBody
+            | Self::MissingReceipt
+            | Self::OverLimit => operation == Operation::ReceiveMessage,
+            Self::PartialRetryable | Self::PartialFinal => matches!(
+                operation,
+                Operation::ChangeMessageVisibilityBatch
+                    | Operation::DeleteMessageBatch
+                    | Operation::SendMessageBatch
+            ),
+            Self::ReceiptHandleInvalid => matches!(
+                operation,
+                Operation::ChangeMessageVisibility
+                    | Operation::ChangeMessageVisibilityBatch
+                    | Operation::DeleteMessage
+                    | Operation::DeleteMessageBatch
+            ),
+            Self::Throttled
+            | Self::InternalError
+            | Self::Unavailable
+            | Self::BareUnavailable
+            | Self::AccessDenied
+            | Self::ExpiredToken
+            | Self::ProxyHtml
+            | Self::ConnectHangs
+            | Self::ResetBefore
+            | Self::NeverAnswers
+            | Self::ResetAfter
+            | Self::AnswerLost
+            | Self::Slow
+            | Self::StalledBody
+            | Self::TruncatedBody
+            | Self::MalformedJson
+            | Self::InvalidUtf8
+            | Self::WrongContentType => true,
+        }
+    }
+}
+
+/// The plan, and what came of it. Chance is drawn from a generator of its own, so that a plan does not change the identifiers.
+#[derive(Debug)]
+pub(super) struct Faults {
+    rng: Rng,
+    chances: BTreeMap<(Option<Operation>, Fault), f64>,
+    script: BTreeMap<Operation, VecDeque<Option<Fault>>>,
+    counts: BTreeMap<(Operation, Fault), u64>,
+    slow: Duration,
+}
+
+/// How late a slow answer is at most, unless told otherwise.
+const SLOW: Duration = Duration::from_secs(5);
+
+impl Faults {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng::with_seed(seed ^ 0x5eed_fa17),
+            chances: BTreeMap::new(),
+            script: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            slow: SLOW,
+        }
+    }
+
+    /// What happens to the next call: the script goes before chance.
+    fn draw(&mut self, operation: Operation) -> Option<Fault> {
+        let fault = match self
+            .script
+            .get_mut(&operation)
+            .and_then(VecDeque::pop_front)
+        {
+            Some(scripted) => scripted?,
+            None => self.by_chance(operation)?,
+        };
+        *self.counts.entry((operation, fault)).or_default() += 1;
+        Some(fault)
+    }
+
+    fn by_chance(&mut self, operation: Operation) -> Option<Fault> {
+        let rng = &mut self.rng;
+        let hit = |(&(only, fault), &chance): (&(Option<Operation>, Fault), &f64)| {
+            let concerned = only.is_none_or(|only| only == operation) && fault.fits(operation);
+            (concerned && rng.f64() < chance).then_some(fault)
+        };
+        self.chances.iter().find_map(hit)
+    }
+}
+
+impl World {
+    /// From now on `fault` happens to each fitting call with this probability (0 to 1); `None` for `operation` means all.
+    pub fn fault_chance(&self, operation: Option<Operation>, fault: Fault, probability: f64) {
+        self.lock()
+            .faults
+            .chances
+            .insert((operation, fault), probability);
+    }
+
+    /// The next `times` calls of `operation` (after those already scripted) get `fault`.
+    pub fn fault_next(&self, operation: Operation, fault: Fault, times: usize) {
+        self.fault_script(operation, std::iter::repeat_n(Some(fault), times));
+    }
+
+    /// Scripts the next calls of `operation`: `None` leaves a call alone, also from chance.
+    ///
+    /// # Panics
+    /// When a fault does not fit the operation: a test that injects it would prove nothing.
+    pub fn fault_script(
+        &self,
+        operation: Operation,
+        faults: impl IntoIterator<Item = Option<Fault>>,
+    ) {
+        let faults: Vec<Option<Fault>> = faults.into_iter().collect();
+        let misfit = faults.iter().flatten().find(|fault| !fault.fits(operation));
+        assert!(misfit.is_none(), "{misfit:?} does not fit {operation:?}");
+        self.lock()
+            .faults
+            .script
+            .entry(operation)
+            .or_default()
+            .extend(faults);
+    }
+
+    /// How late a slow answer is at most.
+    pub fn fault_slowness(&self, at_most: Duration) {
+        self.lock().faults.slow = at_most;
+    }
+
+    /// Heals the world: no more faults, by chance or by script. The counts stay.
+    pub fn heal(&self) {
+        let mut state = self.lock();
+        state.faults.chances.clear();
+        state.faults.script.clear();
+    }
+
+    /// How often each fault happened.
+    pub fn fault_counts(&self) -> BTreeMap<(Operation, Fault), u64> {
+        self.lock().faults.counts.clone()
+    }
+
+    /// Decides about one call, and keeps the books.
+    pub(super) fn draw_fault(&self, operation: Operation) -> Option<Fault> {
+        let at = self.clock().elapsed();
+        let mut state = self.lock();
+        let fault = state.faults.draw(operation)?;
+        state
+            .history
+            .record(at, || Event::Faulted { operation, fault });
+        Some(fault)
+    }
+
+    /// How late this slow answer is: a tenth of the slowness to all of it.
+    pub(super) fn draw_slowness(&self) -> Duration {
+        let faults = &mut self.lock().faults;
+        faults.slow.mul_f64(0.1 + 0.9 * faults.rng.f64())
+    }
+}

@@ -1,0 +1,396 @@
+//! ReceiveMessage: who may be handed out now, long polling, redrive to the dead-letter queue, what of a message is shown.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, pin::pin, time::Duration};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::time::sleep_until;
+
+use super::{
+    attributes::{VISIBILITY_SECONDS, WAIT_SECONDS},
+    error::{Code, SqsError},
+    md5,
+    message::{Attribute, Message, Phase},
+    queue::Queue,
+    queue_name,
+    receipt::Receipt,
+    settle, write,
+};
+use crate::sim::{
+    clock::seconds_ms,
+    faults::Fault,
+    history::Event,
+    world::{State, World},
+};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ReceiveMessage {
+    queue_url: Option<String>,
+    /// The older name of `MessageSystemAttributeNames`.
+    #[serde(default)]
+    attribute_names: Vec<String>,
+    #[serde(default)]
+    message_system_attribute_names: Vec<String>,
+    #[serde(default)]
+    message_attribute_names: Vec<String>,
+    max_number_of_messages: Option<i64>,
+    visibility_timeout: Option<i64>,
+    wait_time_seconds: Option<i64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Received<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<Shown<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shown<'a> {
+    message_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_handle: Option<String>,
+    #[serde(rename = "MD5OfBody")]
+    md5_of_body: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'static str, Cow<'a, str>>,
+    #[serde(
+        rename = "MD5OfMessageAttributes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    md5_of_message_attributes: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    message_attributes: BTreeMap<&'a String, &'a Attribute>,
+}
+
+/// A request whose bounds were checked.
+struct Wanted {
+    most: usize,
+    visibility_seconds: Option<u32>,
+    wait_seconds: Option<u32>,
+    input: ReceiveMessage,
+}
+
+// API: SQS ReceiveMessage, MaxNumberOfMessages
+const MESSAGES: RangeInclusive<u32> = 1..=10;
+
+/// Receives, and waits for messages as long as the request or the queue says.
+pub(super) async fn receive(
+    world: &World,
+    input: ReceiveMessage,
+    fault: Option<Fault>,
+) -> Result<Bytes, SqsError> {
+    let name = queue_name(input.queue_url.as_deref())?.to_owned();
+    let wanted = check(input)?;
+    let began_ms = world.clock().now_ms();
+    loop {
+        let (change, until_ms) = {
+            let mut state = world.lock();
+            let now_ms = world.clock().now_ms();
+            let queue = settle(world, &mut state, &name, now_ms)?;
+            // API: SQS ReceiveMessage, WaitTimeSeconds; SetQueueAttributes, ReceiveMessageWaitTimeSeconds
+            let wait_seconds = wanted.wait_seconds.unwrap_or(queue.config.wait_seconds);
+            let end_ms = began_ms + seconds_ms(wait_seconds);
+            let hidden = fault == Some(Fault::EmptyReceive);
+            if let Some(answer) = (!hidden)
+                .then(|| attempt(world, &mut state, &name, now_ms, &wanted, fault))
+                .transpose()?
+                .flatten()
+            {
+                return Ok(answer);
+            }
+            if end_ms <= now_ms {
+                return write(&Received {
+                    messages: Vec::new(),
+                });
+            }
+            let queue = state.queues.get(&name).ok_or_else(super::no_queue)?;
+            let change = queue.wake.clone().notified_owned();
+            (
+                change,
+                queue
+                    .next_change_ms()
+                    .map_or(end_ms, |change_ms| change_ms.min(end_ms)),
+            )
+        };
+        let mut change = pin!(change);
+        tokio::select! {
+            biased;
+            () = &mut change => {}
+            () = sleep_until(world.clock().instant(until_ms)) => {}
+        }
+    }
+}
+
+// API: SQS ReceiveMessage, Request parameters
+fn check(input: ReceiveMessage) -> Result<Wanted, SqsError> {
+    let within = |value: Option<i64>, bounds: RangeInclusive<u32>, name: &str| {
+        let read = |n: i64| {
+            let reason = format!(
+                "Must be between {} and {}, if provided.",
+                bounds.start(),
+                bounds.end()
+            );
+            u32::try_from(n)
+                .ok()
+                .filter(|n| bounds.contains(n))
+                .ok_or_else(|| SqsError::value(n, name, &reason))
+        };
+        value.map(read).transpose()
+    };
+    Ok(Wanted {
+        most: within(
+            input.max_number_of_messages,
+            MESSAGES,
+            "MaxNumberOfMessages",
+        )?
+        .unwrap_or(1) as usize,
+        visibility_seconds: within(
+            input.visibility_timeout,
+            VISIBILITY_SECONDS,
+            "VisibilityTimeout",
+        )?,
+        wait_seconds: within(input.wait_time_seconds, WAIT_SECONDS, "WaitTimeSeconds")?,
+        input,
+    })
+}
+
+/// One look at the queue: an answer if there is anything to hand out.
+fn attempt(
+    world: &World,
+    state: &mut State,
+    name: &str,
+    now_ms: u64,
+    wanted: &Wanted,
+    fault: Option<Fault>,
+) -> Result<Option<Bytes>, SqsError> {
+    redrive(world, state, name, now_ms, wanted.most);
+    let State {
+        queues,
+        rng,
+        history,
+        ..
+    } = state;
+    let queue = queues.get_mut(name).ok_or_else(super::no_queue)?;
+    let room = world
+        .settings()
+        .in_flight_max
+        .saturating_sub(queue.in_flight());
+    // API: SQS ReceiveMessage, OverLimit: standard queues refuse; a FIFO queue just returns nothing
+    if fault == Some(Fault::OverLimit) || room == 0 && !queue.config.fifo {
+        return Err(Code::OverLimit.because("Too many messages are in flight."));
+    }
+    let numbers = queue.receivable(wanted.most.min(room));
+    if numbers.is_empty() {
+        return Ok(None);
+    }
+    let seconds = wanted
+        .visibility_seconds
+        .unwrap_or(queue.config.visibility_seconds);
+    let at = world.clock().elapsed();
+    for (index, &number) in numbers.iter().enumerate() {
+        let hidden_ms = match fault.filter(|_| index == 0) {
+            Some(Fault::DuplicateDelivery) if !queue.config.fifo => 0,
+            Some(Fault::EarlyVisibility) => rng.u64(..=seconds_ms(seconds)),
+            _ => seconds_ms(seconds),
+        };
+        hand_out(queue, number, now_ms, hidden_ms);
+        if let Some(Message { id, receives, .. }) = queue.get(number) {
+            let visibility = Duration::from_secs(seconds.into());
+            history.record(at, || Event::Received {
+                queue: name.to_owned(),
+                id: id.clone(),
+                count: *receives,
+                visibility,
+            });
+        }
+    }
+    let mut messages: Vec<Shown<'_>> = Vec::with_capacity(numbers.len());
+    for &number in &numbers {
+        if let Some(message) = queue.get(number) {
+            // API: SQS ReceiveMessage: every receive of a message has a receipt handle of its own
+            let receipt = Receipt {
+                queue: queue.serial,
+                number,
+                receive: message.receives,
+            };
+            messages.push(show(message, receipt.handle(rng), &wanted.input));
+        }
+    }
+    spoil(messages.first_mut(), fault);
+    write(&Received { messages }).map(Some)
+}
+
+fn hand_out(queue: &mut Queue, number: u64, now_ms: u64, hidden_ms: u64) {
+    queue.counts.received += 1;
+    if let Some(message) = queue.get_mut(number) {
+        message.receives += 1;
+        message.first_received_ms.get_or_insert(now_ms);
+    }
+    queue.set_phase(
+        number,
+        Phase::InFlight {
+            since_ms: now_ms,
+            until_ms: now_ms + hidden_ms,
+        },
+    );
+    if hidden_ms == 0 {
+        queue.set_phase(number, Phase::Visible);
+    }
+}
+
+/// Moves the messages that would be handed out once too often to the dead-letter queue.
+// API: SQS SetQueueAttributes, RedrivePolicy, maxReceiveCount: moved when received more often than that
+fn redrive(world: &World, state: &mut State, name: &str, now_ms: u64, most: usize) {
+    let State {
+        queues,
+        history,
+        serial,
+        ..
+    } = state;
+    loop {
+        let Some(queue) = queues.get_mut(name) else {
+            return;
+        };
+        let Some(policy) = queue.config.redrive.clone() else {
+            return;
+        };
+        // A policy whose target is gone is ignored: the messages stay.
+        if !queues.contains_key(&policy.target) {
+            return;
+        }
+        let Some(queue) = queues.get_mut(name) else {
+            return;
+        };
+        let spent = |number: &u64| {
+            queue
+                .get(*number)
+                .is_some_and(|message| message.receives >= policy.receives_max)
+        };
+        let numbers: Vec<u64> = queue.receivable(most).into_iter().filter(spent).collect();
+        if numbers.is_empty() {
+            return;
+        }
+        let source = queue.arn.clone();
+        let moved: Vec<Message> = numbers
+            .into_iter()
+            .filter_map(|number| queue.remove(number))
+            .collect();
+        queue.counts.moved += moved.len() as u64;
+        let Some(target) = queues.get_mut(&policy.target) else {
+            return;
+        };
+        for message in moved {
+            let event = || Event::MovedToDlq {
+                queue: name.to_owned(),
+                dlq: policy.target.clone(),
+                id: message.id.clone(),
+            };
+            history.record(world.clock().elapsed(), event);
+            *serial += 1;
+            // API: SQS Developer Guide, Dead-letter queues: the time stamp stays on standard queues and is set anew on FIFO queues
+            let sent_ms = if target.config.fifo {
+                now_ms
+            } else {
+                message.sent_ms
+            };
+            let dead_letter_source = Some(source.clone());
+            target.insert(
+                *serial,
+                Message {
+                    sent_ms,
+                    dead_letter_source,
+                    phase: Phase::Visible,
+                    ..message
+                },
+            );
+        }
+    }
+}
+
+fn show<'a>(message: &'a Message, receipt_handle: String, input: &ReceiveMessage) -> Shown<'a> {
+    let asked = |name: &str| wants(&input.message_attribute_names, name);
+    let message_attributes: BTreeMap<&String, &Attribute> = message
+        .attributes
+        .iter()
+        .filter(|(name, _)| asked(name))
+        .collect();
+    Shown {
+        message_id: &message.id,
+        receipt_handle: Some(receipt_handle),
+        md5_of_body: &message.md5,
+        body: Some(&message.body),
+        attributes: system_attributes(message, input),
+        md5_of_message_attributes: md5::of_attributes(
+            message_attributes
+                .iter()
+                .map(|(name, attribute)| (*name, *attribute)),
+        ),
+        message_attributes,
+    }
+}
+
+// API: SQS ReceiveMessage, MessageSystemAttributeNames
+fn system_attributes<'a>(
+    message: &'a Message,
+    input: &ReceiveMessage,
+) -> BTreeMap<&'static str, Cow<'a, str>> {
+    let all: [(&'static str, Option<Cow<'a, str>>); 9] = [
+        (
+            "ApproximateFirstReceiveTimestamp",
+            message.first_received_ms.map(|ms| ms.to_string().into()),
+        ),
+        (
+            "ApproximateReceiveCount",
+            Some(message.receives.to_string().into()),
+        ),
+        ("AWSTraceHeader", message.trace.as_deref().map(Cow::from)),
+        (
+            "DeadLetterQueueSourceArn",
+            message.dead_letter_source.as_deref().map(Cow::from),
+        ),
+        (
+            "MessageDeduplicationId",
+            message.deduplication.as_deref().map(Cow::from),
+        ),
+        ("MessageGroupId", message.group.as_deref().map(Cow::from)),
+        ("SenderId", Some("AIDAEXAMPLE".into())),
+        ("SentTimestamp", Some(message.sent_ms.to_string().into())),
+        ("SequenceNumber", message.sequence.as_deref().map(Cow::from)),
+    ];
+    let asked = |name: &str| {
+        [
+            &input.attribute_names,
+            &input.message_system_attribute_names,
+        ]
+        .iter()
+        .any(|names| wants(names, name))
+    };
+    all.into_iter()
+        .filter_map(|(name, value)| Some((name, value.filter(|_| asked(name))?)))
+        .collect()
+}
+
+/// `All`, a name, or a prefix before `.*`.
+// API: SQS ReceiveMessage, MessageAttributeNames
+fn wants(names: &[String], name: &str) -> bool {
+    names.iter().any(|wanted| match wanted.strip_suffix(".*") {
+        Some(prefix) => name.starts_with(prefix),
+        None => wanted == "All" || wanted == name,
+    })
+}
+
+/// The faults that spoil a message on its way.
+fn spoil(first: Option<&mut Shown<'_>>, fault: Option<Fault>) {
+    let Some(first) = first else { return };
+    match fault {
+        Some(Fault::WrongMd5) => first.md5_of_body = "00000000000000000000000000000000",
+        Some(Fault::MissingBody) => first.body = None,
+        Some(Fault::MissingReceipt) => first.receipt_handle = None,
+        _ => {}
+    }
+}

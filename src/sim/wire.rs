@@ -1,0 +1,276 @@
+//! One request in, one answer out: the way of every call, whether it came over TCP or in process.
+
+use std::{
+    future::pending,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use hyper::body::{Frame, SizeHint};
+
+use super::{
+    crash::Moment,
+    faults::{Fault, Operation},
+    lambda, sqs,
+    world::{World, uuid},
+};
+
+/// A request whose body has arrived.
+pub(super) type Request = http::Request<Bytes>;
+
+/// What comes back.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// An HTTP response, perhaps with a broken body.
+    Response(http::Response<Body>),
+    /// The connection is reset.
+    Reset,
+    /// The connection was never opened.
+    Unconnected,
+}
+
+/// A body that may end badly.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// What is still to be sent.
+    rest: Bytes,
+    /// How many bytes the head promised and will not come.
+    missing: usize,
+    ending: BodyEnd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyEnd {
+    Whole,
+    Cut,
+    Stalled,
+}
+
+/// Answers one request. `life` is that of the connector which sent it; a crash in between leaves it without answer for ever.
+pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -> Answer {
+    let operation = operation(&request);
+    world.pass(life, operation, Moment::BeforeEffect).await;
+    let fault = world.draw_fault(operation);
+    if let Some(answer) = refuse(world, operation, fault).await {
+        return answer;
+    }
+    let response = if operation.is_lambda() {
+        lambda::call(world, operation, request, fault).await
+    } else {
+        sqs::call(world, operation, request, fault).await
+    };
+    world.pass(life, operation, Moment::AfterEffect).await;
+    let answer = distort(world, response, fault).await;
+    world.pass(life, operation, Moment::Delivered).await;
+    answer
+}
+
+/// SQS names its operation in a header, Lambda in the path.
+fn operation(request: &Request) -> Operation {
+    let target = request
+        .headers()
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok());
+    match target.and_then(|target| target.strip_prefix("AmazonSQS.")) {
+        Some(name) => Operation::of_sqs(name),
+        None => lambda::operation(request),
+    }
+}
+
+/// The faults that keep a request from its effect.
+async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Option<Answer> {
+    let (status, code, message) = match fault? {
+        Fault::Throttled if operation.is_lambda() => {
+            return Some(Answer::Response(whole(lambda::throttled(
+                "CallerRateLimitExceeded",
+            ))));
+        }
+        Fault::Throttled => (
+            400,
+            "RequestThrottled",
+            "The request was denied due to request throttling.",
+        ),
+        Fault::InternalError => (
+            500,
+            "InternalFailure",
+            "We encountered an internal error. Please try again.",
+        ),
+        Fault::Unavailable => (
+            503,
+            "ServiceUnavailable",
+            "The service is unavailable. Please try again.",
+        ),
+        Fault::AccessDenied => (
+            403,
+            "AccessDeniedException",
+            "User is not authorized to perform this action.",
+        ),
+        Fault::ExpiredToken => (
+            403,
+            "ExpiredTokenException",
+            "The security token included in the request is expired",
+        ),
+        Fault::BareUnavailable => {
+            return Some(Answer::Response(whole(response(
+                503,
+                "text/plain",
+                Bytes::new(),
+            ))));
+        }
+        Fault::ProxyHtml => {
+            let page = "<html><body><h1>502 Bad Gateway</h1></body></html>";
+            return Some(Answer::Response(whole(response(
+                502,
+                "text/html",
+                page.into(),
+            ))));
+        }
+        Fault::ResetBefore => return Some(Answer::Reset),
+        Fault::ConnectHangs => return Some(Answer::Unconnected),
+        Fault::NeverAnswers => pending().await,
+        // The rest happens with the effect or after it.
+        Fault::ResetAfter
+        | Fault::AnswerLost
+        | Fault::Slow
+        | Fault::StalledBody
+        | Fault::TruncatedBody
+        | Fault::MalformedJson
+        | Fault::InvalidUtf8
+        | Fault::WrongContentType
+        | Fault::DuplicateDelivery
+        | Fault::EarlyVisibility
+        | Fault::EmptyReceive
+        | Fault::WrongMd5
+        | Fault::MissingBody
+        | Fault::MissingReceipt
+        | Fault::OverLimit
+        | Fault::PartialRetryable
+        | Fault::PartialFinal
+        | Fault::ReceiptHandleInvalid => return None,
+    };
+    let mut refusal = if operation.is_lambda() {
+        lambda::error(status, code, message)
+    } else {
+        sqs::error::plain(status, code, message)
+    };
+    stamp(world, &mut refusal);
+    Some(Answer::Response(whole(refusal)))
+}
+
+/// The faults that spoil an answer after the effect.
+async fn distort(
+    world: &World,
+    mut response: http::Response<Bytes>,
+    fault: Option<Fault>,
+) -> Answer {
+    stamp(world, &mut response);
+    match fault {
+        Some(Fault::ResetAfter) => return Answer::Reset,
+        Some(Fault::AnswerLost) => pending().await,
+        Some(Fault::Slow) => tokio::time::sleep(world.draw_slowness()).await,
+        Some(Fault::WrongContentType) => {
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        }
+        Some(Fault::MalformedJson) => response = response.map(|body| body.slice(..body.len() / 2)),
+        Some(Fault::InvalidUtf8) => {
+            response = response.map(|_| Bytes::from_static(b"{\"\xff\":\"\xc3\x28\"}"))
+        }
+        Some(Fault::TruncatedBody) => {
+            return Answer::Response(response.map(|body| Body::half(&body, BodyEnd::Cut)));
+        }
+        Some(Fault::StalledBody) => {
+            return Answer::Response(response.map(|body| Body::half(&body, BodyEnd::Stalled)));
+        }
+        _ => {}
+    }
+    Answer::Response(whole(response))
+}
+
+/// A response that arrives unharmed.
+pub(super) fn whole(response: http::Response<Bytes>) -> http::Response<Body> {
+    response.map(|rest| Body {
+        rest,
+        missing: 0,
+        ending: BodyEnd::Whole,
+    })
+}
+
+/// Every answer of AWS carries the id of its request.
+fn stamp(world: &World, response: &mut http::Response<Bytes>) {
+    let id = uuid(&mut world.lock().rng);
+    set_header(response, HeaderName::from_static("x-amzn-requestid"), &id);
+}
+
+/// A response with a content type and a body.
+pub(super) fn response(
+    status: u16,
+    content_type: &'static str,
+    body: Bytes,
+) -> http::Response<Bytes> {
+    let mut response = http::Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Sets a header; characters that a header cannot hold become `?`.
+pub(super) fn set_header(response: &mut http::Response<Bytes>, name: HeaderName, value: &str) {
+    let clean: String = value
+        .chars()
+        .map(|c| if matches!(c, ' '..='~') { c } else { '?' })
+        .collect();
+    if let Ok(value) = HeaderValue::try_from(clean) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+impl Body {
+    fn half(body: &Bytes, ending: BodyEnd) -> Self {
+        let rest = body.slice(..body.len() / 2);
+        // An empty body cannot break off: it promises one byte that never comes.
+        Self {
+            missing: (body.len() - rest.len()).max(1),
+            rest,
+            ending,
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        if !self.rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
+        }
+        match self.ending {
+            BodyEnd::Whole => Poll::Ready(None),
+            BodyEnd::Cut => Poll::Ready(Some(Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "connection closed inside the body",
+            )))),
+            // Nobody will wake the reader: its own time-out or the end of the connection must.
+            BodyEnd::Stalled => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.ending == BodyEnd::Whole
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact((self.rest.len() + self.missing) as u64)
+    }
+}
