@@ -21,7 +21,7 @@
 //! ```
 //!
 //! Every test that needs a server of others lives in a module named `real`, which `tests/run` runs by that name with
-//! `SLUICEGATE_IT_MINISTACK` set to the server's program. Where it is not set, `Cloud::ministack()` is `None`.
+//! `SLUICEGATE_IT_MINISTACK` set to the server's program. Where it is not set there is no such cloud.
 
 pub mod cloud;
 pub mod collector;

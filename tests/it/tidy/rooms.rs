@@ -10,24 +10,28 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "service", "admin", "sim", "queue", "function", "aws", "metrics", "config", "clock",
-            "model",
+            "service", "admin", "sim", "queue", "function", "aws", "status", "metrics", "config",
+            "clock", "model",
         ],
     ),
     (
         "service",
         &[
-            "queue", "admin", "function", "aws", "metrics", "config", "clock", "model",
+            "queue", "admin", "function", "aws", "status", "metrics", "config", "clock", "model",
         ],
     ),
-    ("admin", &["metrics", "config", "clock", "model"]),
+    ("admin", &["status", "metrics", "config", "clock", "model"]),
     (
         "queue",
-        &["function", "aws", "metrics", "config", "clock", "model"],
+        &[
+            "function", "aws", "status", "metrics", "config", "clock", "model",
+        ],
     ),
     ("function", &["aws", "metrics", "config", "clock", "model"]),
     ("aws", &["metrics", "config", "clock", "model"]),
-    ("metrics", &["config", "clock", "model"]),
+    // A mapping's state is a label of a metric, and every label's values are written out by one macro.
+    ("status", &["metrics"]),
+    ("metrics", &["status", "config", "clock", "model"]),
     ("config", &["model"]),
     ("sim", &["clock", "model"]),
     ("clock", &[]),

@@ -109,6 +109,20 @@ pub fn nothing_switched_off(path: &str, text: &str) -> Vec<String> {
     )
 }
 
+/// A test that needs a server of others where `tests/run` would not find it: it runs that tier by the name `real`.
+pub fn real_by_name(path: &str, text: &str) -> Vec<String> {
+    let in_tier = path.ends_with("/real.rs") || path.contains("/real/");
+    if in_tier {
+        return Vec::new();
+    }
+    words(
+        path,
+        text,
+        &[concat!("Cloud::mini", "stack(")],
+        "belongs into a module named `real`",
+    )
+}
+
 /// What is true of one machine or one registry only.
 pub fn no_machine(path: &str, text: &str) -> Vec<String> {
     words(
@@ -146,7 +160,7 @@ fn contains_word(line: &str, word: &str) -> bool {
 mod tests {
     use super::{
         LINES_MAX, biased_select, no_glob, no_machine, nothing_switched_off, nothing_undone,
-        opens_with_its_job, short,
+        opens_with_its_job, real_by_name, short,
     };
 
     type Check = fn(&str, &str) -> Vec<String>;
@@ -193,6 +207,11 @@ mod tests {
                 nothing_switched_off,
                 concat!("std::thread::", "sleep(d)"),
                 "tokio::time::sleep(d)",
+            ),
+            (
+                real_by_name,
+                concat!("Cloud::mini", "stack().await"),
+                "Cloud::sim().await",
             ),
             (no_machine, concat!("cd /wo", "rk/main"), "framework/main"),
             (
