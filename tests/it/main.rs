@@ -1,5 +1,8 @@
 //! The one integration binary.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
+
+mod cloud;
 mod config;
 mod config_files;
 mod config_wrong;

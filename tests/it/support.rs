@@ -6,22 +6,24 @@
 //!   +--------- ledger of calls, scripted replies --- [ Collector ] <-------------------------------------------+
 //! ```
 //!
-//! A scenario is an async function of a [`cloud::Cloud`], written once. Its tests are one line each: in the tier that
-//! cargo runs alone against our embedded AWS, and in `real.rs` against servers that others wrote:
+//! A scenario is an async function of a [`cloud::Cloud`], written once and listed once; `scenarios!` makes two tests of
+//! it, `embedded::NAME` against our embedded AWS and `real::NAME` against a server that others wrote:
 //!
 //! ```ignore
-//! pub async fn failed_messages_come_back(cloud: Cloud) {
+//! crate::support::scenarios! { failed_messages_come_back }
+//!
+//! async fn failed_messages_come_back(cloud: Cloud) {
 //!     let collector = Collector::start(|call| Reply::failures(&call.message_ids()[..1])).await;
 //!     let queue = cloud.queue("orders", QueueShape::default()).await;
 //!     let function = cloud.function("process", &collector).await;    // its ARN, for the mapping
 //!     queue.send("1").await;
-//!     // ... start the engine on queue.arn and function ...
+//!     // ... start the engine on cloud.endpoint, queue.arn and function ...
 //!     let calls = collector.wait_for("two deliveries", |calls| calls.len() == 2).await;
 //! }
 //! ```
 //!
-//! Every test that needs a server of others lives in a module named `real`, which `tests/run` runs by that name with
-//! `SLUICEGATE_IT_MINISTACK` set to the server's program. Where it is not set, `Cloud::ministack()` is `None`.
+//! `tests/run` runs the tier of others by that name, `real`, with `SLUICEGATE_IT_MINISTACK` set to the server's program.
+//! Where that is not set, a test named `real` has nothing to run against and ends at once.
 
 pub mod cloud;
 pub mod collector;
@@ -33,3 +35,29 @@ use std::time::Duration;
 
 /// How long a test waits for something that takes milliseconds where it works: generous, for a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Two tests of each scenario: on our embedded AWS, and on the server of others where the environment names it.
+macro_rules! scenarios {
+    ($($scenario:ident),+ $(,)?) => {
+        mod embedded {
+            $(
+                #[tokio::test]
+                async fn $scenario() {
+                    super::$scenario($crate::support::cloud::Cloud::embedded().await).await;
+                }
+            )+
+        }
+
+        mod real {
+            $(
+                #[tokio::test]
+                async fn $scenario() {
+                    if let Some(cloud) = $crate::support::cloud::Cloud::ministack().await {
+                        super::$scenario(cloud).await;
+                    }
+                }
+            )+
+        }
+    };
+}
+pub(crate) use scenarios;

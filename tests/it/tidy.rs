@@ -144,6 +144,11 @@ fn nothing_is_left_undone_or_switched_off() {
 }
 
 #[test]
+fn tests_against_real_servers_are_where_the_runner_finds_them() {
+    Tree::read().hold(is_rust, source::real_by_name);
+}
+
+#[test]
 fn no_file_names_a_machine_or_the_host_of_a_registry() {
     Tree::read().hold(is_ours, source::no_machine);
 }

@@ -15,8 +15,7 @@ def handler(event, context):
         data=json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode(),
         headers={
             "Content-Type": "application/json",
-            "Lambda-Runtime-Trace-Id": os.environ.get("_X_AMZN_TRACE_ID", ""),
-            "Lambda-Runtime-Invoked-Function-Arn": context.invoked_function_arn,
+            "X-Amzn-Trace-Id": os.environ.get("_X_AMZN_TRACE_ID", ""),
         },
     )
     with urllib.request.urlopen(request) as reply:

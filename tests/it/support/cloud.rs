@@ -1,8 +1,16 @@
 //! An AWS to test against, whoever wrote it: one endpoint for every service, empty at the start.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use sluicegate::sim::{FunctionConfig, World, serve};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::collector::Collector;
 use crate::support::ministack::{Ministack, PROGRAM};
@@ -12,8 +20,11 @@ use crate::support::zip;
 /// The region of everything in a test.
 pub const REGION: &str = "us-east-1";
 
+/// The account of everything in a test.
+pub const ACCOUNT: &str = "000000000000";
+
 /// A function that outlives this is ended by Lambda.
-const FUNCTION_TIMEOUT_S: i32 = 10;
+const FUNCTION_TIMEOUT_S: u16 = 10;
 
 /// The cloud. What runs for it ends when it is dropped.
 pub struct Cloud {
@@ -21,7 +32,18 @@ pub struct Cloud {
     pub endpoint: String,
     pub sqs: aws_sdk_sqs::Client,
     pub lambda: aws_sdk_lambda::Client,
-    _server: Ministack,
+    server: Server,
+}
+
+enum Server {
+    Ministack {
+        _process: Ministack,
+    },
+    Embedded {
+        world: World,
+        urls: Mutex<BTreeMap<String, String>>,
+        _listener: JoinSet<()>,
+    },
 }
 
 impl Cloud {
@@ -29,14 +51,39 @@ impl Cloud {
     pub async fn ministack() -> Option<Self> {
         let program = std::env::var_os(PROGRAM)?;
         let server = Ministack::start(program.as_ref()).await;
-        let endpoint = server.endpoint.clone();
+        Some(Self::at(
+            server.endpoint.clone(),
+            Server::Ministack { _process: server },
+        ))
+    }
+
+    /// Our embedded AWS on a free port of the loopback address.
+    pub async fn embedded() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("a bound address"));
+        let world = World::new(1);
+        let mut running = JoinSet::new();
+        running.spawn(serve(listener, world.clone(), CancellationToken::new()));
+        Self::at(
+            endpoint,
+            Server::Embedded {
+                world,
+                urls: Mutex::default(),
+                _listener: running,
+            },
+        )
+    }
+
+    fn at(endpoint: String, server: Server) -> Self {
         let config = sdk_config(&endpoint);
-        Some(Self {
+        Self {
             sqs: aws_sdk_sqs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             endpoint,
-            _server: server,
-        })
+            server,
+        }
     }
 
     /// A new queue.
@@ -46,12 +93,52 @@ impl Cloud {
 
     /// A new function that does what the collector says; its ARN.
     pub async fn function(&self, name: &str, collector: &Collector) -> String {
+        let url = collector.url(name);
+        match &self.server {
+            Server::Ministack { .. } => self.forwarder(name, url).await,
+            Server::Embedded { world, urls, .. } => {
+                register(world, name, &url, None);
+                urls.lock()
+                    .expect("no test panics while it holds this")
+                    .insert(name.to_owned(), url);
+                format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
+            }
+        }
+    }
+
+    /// From now on every call of the function is refused with 429, or none is any more.
+    pub async fn throttle(&self, name: &str, throttled: bool) {
+        match (&self.server, throttled) {
+            (Server::Ministack { .. }, true) => {
+                let request = self.lambda.put_function_concurrency().function_name(name);
+                request
+                    .reserved_concurrent_executions(0)
+                    .send()
+                    .await
+                    .expect("a function is throttled");
+            }
+            (Server::Ministack { .. }, false) => {
+                let request = self
+                    .lambda
+                    .delete_function_concurrency()
+                    .function_name(name);
+                request.send().await.expect("a function is freed");
+            }
+            (Server::Embedded { world, urls, .. }, throttled) => {
+                let urls = urls.lock().expect("no test panics while it holds this");
+                register(world, name, &urls[name], throttled.then_some(0));
+            }
+        }
+    }
+
+    /// A Lambda function whose code hands its events on.
+    async fn forwarder(&self, name: &str, url: String) -> String {
         let source = include_bytes!("../../support/forwarder.py");
         let code = FunctionCode::builder()
             .zip_file(Blob::new(zip::archive("forwarder.py", source)))
             .build();
         let environment = Environment::builder()
-            .variables("COLLECTOR_URL", collector.url(name))
+            .variables("COLLECTOR_URL", url)
             .build();
         let created = self
             .lambda
@@ -59,8 +146,8 @@ impl Cloud {
             .function_name(name)
             .runtime(Runtime::Python312)
             .handler("forwarder.handler")
-            .role("arn:aws:iam::000000000000:role/function")
-            .timeout(FUNCTION_TIMEOUT_S)
+            .role(format!("arn:aws:iam::{ACCOUNT}:role/function"))
+            .timeout(FUNCTION_TIMEOUT_S.into())
             .code(code)
             .environment(environment)
             .send()
@@ -70,27 +157,18 @@ impl Cloud {
             .function_arn
             .expect("a function has an ARN")
     }
+}
 
-    /// From now on every call of the function is refused with 429, or none is any more.
-    pub async fn throttle(&self, function: &str, throttled: bool) {
-        if throttled {
-            let request = self
-                .lambda
-                .put_function_concurrency()
-                .function_name(function);
-            request
-                .reserved_concurrent_executions(0)
-                .send()
-                .await
-                .expect("a function is throttled");
-        } else {
-            let request = self
-                .lambda
-                .delete_function_concurrency()
-                .function_name(function);
-            request.send().await.expect("a function is freed");
-        }
-    }
+fn register(world: &World, name: &str, url: &str, concurrency: Option<u32>) {
+    let timeout = Duration::from_secs(FUNCTION_TIMEOUT_S.into());
+    let config = FunctionConfig {
+        timeout,
+        concurrency,
+        ..FunctionConfig::default()
+    };
+    world
+        .register_http(name, config, url)
+        .expect("a collector's URL is absolute");
 }
 
 /// What both clients share: no TLS, no retries of their own.

@@ -29,9 +29,9 @@ pub fn without_tests(text: &str) -> &str {
     text
 }
 
-/// Whether a file is nothing but unit tests (`queue/tests.rs`, `queue/tests/drain.rs`).
+/// Whether a file is nothing but tests (`src/queue/tests.rs`, `src/queue/tests/drain.rs`, `tests/it/demo.rs`).
 pub fn is_test_file(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.contains("/tests/")
+    path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/")
 }
 
 #[cfg(test)]
