@@ -5,6 +5,7 @@ pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod function;
+pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod queue;
