@@ -23,6 +23,7 @@
 //! | `sluicegate_messages_handed_back_total` | | | Messages received, not dispatched, and made visible again at once. |
 //! | `sluicegate_messages_lease_lost_total` | | | Messages whose visibility ended before they were settled: they may be handled twice. |
 //! | `sluicegate_messages_visibility_extended_total` | | | Extensions of a message's visibility. |
+//! | `sluicegate_messages_passed_over_total` | reason | | Messages received and left to the queue, or in hand already. |
 //! | `sluicegate_replies_ignored_total` | | | Answers with batchItemFailures that nobody reads: FunctionResponseTypes lacks ReportBatchItemFailures, and the messages named in them are deleted. |
 //! | `sluicegate_replies_malformed_total` | reason | | Answers that cannot be read as a report of failed items: the whole batch counts as failed. |
 //!
@@ -41,7 +42,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 
 pub use family::{FAMILIES, Family};
-pub use label::{Malformed, Operation, Outcome, PassedOver, RequestOutcome};
+pub use label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome, State};
 pub use mapping::{InFlight, MappingMetrics};
 
 /// What `Metrics::encode` writes, for `Content-Type`.

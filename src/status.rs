@@ -5,23 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, Serializer};
 
-use crate::metrics::label::{Label, labels};
-
-labels! {
-    /// A mapping's state, in AWS's words where AWS has one. // spec: 1.4
-    State {
-        /// Not yet started.
-        Creating = "Creating",
-        /// It polls, or waits for work.
-        Enabled = "Enabled",
-        /// Started and unable to go on for now: the reason says why. AWS calls this `Enabled`.
-        Failing = "Failing",
-        /// It settles what is in hand and reads no more.
-        Disabling = "Disabling",
-        /// It does nothing.
-        Disabled = "Disabled",
-    }
-}
+use crate::metrics::Label as _;
+pub use crate::metrics::State;
 
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -210,7 +210,7 @@ fn a_thousand_half_requests_keep_no_probe_out() {
 
 /// Serves one connection on a paused clock: it jumps to the next timer whenever nobody has anything to do.
 async fn paused(first: &[u8]) -> (Vec<u8>, std::time::Duration) {
-    let listener = tokio::net::TcpListener::bind(ANY).await.unwrap();
+    let listener = TcpListener::bind(ANY).await.unwrap();
     let address = listener.local_addr().unwrap();
     let cancel = CancellationToken::new();
     let mut tasks = tokio::task::JoinSet::new();
@@ -241,7 +241,7 @@ async fn a_head_that_does_not_end_is_cut_off() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_never_reads_is_cut_off() {
-    let listener = tokio::net::TcpListener::bind(ANY).await.unwrap();
+    let listener = TcpListener::bind(ANY).await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(serve(listener, admin(), CancellationToken::new()));

@@ -6,9 +6,8 @@ use prometheus::core::Metric as _;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Histogram, HistogramOpts};
 
-use super::label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome};
+use super::label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome, State};
 use super::mapping::Cells;
-use crate::status::State;
 
 /// Up to the 900 s that a function may run. // spec: 10
 pub(super) const DURATION_SECONDS: [f64; 16] = [

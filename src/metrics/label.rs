@@ -19,7 +19,7 @@ macro_rules! labels {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum $name { $($(#[$value_doc])* $value,)* }
 
-        impl $crate::metrics::label::Label for $name {
+        impl Label for $name {
             const ALL: &'static [Self] = &[$(Self::$value,)*];
 
             fn label(self) -> &'static str {
@@ -32,7 +32,6 @@ macro_rules! labels {
         }
     };
 }
-pub(crate) use labels;
 
 labels! {
     /// How an invocation ended.
@@ -115,5 +114,21 @@ labels! {
         NoIdentifier = "no_identifier",
         /// An entry names no message of the batch.
         UnknownIdentifier = "unknown_identifier",
+    }
+}
+
+labels! {
+    /// A mapping's state, in AWS's words where AWS has one. // spec: 1.4
+    State {
+        /// Not yet started.
+        Creating = "Creating",
+        /// It polls, or waits for work.
+        Enabled = "Enabled",
+        /// Started and unable to go on for now: the reason says why. AWS calls this `Enabled`.
+        Failing = "Failing",
+        /// It settles what is in hand and reads no more.
+        Disabling = "Disabling",
+        /// It does nothing.
+        Disabled = "Disabled",
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use prometheus::Histogram;
 
 use super::family;
-use super::label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome};
-use crate::status::State;
+use super::label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome, State};
 
 /// The series of one mapping. Cheap to clone: all clones count into the same ones.
 #[derive(Clone, Debug)]

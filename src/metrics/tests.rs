@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use prometheus::proto::MetricType;
 
-use super::label::Label;
 use super::*;
-use crate::status::State;
 
 /// The lines of a text that are samples and not zero.
 fn told(text: &str) -> Vec<&str> {
