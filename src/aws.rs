@@ -2,4 +2,5 @@
 
 pub mod clients;
 pub mod fault;
+pub mod producer;
 pub mod sqs;

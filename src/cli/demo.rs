@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::heartbeat::Heartbeat;
 use crate::admin::{Admin, ListenError, Server};
 use crate::aws::clients::Clients;
+use crate::aws::producer::Producer;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::error::ConfigError;
@@ -29,6 +30,7 @@ use crate::service::{self, Surroundings};
 use crate::sim::{self, Settings, World};
 use crate::status::Status;
 
+use traffic::Traffic;
 use view::{Numbers, View};
 
 /// Of a demo with an end, this much is kept for the last messages to be settled: time for a poison message to be
@@ -149,18 +151,38 @@ pub async fn run(duration: Option<Duration>, stop: CancellationToken) -> Result<
         status,
         seed: fastrand::u64(..),
     };
-    let sender = around.clients.sqs(&world.settings().region, Duration::ZERO);
+    let producer = |queue: &str| {
+        let Settings {
+            region, account, ..
+        } = world.settings();
+        Producer::new(
+            &around.clients,
+            region,
+            &format!("http://{aws_address}/{account}/{queue}"),
+        )
+    };
+    let traffic = [
+        Traffic {
+            producer: producer(ORDERS),
+            a_tick: 10,
+            a_poison: 100,
+            groups: None,
+        },
+        Traffic {
+            producer: producer(PAYMENTS),
+            a_tick: 2,
+            a_poison: 200,
+            groups: Some(8),
+        },
+    ];
     let drain = CancellationToken::new();
     let mut service = JoinSet::new();
     let (at_work, end_service) = (config.clone(), drain.clone());
     service.spawn(async move { service::run(&at_work, around, end_service).await });
     let end_traffic = CancellationToken::new();
-    servers.spawn(traffic::send(
-        sender,
-        aws_address,
-        world.clone(),
-        end_traffic.clone(),
-    ));
+    for traffic in traffic {
+        servers.spawn(traffic::send(traffic, end_traffic.clone()));
+    }
 
     let numbers = |world: &World| {
         [ORDERS, PAYMENTS]
