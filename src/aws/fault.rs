@@ -15,7 +15,10 @@ const TEXT_MAX: usize = 300;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Too many calls: wait, at least for `after` where the service said so.
-    Throttled { after: Option<Duration> },
+    Throttled {
+        /// The wait that the service asked for.
+        after: Option<Duration>,
+    },
     /// It may work next time: the network, the service, an answer that can not be read.
     Transient,
     /// The receipt (or iterator) is no longer valid: what it stood for is not ours any more.

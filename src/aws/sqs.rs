@@ -43,12 +43,20 @@ pub struct Unusable {
 pub enum Flaw {
     /// The answer lacks a field without which a message can be neither delivered nor deleted.
     #[error("message {id} came without {field}")]
-    Incomplete { id: String, field: &'static str },
+    Incomplete {
+        /// The message, where it has at least an id.
+        id: String,
+        /// What is missing, with its article.
+        field: &'static str,
+    },
     /// The body is not the one that the queue took the digest of.
     #[error("message {id}: the body's MD5 is {found}, the queue says {stated}")]
     Corrupt {
+        /// The message.
         id: String,
+        /// The digest that the queue states.
         stated: String,
+        /// The digest of what came.
         found: String,
     },
 }

@@ -83,14 +83,18 @@ pub enum DemoError {
     OutOfOrder(u64),
 }
 
-/// Run it for `duration`, or until `stop` is cancelled.
-pub async fn run(duration: Option<Duration>, stop: CancellationToken) -> Result<(), DemoError> {
+/// Run it for `duration`, or until `stop` is cancelled. All chance comes from `seed`.
+pub async fn run(
+    duration: Option<Duration>,
+    seed: u64,
+    stop: CancellationToken,
+) -> Result<(), DemoError> {
     let began = Instant::now();
     let mut servers = JoinSet::new();
     let end_servers = CancellationToken::new();
 
     let world = World::with(Settings {
-        seed: fastrand::u64(..),
+        seed,
         history_max: 0,
         ..Settings::default()
     });
@@ -149,7 +153,7 @@ pub async fn run(duration: Option<Duration>, stop: CancellationToken) -> Result<
         clients: Clients::without_account(&config.aws, &Clock::machine()),
         metrics: metrics.clone(),
         status,
-        seed: fastrand::u64(..),
+        seed,
     };
     let producer = |queue: &str| {
         let Settings {

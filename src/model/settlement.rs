@@ -8,7 +8,10 @@ pub enum Outcome {
     /// All of it was handled.
     Handled,
     /// These messages failed, the rest was handled (`ReportBatchItemFailures`). // spec: 3.2
-    Partly { failed: BTreeSet<String> },
+    Partly {
+        /// Their ids: at least one, all of the batch.
+        failed: BTreeSet<String>,
+    },
     /// None of it counts as handled: an error, a time-out, or an answer that can not be read. // spec: 3.1
     Failed,
 }

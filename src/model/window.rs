@@ -20,9 +20,17 @@ pub struct Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Receive up to this many messages, waiting on the queue for up to `wait_s` seconds.
-    Receive { count: usize, wait_s: u64 },
+    Receive {
+        /// 1 to 10 messages.
+        count: usize,
+        /// 0 to 20 seconds.
+        wait_s: u64,
+    },
     /// Nothing more is to be had before the window ends: let it run out.
-    Rest { until: Duration },
+    Rest {
+        /// When the window ends.
+        until: Duration,
+    },
     /// Invoke.
     Due,
 }
