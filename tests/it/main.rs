@@ -9,7 +9,6 @@ mod config_wrong;
 mod config_wrong_identity;
 mod config_wrong_mapping;
 mod engine;
-mod real;
 mod sim;
 mod support;
 mod tidy;
