@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
@@ -59,12 +59,16 @@ impl Server {
     /// Listens on `address` (port 0: any free one). Once this returns, it answers.
     pub fn start(address: SocketAddr, admin: Admin) -> Result<Self, ListenError> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let listener = {
-            let _context = runtime.enter();
-            listen(address).map_err(|error| ListenError::Bind {
-                address,
-                reason: reason(&error),
-            })?
+        let listener = match listen(&runtime, address) {
+            Ok(listener) => listener,
+            Err(error) => {
+                // The caller may be inside a runtime of its own, where another must not be dropped.
+                runtime.shutdown_background();
+                return Err(ListenError::Bind {
+                    address,
+                    reason: reason(&error),
+                });
+            }
         };
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
@@ -102,7 +106,8 @@ impl Drop for Server {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(runtime: &Runtime, address: SocketAddr) -> io::Result<TcpListener> {
+    let _context = runtime.enter();
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?
     } else {
@@ -115,7 +120,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The usual causes without the number that the system gives them.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "address in use".to_owned(),
         io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),

@@ -1,3 +1,162 @@
-//! One file per verb.
+//! The command line: one file per verb, and what an exit code says (contract section 1).
 
+mod completion;
 pub mod demo;
+mod duration;
+mod output;
+mod run;
+mod signals;
+mod sim;
+mod validate;
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::error::ConfigError;
+use crate::logging;
+use signals::{Signal, Signals};
+
+/// Self-hosted event source mappings: polls SQS queues, batches messages, invokes functions, and deletes exactly what
+/// they handled.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sluicegate",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the event source mappings of a configuration until SIGTERM or Ctrl-C
+    Run(run::Args),
+    /// Check a configuration and show what it comes to; nothing is sent
+    Validate(validate::Args),
+    /// See it work, on this machine alone, with no account and no setup
+    Demo(DemoArgs),
+    /// Run only the embedded AWS, for the tests of other programs
+    Sim(sim::Args),
+    /// Print the completion script of a shell
+    Completion(completion::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct DemoArgs {
+    /// End by itself after this time, such as 500ms, 20s or 2m; without it, at Ctrl-C
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    duration: Option<Duration>,
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did what it was asked to, or drained cleanly.
+    Done,
+    /// It did not.
+    Failed,
+    /// Wrong usage, or an invalid configuration.
+    Usage,
+    /// A second signal ended a drain.
+    Killed(Signal),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::from(1),
+            Exit::Usage => Self::from(2),
+            Exit::Killed(signal) => Self::from(signal.exit_code()),
+        }
+    }
+}
+
+/// The whole program, from the process's arguments.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) if answer.use_stderr() => {
+            output::complain(&answer);
+            return Exit::Usage;
+        }
+        Err(answer) => return output::print(&answer.to_string()),
+    };
+    match cli.verb {
+        Verb::Run(args) => run::run(&args),
+        Verb::Validate(args) => validate::run(&args),
+        Verb::Demo(args) => show(&args),
+        Verb::Sim(args) => sim::run(args),
+        Verb::Completion(args) => completion::run(args),
+    }
+}
+
+fn show(args: &DemoArgs) -> Exit {
+    // The view has the terminal to itself: below it only what went wrong.
+    if let Err(exit) = log("error") {
+        return exit;
+    }
+    let stop = CancellationToken::new();
+    let demo = demo::run(args.duration, run::seed(&crate::clock::Clock::machine()), stop.clone());
+    match in_runtime(Box::pin(demo), stop) {
+        Ok(Ok(())) => Exit::Done,
+        Ok(Err(error)) => failed(&error),
+        Err(exit) => exit,
+    }
+}
+
+/// Logs from now on: `default` where `RUST_LOG` says nothing.
+fn log(default: &str) -> Result<(), Exit> {
+    let asked = std::env::var_os("RUST_LOG").map(|text| text.to_string_lossy().into_owned());
+    logging::init(asked.as_deref(), default).map_err(|error| {
+        output::complain(&error);
+        Exit::Usage
+    })
+}
+
+/// Runs `work` on all cores. The first SIGINT or SIGTERM cancels `stop` and `work` may come to its end; with the second
+/// the program ends at once.
+fn in_runtime<T>(work: impl Future<Output = T>, stop: CancellationToken) -> Result<T, Exit> {
+    let runtime =
+        runtime().map_err(|error| failed(&format!("failed to start the runtime: {error}")))?;
+    let ended = runtime.block_on(async {
+        let signals = Signals::listen()
+            .map_err(|error| failed(&format!("failed to listen for signals: {error}")))?;
+        signals.guard(work, stop).await.map_err(Exit::Killed)
+    });
+    // Nothing that still runs is waited for: what had to be awaited was part of the work.
+    runtime.shutdown_background();
+    ended
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build()
+}
+
+/// Says why on stderr.
+fn failed(error: &dyn Display) -> Exit {
+    output::complain(error);
+    Exit::Failed
+}
+
+/// Says each finding on a line of its own on stderr.
+fn refused(errors: &[ConfigError]) -> Exit {
+    for error in errors {
+        output::complain(error);
+    }
+    Exit::Usage
+}
+
+/// What `${VAR}` in a configuration stands for.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -10,8 +10,6 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::debug_fn;
 
-/// What is logged where `RUST_LOG` says nothing.
-const DEFAULT: &str = "info";
 /// Libraries that log requests and bodies below `warn`, by the first letters of their names. Whoever names one in
 /// `RUST_LOG` gets what he asks for.
 const NOISY: [&str; 5] = ["aws_", "h2", "hyper", "rustls", "tower"];
@@ -33,8 +31,9 @@ enum Style {
     Json,
 }
 
-/// Logs to stderr from now on; the second and later calls of a process change nothing.
-pub fn init(rust_log: Option<&str>) -> Result<(), FilterError> {
+/// Logs to stderr from now on, `default` where `rust_log` says nothing; the second and later calls of a process change
+/// nothing.
+pub fn init(rust_log: Option<&str>, default: &str) -> Result<(), FilterError> {
     let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let style = if io::stderr().is_terminal() {
         Style::Text { colours }
@@ -42,7 +41,12 @@ pub fn init(rust_log: Option<&str>) -> Result<(), FilterError> {
         Style::Json
     };
     // Only a second call can fail here.
-    tracing::dispatcher::set_global_default(dispatch(style, filter(rust_log)?, io::stderr)).ok();
+    tracing::dispatcher::set_global_default(dispatch(
+        style,
+        filter(rust_log, default)?,
+        io::stderr,
+    ))
+    .ok();
     Ok(())
 }
 
@@ -101,11 +105,11 @@ impl<W: Write> Write for Legible<'_, W> {
     }
 }
 
-fn filter(rust_log: Option<&str>) -> Result<EnvFilter, FilterError> {
+fn filter(rust_log: Option<&str>, default: &str) -> Result<EnvFilter, FilterError> {
     let asked = rust_log
         .map(str::trim)
         .filter(|text| !text.is_empty())
-        .unwrap_or(DEFAULT);
+        .unwrap_or(default);
     let directives = directives(asked);
     EnvFilter::builder()
         .parse(&directives)
@@ -149,7 +153,9 @@ mod tests {
     fn logged(style: Style, rust_log: Option<&str>, events: impl FnOnce()) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        let dispatch = dispatch(style, filter(rust_log).unwrap(), move || writer.clone());
+        let dispatch = dispatch(style, filter(rust_log, "info").unwrap(), move || {
+            writer.clone()
+        });
         tracing::dispatcher::with_default(&dispatch, events);
         let bytes = sink.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -226,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_said_to_be_so() {
-        let error = filter(Some("sluicegate=loud")).unwrap_err().to_string();
+        let error = filter(Some("sluicegate=loud"), "info")
+            .unwrap_err()
+            .to_string();
         assert!(
             error.starts_with("RUST_LOG: \"sluicegate=loud\" is no filter: "),
             "{error}"

@@ -107,6 +107,12 @@ fn an_occupied_port_is_a_clear_error() {
     assert_eq!(error.to_string(), expected);
 }
 
+#[tokio::test]
+async fn inside_a_runtime_a_failed_start_is_an_error_and_no_panic() {
+    let first = started();
+    assert!(Server::start(first.address(), admin()).is_err());
+}
+
 #[test]
 fn an_address_of_another_machine_is_a_clear_error() {
     let error = Server::start("192.0.2.1:9480".parse().unwrap(), admin()).unwrap_err();

@@ -1,0 +1,109 @@
+//! `sluicegate run`: the service.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{Exit, environment, failed, in_runtime, log, refused};
+use crate::admin::heartbeat::Heartbeat;
+use crate::admin::{Admin, Server};
+use crate::aws::clients::Clients;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::queue::Account;
+use crate::service::{self, Surroundings};
+use crate::status::Status;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A YAML or JSON file, or a directory of them; may be given more than once
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    config: Vec<PathBuf>,
+}
+
+pub fn run(args: &Args) -> Exit {
+    let config = match Config::load(&args.config, &environment) {
+        Ok(config) => config,
+        Err(errors) => return refused(&errors),
+    };
+    if let Err(exit) = log("info") {
+        return exit;
+    }
+    for warning in &config.warnings {
+        warn!(%warning, "configuration");
+    }
+    let mappings = config
+        .mappings
+        .iter()
+        .map(|mapping| (mapping.name.as_str(), mapping.enabled));
+    let admin = Admin {
+        metrics: Metrics::new(),
+        status: Status::new(mappings),
+        heartbeat: Heartbeat::new(),
+    };
+    // Before anything is received: an address that is taken must not be found out with messages in hand.
+    let server = match Server::start(config.service.listen, admin.clone()) {
+        Ok(server) => server,
+        Err(error) => return failed(&error),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, listen = %server.address(), mappings = config.mappings.len(), "started");
+    let drain = CancellationToken::new();
+    let work = serve(&config, admin, drain.clone());
+    match in_runtime(Box::pin(work), drain) {
+        Ok(account) => concluded(account),
+        Err(exit) => exit,
+    }
+}
+
+async fn serve(config: &Config, admin: Admin, drain: CancellationToken) -> Account {
+    let mut beating = JoinSet::new();
+    beating.spawn(admin.heartbeat.run(CancellationToken::new()));
+    let clock = Clock::machine();
+    let around = Surroundings {
+        clients: Clients::from_environment(&config.aws, &clock).await,
+        metrics: admin.metrics,
+        status: admin.status,
+        seed: seed(&clock),
+    };
+    let account = service::run(config, around, drain).await;
+    beating.shutdown().await;
+    account
+}
+
+/// What became of the messages. A drain that had to abandon some was not clean, though none of them is lost.
+fn concluded(account: Account) -> Exit {
+    let Account {
+        deleted,
+        left,
+        handed_back,
+        abandoned,
+    } = account;
+    if abandoned > 0 {
+        warn!(
+            deleted,
+            left,
+            handed_back,
+            abandoned,
+            "stopped with messages in hand: the queue delivers them again"
+        );
+        return Exit::Failed;
+    }
+    info!(deleted, left, handed_back, abandoned, "stopped");
+    Exit::Done
+}
+
+/// Differs from start to start and from process to process, so that two of them do not retry in step.
+pub(super) fn seed(clock: &Clock) -> u64 {
+    let since = clock
+        .now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    u64::from(since.subsec_nanos())
+        ^ since.as_secs().rotate_left(32)
+        ^ u64::from(std::process::id()).rotate_left(48)
+}
