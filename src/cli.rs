@@ -106,7 +106,11 @@ fn show(args: &DemoArgs) -> Exit {
         return exit;
     }
     let stop = CancellationToken::new();
-    let demo = demo::run(args.duration, run::seed(&crate::clock::Clock::machine()), stop.clone());
+    let demo = demo::run(
+        args.duration,
+        run::seed(&crate::clock::Clock::machine()),
+        stop.clone(),
+    );
     match in_runtime(Box::pin(demo), stop) {
         Ok(Ok(())) => Exit::Done,
         Ok(Err(error)) => failed(&error),

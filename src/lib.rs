@@ -1,4 +1,51 @@
 //! Sluicegate: self-hosted event source mappings.
+//!
+//! Data comes in at a source, becomes a batch, becomes one function call, and leaves as *settled*. Decisions are pure
+//! functions of values (`model`); thin loops carry them out. This page is the map of the house.
+//!
+//! ```text
+//! main        arguments in, exit code out
+//! cli         one file per verb; `cli/demo` is the whole product on one machine
+//! logging     text on a terminal, JSON elsewhere
+//! service     one supervised task per mapping; readiness; drain within the grace period
+//! admin       health, readiness, metrics, dashboard: on a thread and a listener of its own
+//! queue       engine 1, an SQS queue: slot, gather, deliver, settle; leases are extended meanwhile
+//! function    invoke a function, in AWS Lambda or behind a URL
+//! aws         clients, what an error asks of us, and adapters at which the SDK's types end
+//! status      the state of each mapping       metrics   every family, and a `record_*` per thing that happens
+//! config      files -> mappings that cannot be wrong
+//! clock       the only reader of the wall clock
+//! model       decisions: window, event, response, settlement, custody, scaling, backoff, filter
+//! sim         the embedded AWS, for the demo and the tests; nothing else imports it
+//! ```
+//!
+//! # The way of a batch
+//!
+//! A *slot* is taken before anything is received, so that nothing is taken from a queue that could not be invoked
+//! ([`queue`]). Messages are received until the batch is due by count, by bytes or by time
+//! ([`model::window`]); each is written as its event record when it arrives, so that lengths are exact. What a filter
+//! drops is deleted at once. The event is its records put together, and goes to the function; a throttle or a service
+//! error keeps the batch and repeats. The answer is read ([`model::response`]), the fate of each message follows
+//! ([`model::settlement`]), deletes are done with the result of each entry read, and the slot is free.
+//!
+//! Everything in hand is in *custody* ([`model::custody`]): one table of receipts, leases and groups for a mapping. The
+//! heartbeat extends leases from it, a second copy of a held message lends its newer receipt to it instead of being
+//! invoked, and a FIFO group that is in it goes into no other batch.
+//!
+//! # Invariants of the architecture, kept by `tests/it/tidy.rs`
+//!
+//! - `model` has no `async`, no clock, no randomness, no logging, no SDK type.
+//! - SDK types appear only in `aws`, `function`, `clock` and `sim`.
+//! - Imports go downwards in the list above; nothing but `cli` and tests imports `sim`.
+//! - Nothing is spawned except into a `JoinSet` that its parent awaits. The one thread of its own is the admin listener's.
+//! - Every `select!` is `biased` and stands at a declared wait, never around an effect and its record.
+//! - One retry layer, ours: the SDK's retries are off. Nothing is retried without a delay; each bound has a name.
+//! - An error says what it asks of us ([`aws::fault::Fault`]); its text is for people.
+//!
+//! # Where this differs from the plan it was built from
+//!
+//! - `status` stands beside `metrics`: the engine writes a mapping's state to both through one `queue::reports`.
+//! - There is no `destination` and no `checkpoint` yet: a queue needs neither.
 
 pub mod admin;
 pub mod aws;

@@ -1,7 +1,7 @@
 //! What each path answers: a function of the request's line and of what is known. Reads only, changes nothing.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
@@ -11,6 +11,10 @@ use crate::metrics;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
+const HTML: &str = "text/html; charset=utf-8";
+/// The page may run its own script and speak with its own server, and nobody may frame it.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+                           connect-src 'self'; frame-ancestors 'none'";
 
 /// The answer to `method path`. The body of a HEAD is left out by the HTTP layer, which keeps its length.
 pub fn answer(method: &Method, path: &str, admin: &Admin) -> Response<Full<Bytes>> {
@@ -19,6 +23,7 @@ pub fn answer(method: &Method, path: &str, admin: &Admin) -> Response<Full<Bytes
         "/readyz" => ready,
         "/metrics" => text_of_metrics,
         "/version" => version,
+        "/" => page,
         _ => return response(StatusCode::NOT_FOUND, TEXT, "no such page\n".to_owned()),
     };
     if method != Method::GET && method != Method::HEAD {
@@ -72,6 +77,16 @@ fn version(_: &Admin) -> Response<Full<Bytes>> {
         JSON,
         concat!("{\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}").to_owned(),
     )
+}
+
+/// The dashboard: one page without anything from elsewhere, which reads `/readyz` and `/metrics`.
+fn page(_: &Admin) -> Response<Full<Bytes>> {
+    let mut page = response(StatusCode::OK, HTML, include_str!("page.html").to_owned());
+    page.headers_mut().insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(PAGE_POLICY),
+    );
+    page
 }
 
 fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
@@ -215,5 +230,27 @@ mod tests {
             assert_eq!(status(&Method::GET, path), 404, "{path}");
             assert_eq!(status(&Method::POST, path), 404, "{path}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_dashboard_reads_only_families_that_exist() {
+        let admin = admin();
+        let (status, content_type, html) = get(&admin, "/").await;
+        assert_eq!((status, content_type.as_str()), (200, HTML));
+        let mut read = 0;
+        for call in ["rate(\"", "get(\""] {
+            for name in html
+                .split(call)
+                .skip(1)
+                .filter_map(|rest| rest.split('"').next())
+            {
+                let base = name.trim_end_matches("_count").trim_end_matches("_sum");
+                let family = format!("sluicegate_{}", base.trim_end_matches('.'));
+                let known = metrics::FAMILIES.iter().any(|known| known.name == family);
+                assert!(known || base == "invocations_total.", "{family}");
+                read += 1;
+            }
+        }
+        assert!(read >= 8, "{read} names found");
     }
 }
