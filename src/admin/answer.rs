@@ -203,7 +203,7 @@ mod tests {
     fn other_methods_are_refused_and_other_paths_do_not_exist() {
         let admin = admin();
         let status = |method: &Method, path| answer(method, path, &admin).status().as_u16();
-        for path in ["/livez", "/healthz", "/readyz", "/metrics", "/version"] {
+        for path in ["/", "/livez", "/healthz", "/readyz", "/metrics", "/version"] {
             for method in [
                 Method::POST,
                 Method::PUT,
@@ -218,7 +218,6 @@ mod tests {
         }
         for path in [
             "",
-            "/",
             "*",
             "/livez/",
             "/LIVEZ",
@@ -245,9 +244,15 @@ mod tests {
                 .filter_map(|rest| rest.split('"').next())
             {
                 let base = name.trim_end_matches("_count").trim_end_matches("_sum");
-                let family = format!("sluicegate_{}", base.trim_end_matches('.'));
-                let known = metrics::FAMILIES.iter().any(|known| known.name == family);
-                assert!(known || base == "invocations_total.", "{family}");
+                // Where the page puts a name together from its parts, the parts stand elsewhere.
+                if ["sluicegate_", "invocations_total."].contains(&base) {
+                    continue;
+                }
+                let family = format!("sluicegate_{base}");
+                assert!(
+                    metrics::FAMILIES.iter().any(|known| known.name == family),
+                    "{family}"
+                );
                 read += 1;
             }
         }
