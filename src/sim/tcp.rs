@@ -3,7 +3,11 @@
 use std::{error::Error, future::pending, io, pin::Pin, time::Duration};
 
 use http_body_util::{BodyExt, Limited};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -84,14 +88,14 @@ async fn exchange(
     request: http::Request<Incoming>,
 ) -> Result<http::Response<Body>, Broken> {
     let (parts, body) = request.into_parts();
+    let too_large = || whole(response(413, "text/plain", "request body too large".into()));
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Ok(too_large());
+    }
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-            return Ok(whole(response(
-                413,
-                "text/plain",
-                "request body too large".into(),
-            )));
+            return Ok(too_large());
         }
         Err(error) => return Err(Broken::Read(error)),
     };

@@ -45,6 +45,8 @@ pub(super) struct Body {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyEnd {
     Whole,
+    /// What was sent is still to be flushed.
+    Cutting,
     Cut,
     Stalled,
 }
@@ -181,7 +183,7 @@ async fn distort(
             response = response.map(|_| Bytes::from_static(b"{\"\xff\":\"\xc3\x28\"}"))
         }
         Some(Fault::TruncatedBody) => {
-            return Answer::Response(response.map(|body| Body::half(&body, BodyEnd::Cut)));
+            return Answer::Response(response.map(|body| Body::half(&body, BodyEnd::Cutting)));
         }
         Some(Fault::StalledBody) => {
             return Answer::Response(response.map(|body| Body::half(&body, BodyEnd::Stalled)));
@@ -250,13 +252,19 @@ impl hyper::body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         if !self.rest.is_empty() {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
         }
         match self.ending {
             BodyEnd::Whole => Poll::Ready(None),
+            // An error drops what is not flushed yet; waiting once lets the first half out.
+            BodyEnd::Cutting => {
+                self.ending = BodyEnd::Cut;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
             BodyEnd::Cut => Poll::Ready(Some(Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "connection closed inside the body",

@@ -1,6 +1,11 @@
 //! The embedded AWS, asked by the real SDK clients: each rule that the engine relies on.
 
+mod faults;
+mod lambda;
+mod sqs_fifo;
+mod sqs_queues;
 mod sqs_standard;
+mod tcp;
 
 use std::time::Duration;
 
