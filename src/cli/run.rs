@@ -1,5 +1,6 @@
 //! `sluicegate run`: the service.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -50,17 +51,23 @@ pub fn run(args: &Args) -> Exit {
         Ok(server) => server,
         Err(error) => return failed(&error),
     };
-    let version = env!("CARGO_PKG_VERSION");
-    info!(version, listen = %server.address(), mappings = config.mappings.len(), "started");
     let drain = CancellationToken::new();
-    let work = serve(&config, admin, drain.clone());
+    let work = serve(&config, admin, server.address(), drain.clone());
     match in_runtime(Box::pin(work), drain) {
         Ok(account) => concluded(account),
         Err(exit) => exit,
     }
 }
 
-async fn serve(config: &Config, admin: Admin, drain: CancellationToken) -> Account {
+async fn serve(
+    config: &Config,
+    admin: Admin,
+    listen: SocketAddr,
+    drain: CancellationToken,
+) -> Account {
+    // From here on signals are taken: who reads this line may send one.
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, %listen, mappings = config.mappings.len(), "started");
     let mut beating = JoinSet::new();
     beating.spawn(admin.heartbeat.run(CancellationToken::new()));
     let clock = Clock::machine();

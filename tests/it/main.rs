@@ -1,7 +1,6 @@
 //! The one integration binary.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
-
+mod cli;
 mod cloud;
 mod config;
 mod config_files;
