@@ -241,15 +241,20 @@ impl Custody {
         } else {
             length.as_millis().div_ceil(1000) as u64
         };
-        // Close to the end an extension would gain nothing: what is left of the lease runs out.
-        if seconds == 0 || now + Duration::from_secs(seconds) <= held.until {
-            return None;
+        let until = held.until;
+        if until < now + Duration::from_secs(seconds) {
+            return Some(Extension {
+                id: id.clone(),
+                receipt: held.receipt.clone(),
+                seconds,
+            });
         }
-        Some(Extension {
-            id: id.clone(),
-            receipt: held.receipt.clone(),
-            seconds,
-        })
+        // An extension would gain nothing. At its longest a lease just runs out; one that is longer than those of today,
+        // since the terms changed, is extended when half of one of today's is left of it.
+        if length < longest {
+            self.schedule(id, until - length / 2);
+        }
+        None
     }
 
     /// The queue accepted the extension that was sent at `sent`.
@@ -453,6 +458,21 @@ mod tests {
         );
         assert_eq!(custody.remaining("a", 43_000 * SECOND), Some(200 * SECOND));
         assert_eq!(custody.remaining("a", 43_200 * SECOND), None);
+    }
+
+    #[test]
+    fn a_lease_from_before_the_terms_got_shorter_is_extended_all_the_same() {
+        let mut custody = custody(300);
+        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        custody.set_lease(30 * SECOND);
+        assert_eq!(
+            custody.due(150 * SECOND, Duration::ZERO),
+            [],
+            "it would be cut short"
+        );
+        assert_eq!(custody.next_extension(), Some(285 * SECOND));
+        let due = custody.due(285 * SECOND, Duration::ZERO);
+        assert_eq!(due[0].seconds, 30);
     }
 
     #[test]
