@@ -11,6 +11,10 @@ use std::time::Duration;
 /// The queue refuses to hide a message for longer than this after it was received. // spec: 10
 pub const HIDDEN_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
+/// The queue received a message before its answer came to us: so much is left off the longest, lest the last extension
+/// asks for more than the queue grants and is refused like that of a lost lease.
+const ANSWER_AGE_MAX: Duration = Duration::from_secs(10);
+
 /// How long a refused extension waits before it is tried again.
 const EXTENSION_RETRY: Duration = Duration::from_secs(1);
 const EXTENSION_RETRY_SHORTEST: Duration = Duration::from_millis(100);
@@ -89,6 +93,8 @@ pub struct Custody {
     held: BTreeMap<Arc<str>, Held>,
     extensions: BTreeSet<(Duration, Arc<str>)>,
     groups: BTreeMap<Arc<str>, (u64, usize)>,
+    /// How many messages each batch holds; no entry is zero.
+    batches: BTreeMap<u64, usize>,
 }
 
 impl Custody {
@@ -100,6 +106,7 @@ impl Custody {
             held: BTreeMap::new(),
             extensions: BTreeSet::new(),
             groups: BTreeMap::new(),
+            batches: BTreeMap::new(),
         }
     }
 
@@ -142,6 +149,7 @@ impl Custody {
         let extend = now + self.lease / 2;
         self.extensions.insert((extend, id.clone()));
         let until = now + self.lease;
+        *self.batches.entry(batch).or_default() += 1;
         self.held.insert(
             id.clone(),
             Held {
@@ -166,6 +174,14 @@ impl Custody {
         if let Some(extend) = held.extend {
             self.extensions.remove(&(extend, id.clone()));
         }
+        let members = self
+            .batches
+            .get_mut(&held.batch)
+            .expect("a held message's batch is counted");
+        *members -= 1;
+        if *members == 0 {
+            self.batches.remove(&held.batch);
+        }
         if let Some(group) = held.group {
             let entry = self
                 .groups
@@ -181,6 +197,10 @@ impl Custody {
 
     /// Whatever is still held for this batch is let go: nobody will settle it.
     pub fn release_batch(&mut self, batch: u64) -> usize {
+        // As a rule all of it was settled: everything that is held is looked through only when something is left.
+        if !self.batches.contains_key(&batch) {
+            return 0;
+        }
         let members = self.held.iter().filter(|(_, held)| held.batch == batch);
         let ids: Vec<Arc<str>> = members.map(|(id, _)| id.clone()).collect();
         ids.iter().for_each(|id| self.release(id));
@@ -233,7 +253,7 @@ impl Custody {
         if held.lost {
             return None;
         }
-        let longest = (held.received + HIDDEN_MAX).saturating_sub(now);
+        let longest = (held.received + HIDDEN_MAX - ANSWER_AGE_MAX).saturating_sub(now);
         let length = self.lease.min(longest);
         // Rounded up, but never over the longest that the queue accepts.
         let seconds = if length == longest {
@@ -241,15 +261,20 @@ impl Custody {
         } else {
             length.as_millis().div_ceil(1000) as u64
         };
-        // Close to the end an extension would gain nothing: what is left of the lease runs out.
-        if seconds == 0 || now + Duration::from_secs(seconds) <= held.until {
-            return None;
+        let until = held.until;
+        if until < now + Duration::from_secs(seconds) {
+            return Some(Extension {
+                id: id.clone(),
+                receipt: held.receipt.clone(),
+                seconds,
+            });
         }
-        Some(Extension {
-            id: id.clone(),
-            receipt: held.receipt.clone(),
-            seconds,
-        })
+        // An extension would gain nothing. At its longest a lease just runs out; one that is longer than those of today,
+        // since the terms changed, is extended when half of one of today's is left of it.
+        if length < longest {
+            self.schedule(id, until - length / 2);
+        }
+        None
     }
 
     /// The queue accepted the extension that was sent at `sent`.
@@ -340,6 +365,11 @@ impl Custody {
                     "the agenda is true"
                 );
             }
+            debug_assert_eq!(
+                self.batches.values().sum::<usize>(),
+                self.held.len(),
+                "the batches' counts are true"
+            );
             for (group, (batch, count)) in &self.groups {
                 let members = self
                     .held
@@ -444,15 +474,33 @@ mod tests {
         let mut custody = custody(40_000);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
         let due = custody.due(20_000 * SECOND, Duration::ZERO);
-        assert_eq!(due[0].seconds, 23_200);
+        assert_eq!(
+            due[0].seconds, 23_190,
+            "ten seconds less than the queue may grant"
+        );
         custody.extended(&due[0], 20_000 * SECOND);
         assert_eq!(
             custody.due(31_600 * SECOND, Duration::ZERO),
             [],
             "an extension to the same moment would gain nothing"
         );
-        assert_eq!(custody.remaining("a", 43_000 * SECOND), Some(200 * SECOND));
-        assert_eq!(custody.remaining("a", 43_200 * SECOND), None);
+        assert_eq!(custody.remaining("a", 43_000 * SECOND), Some(190 * SECOND));
+        assert_eq!(custody.remaining("a", 43_190 * SECOND), None);
+    }
+
+    #[test]
+    fn a_lease_from_before_the_terms_got_shorter_is_extended_all_the_same() {
+        let mut custody = custody(300);
+        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        custody.set_lease(30 * SECOND);
+        assert_eq!(
+            custody.due(150 * SECOND, Duration::ZERO),
+            [],
+            "it would be cut short"
+        );
+        assert_eq!(custody.next_extension(), Some(285 * SECOND));
+        let due = custody.due(285 * SECOND, Duration::ZERO);
+        assert_eq!(due[0].seconds, 30);
     }
 
     #[test]
@@ -553,6 +601,9 @@ mod tests {
         custody.take(2, &name("b"), name("r"), None, SECOND);
         assert_eq!(custody.release_batch(1), 1);
         assert_eq!((custody.len(), custody.groups()), (1, 0));
+        assert_eq!(custody.release_batch(1), 0);
+        assert_eq!(custody.release_batch(2), 1);
+        assert!(custody.is_empty() && custody.batches.is_empty());
     }
 
     #[test]

@@ -60,6 +60,9 @@ impl Engine {
                 Some((count, event)) if *count == batch.len() => event.clone(),
                 _ => event(batch.iter().map(|item| item.record.as_str())),
             };
+            if written.is_none() {
+                self.metrics.record_batch(batch.len(), event.len());
+            }
             written = Some((batch.len(), event.clone()));
             match self.invoke(batch, event).await {
                 Judged::Settled(outcome) => return Delivered::Settled(outcome),
@@ -80,7 +83,6 @@ impl Engine {
     async fn invoke(&self, batch: &[Item], event: Bytes) -> Judged {
         let count = batch.len();
         let in_flight = self.metrics.in_flight();
-        self.metrics.record_batch(batch.len(), event.len());
         self.metrics.record_invoked(count);
         let sent = self.now();
         let answer = self.function.invoke(event, trace_of(batch)).await;
