@@ -60,6 +60,7 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Uri, target};
 

@@ -51,6 +51,7 @@ impl Receipt {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Receipt, Rng};
 
