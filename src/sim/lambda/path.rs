@@ -60,7 +60,6 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Uri, target};
 

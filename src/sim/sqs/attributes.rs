@@ -187,7 +187,6 @@ fn invalid(name: &str) -> SqsError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::collections::BTreeMap;
 

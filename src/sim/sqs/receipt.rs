@@ -51,7 +51,6 @@ impl Receipt {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::{Receipt, Rng};
 
