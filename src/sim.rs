@@ -17,6 +17,7 @@ pub mod history;
 pub mod lambda;
 pub mod sqs;
 mod tcp;
+mod trace;
 mod wire;
 pub mod world;
 

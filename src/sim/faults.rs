@@ -256,7 +256,14 @@ impl Faults {
 
 impl World {
     /// From now on `fault` happens to each fitting call with this probability (0 to 1); `None` for `operation` means all.
+    ///
+    /// # Panics
+    /// When the fault does not fit the operation: a test that injects it would prove nothing.
     pub fn fault_chance(&self, operation: Option<Operation>, fault: Fault, probability: f64) {
+        assert!(
+            operation.is_none_or(|operation| fault.fits(operation)),
+            "{fault:?} does not fit {operation:?}"
+        );
         self.lock()
             .faults
             .chances

@@ -15,7 +15,7 @@ use self::{
     path::{Target, target},
 };
 use super::{
-    faults::{Fault, Operation},
+    faults::Operation,
     wire::{Request, response, set_header},
     world::{Settings, World},
 };
@@ -49,7 +49,6 @@ pub(super) async fn call(
     world: &World,
     operation: Operation,
     request: Request,
-    _: Option<Fault>,
 ) -> http::Response<Bytes> {
     let Some(target) = target(request.uri()) else {
         return error(404, "UnknownOperationException", "no such path");

@@ -14,6 +14,7 @@ mod receipt;
 mod receive;
 mod send;
 mod sha256;
+mod shown;
 mod visibility;
 
 pub use direct::{MessageView, QueueView};

@@ -54,16 +54,22 @@ enum BodyEnd {
 /// Answers one request. `life` is that of the connector which sent it; a crash in between leaves it without answer for ever.
 pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -> Answer {
     let operation = operation(&request);
+    if life.is_some() {
+        world.trace_request(&request);
+    }
     world.pass(life, operation, Moment::BeforeEffect).await;
     let fault = world.draw_fault(operation);
     if let Some(answer) = refuse(world, operation, fault).await {
         return answer;
     }
     let response = if operation.is_lambda() {
-        lambda::call(world, operation, request, fault).await
+        lambda::call(world, operation, request).await
     } else {
         sqs::call(world, operation, request, fault).await
     };
+    if life.is_some() {
+        world.trace_response(&response);
+    }
     world.pass(life, operation, Moment::AfterEffect).await;
     let answer = distort(world, response, fault).await;
     world.pass(life, operation, Moment::Delivered).await;

@@ -19,6 +19,7 @@ use super::{
     history::{Entry, History},
     lambda::function::Function,
     sqs::queue::Queue,
+    trace::Trace,
 };
 
 /// What a world is made of.
@@ -79,6 +80,7 @@ pub(super) struct State {
     pub(super) history: History,
     pub(super) faults: Faults,
     pub(super) crashes: Crashes,
+    pub(super) trace: Trace,
     pub(super) queues: BTreeMap<String, Queue>,
     /// Names of deleted queues and when they went, in Unix milliseconds.
     pub(super) deleted: BTreeMap<String, u64>,
@@ -103,6 +105,7 @@ impl World {
             history: History::new(settings.history_max),
             faults: Faults::new(settings.seed),
             crashes: Crashes::default(),
+            trace: Trace::default(),
             queues: BTreeMap::new(),
             deleted: BTreeMap::new(),
             functions: BTreeMap::new(),

@@ -13,12 +13,15 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use http::Uri;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 
 use super::function::{Invocation, Reply};
 
 /// How long a connection to the function may take to open.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The largest answer that is read; what is over Lambda's own limit, and less than this, becomes a function error.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A URL that functions cannot run behind.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +79,10 @@ impl Forward {
             .get("x-amz-function-error")
             .map(str::to_owned);
         let status = response.status().as_u16();
-        let payload = response.into_body().collect().await?.to_bytes();
+        let payload = Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+            .collect()
+            .await?
+            .to_bytes();
         // Web handlers answer 201 or 204 as well.
         let status = if (200..300).contains(&status) {
             200

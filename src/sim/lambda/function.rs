@@ -45,7 +45,7 @@ pub struct Invocation {
     pub trace: Option<String>,
     /// The headers of the request, lower-case names, for those that are text.
     pub headers: BTreeMap<String, String>,
-    /// Counts the invocations of this function that ran, from 1.
+    /// Counts the invocations of this function that were accepted, dry runs included, from 1.
     pub number: u64,
 }
 
@@ -152,7 +152,7 @@ type Handler = dyn Fn(Invocation) -> Pin<Box<dyn Future<Output = Reply> + Send>>
 pub(in crate::sim) struct Function {
     pub(super) config: FunctionConfig,
     pub(super) handler: Arc<Handler>,
-    /// How many ran.
+    /// How many were accepted.
     pub(super) invocations: u64,
     /// One part is held by each invocation that runs, whatever becomes of the registration meanwhile.
     pub(super) permits: Arc<()>,

@@ -40,7 +40,7 @@ pub(super) async fn invoke(
         .unwrap_or("RequestResponse");
     let prepared = match prepare(world, target, request) {
         Ok(prepared) => prepared,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     // API: Lambda Invoke, InvocationType
     match kind {
@@ -75,47 +75,25 @@ struct Prepared {
     version: String,
 }
 
-fn prepare(
-    world: &World,
-    target: &Target<'_>,
-    request: &Request,
-) -> Result<Prepared, http::Response<Bytes>> {
+/// A refusal by Lambda: the function does not run.
+type Refusal = Box<http::Response<Bytes>>;
+
+fn prepare(world: &World, target: &Target<'_>, request: &Request) -> Result<Prepared, Refusal> {
     let event = request.body();
-    // API: Lambda Invoke, RequestTooLargeException
-    if event.len() > PAYLOAD_BYTES_MAX {
-        let text = format!(
-            "{} byte payload is too large for the RequestResponse invocation type (limit {PAYLOAD_BYTES_MAX} bytes)",
-            event.len()
-        );
-        return Err(error(413, "RequestEntityTooLargeException", &text));
-    }
+    check_event(event)?;
     let mut state = world.lock();
     let state = &mut *state;
     let Some(function) = state.functions.get_mut(&target.name) else {
-        return Err(not_found(world.settings(), target));
+        return Err(not_found(world.settings(), target).into());
     };
-    // API: Lambda Invoke, InvalidRequestContentException
-    if let Some(bad) = Some(event)
-        .filter(|event| !event.is_empty())
-        .and_then(|event| serde_json::from_slice::<IgnoredAny>(event).err())
-    {
-        return Err(error(
-            400,
-            "InvalidRequestContentException",
-            &format!("Could not parse request body into json: {bad}"),
-        ));
-    }
     // API: Lambda Invoke, TooManyRequestsException, Reason
     if function.full() {
-        return Err(throttled(
-            "ReservedFunctionConcurrentInvocationLimitExceeded",
-        ));
+        return Err(throttled("ReservedFunctionConcurrentInvocationLimitExceeded").into());
     }
-    let headers = request.headers();
-    let texts = headers.iter().filter_map(|(name, value)| {
+    let text = |(name, value): (&HeaderName, &http::HeaderValue)| {
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-    });
-    let headers: BTreeMap<String, String> = texts.collect();
+    };
+    let headers: BTreeMap<String, String> = request.headers().iter().filter_map(text).collect();
     function.invocations += 1;
     let invocation = Invocation {
         function: target.name.clone(),
@@ -131,6 +109,25 @@ fn prepare(
         version: function.config.version.clone(),
         function: function.clone(),
     })
+}
+
+fn check_event(event: &Bytes) -> Result<(), Refusal> {
+    // API: Lambda Invoke, RequestTooLargeException
+    if event.len() > PAYLOAD_BYTES_MAX {
+        let text = format!(
+            "{} byte payload is too large for the RequestResponse invocation type (limit {PAYLOAD_BYTES_MAX} bytes)",
+            event.len()
+        );
+        return Err(error(413, "RequestEntityTooLargeException", &text).into());
+    }
+    // API: Lambda Invoke, InvalidRequestContentException: an empty event is taken
+    match serde_json::from_slice::<IgnoredAny>(event) {
+        Err(bad) if !event.is_empty() => {
+            let text = format!("Could not parse request body into json: {bad}");
+            Err(error(400, "InvalidRequestContentException", &text).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Starts the function as a task of the world: it goes on when the caller gives up, as Lambda does.

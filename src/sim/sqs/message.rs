@@ -112,6 +112,6 @@ pub(super) enum Phase {
     Visible,
     /// Not yet visible for the first time.
     Delayed { until_ms: u64 },
-    /// Received at `since_ms`, hidden until `until_ms`; `receipt` is the receive that may still extend it.
+    /// Received at `since_ms`, hidden until `until_ms`.
     InFlight { since_ms: u64, until_ms: u64 },
 }

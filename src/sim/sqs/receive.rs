@@ -1,20 +1,21 @@
-//! ReceiveMessage: who may be handed out now, long polling, redrive to the dead-letter queue, what of a message is shown.
+//! ReceiveMessage: who may be handed out now, long polling, redrive to the dead-letter queue.
 
-use std::{borrow::Cow, collections::BTreeMap, ops::RangeInclusive, pin::pin, time::Duration};
+use std::{ops::RangeInclusive, pin::pin, time::Duration};
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::sleep_until;
 
 use super::{
     attributes::{VISIBILITY_SECONDS, WAIT_SECONDS},
     error::{Code, SqsError},
-    md5,
-    message::{Attribute, Message, Phase},
+    message::{Message, Phase},
     queue::Queue,
     queue_name,
     receipt::Receipt,
-    settle, write,
+    settle,
+    shown::{Received, Shown, show, spoil},
+    write,
 };
 use crate::sim::{
     clock::seconds_ms,
@@ -29,42 +30,14 @@ pub(super) struct ReceiveMessage {
     queue_url: Option<String>,
     /// The older name of `MessageSystemAttributeNames`.
     #[serde(default)]
-    attribute_names: Vec<String>,
+    pub(super) attribute_names: Vec<String>,
     #[serde(default)]
-    message_system_attribute_names: Vec<String>,
+    pub(super) message_system_attribute_names: Vec<String>,
     #[serde(default)]
-    message_attribute_names: Vec<String>,
+    pub(super) message_attribute_names: Vec<String>,
     max_number_of_messages: Option<i64>,
     visibility_timeout: Option<i64>,
     wait_time_seconds: Option<i64>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Received<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    messages: Vec<Shown<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shown<'a> {
-    message_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    receipt_handle: Option<String>,
-    #[serde(rename = "MD5OfBody")]
-    md5_of_body: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    attributes: BTreeMap<&'static str, Cow<'a, str>>,
-    #[serde(
-        rename = "MD5OfMessageAttributes",
-        skip_serializing_if = "Option::is_none"
-    )]
-    md5_of_message_attributes: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    message_attributes: BTreeMap<&'a String, &'a Attribute>,
 }
 
 /// A request whose bounds were checked.
@@ -309,88 +282,5 @@ fn redrive(world: &World, state: &mut State, name: &str, now_ms: u64, most: usiz
                 },
             );
         }
-    }
-}
-
-fn show<'a>(message: &'a Message, receipt_handle: String, input: &ReceiveMessage) -> Shown<'a> {
-    let asked = |name: &str| wants(&input.message_attribute_names, name);
-    let message_attributes: BTreeMap<&String, &Attribute> = message
-        .attributes
-        .iter()
-        .filter(|(name, _)| asked(name))
-        .collect();
-    Shown {
-        message_id: &message.id,
-        receipt_handle: Some(receipt_handle),
-        md5_of_body: &message.md5,
-        body: Some(&message.body),
-        attributes: system_attributes(message, input),
-        md5_of_message_attributes: md5::of_attributes(
-            message_attributes
-                .iter()
-                .map(|(name, attribute)| (*name, *attribute)),
-        ),
-        message_attributes,
-    }
-}
-
-// API: SQS ReceiveMessage, MessageSystemAttributeNames
-fn system_attributes<'a>(
-    message: &'a Message,
-    input: &ReceiveMessage,
-) -> BTreeMap<&'static str, Cow<'a, str>> {
-    let all: [(&'static str, Option<Cow<'a, str>>); 9] = [
-        (
-            "ApproximateFirstReceiveTimestamp",
-            message.first_received_ms.map(|ms| ms.to_string().into()),
-        ),
-        (
-            "ApproximateReceiveCount",
-            Some(message.receives.to_string().into()),
-        ),
-        ("AWSTraceHeader", message.trace.as_deref().map(Cow::from)),
-        (
-            "DeadLetterQueueSourceArn",
-            message.dead_letter_source.as_deref().map(Cow::from),
-        ),
-        (
-            "MessageDeduplicationId",
-            message.deduplication.as_deref().map(Cow::from),
-        ),
-        ("MessageGroupId", message.group.as_deref().map(Cow::from)),
-        ("SenderId", Some("AIDAEXAMPLE".into())),
-        ("SentTimestamp", Some(message.sent_ms.to_string().into())),
-        ("SequenceNumber", message.sequence.as_deref().map(Cow::from)),
-    ];
-    let asked = |name: &str| {
-        [
-            &input.attribute_names,
-            &input.message_system_attribute_names,
-        ]
-        .iter()
-        .any(|names| wants(names, name))
-    };
-    all.into_iter()
-        .filter_map(|(name, value)| Some((name, value.filter(|_| asked(name))?)))
-        .collect()
-}
-
-/// `All`, a name, or a prefix before `.*`.
-// API: SQS ReceiveMessage, MessageAttributeNames
-fn wants(names: &[String], name: &str) -> bool {
-    names.iter().any(|wanted| match wanted.strip_suffix(".*") {
-        Some(prefix) => name.starts_with(prefix),
-        None => wanted == "All" || wanted == name,
-    })
-}
-
-/// The faults that spoil a message on its way.
-fn spoil(first: Option<&mut Shown<'_>>, fault: Option<Fault>) {
-    let Some(first) = first else { return };
-    match fault {
-        Some(Fault::WrongMd5) => first.md5_of_body = "00000000000000000000000000000000",
-        Some(Fault::MissingBody) => first.body = None,
-        Some(Fault::MissingReceipt) => first.receipt_handle = None,
-        _ => {}
     }
 }

@@ -10,7 +10,7 @@ use sluicegate::sim::{self, Fault, FunctionConfig, Operation, Reply, World};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ struct Served {
     world: World,
     address: SocketAddr,
     cancel: CancellationToken,
-    server: JoinHandle<()>,
+    server: JoinSet<()>,
 }
 
 impl Served {
@@ -30,7 +30,8 @@ impl Served {
             World::new(1),
             CancellationToken::new(),
         );
-        let server = tokio::spawn(sim::serve(listener, world.clone(), cancel.clone()));
+        let mut server = JoinSet::new();
+        server.spawn(sim::serve(listener, world.clone(), cancel.clone()));
         Self {
             world,
             address,
@@ -55,9 +56,9 @@ impl Served {
         Client::new(&self.sdk_config())
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
         self.cancel.cancel();
-        self.server.await.unwrap();
+        self.server.join_next().await.unwrap().unwrap();
     }
 }
 
@@ -229,18 +230,20 @@ async fn serving_ends_with_its_token_also_while_a_poll_waits() {
     let served = Served::start().await;
     let client = served.sqs();
     served.world.create_queue("q", &[]).unwrap();
-    let poll = tokio::spawn(
-        client
-            .receive_message()
-            .queue_url("q")
-            .wait_time_seconds(20)
-            .send(),
+    let poll = client
+        .receive_message()
+        .queue_url("q")
+        .wait_time_seconds(20);
+    let (polled, ()) = tokio::join!(poll.send(), async {
+        while served.world.crash_points() == 0 {
+            tokio::task::yield_now().await;
+        }
+        served.stop().await;
+    });
+    assert!(
+        matches!(polled, Err(SdkError::DispatchFailure(_))),
+        "{polled:?}"
     );
-    while served.world.crash_points() == 0 {
-        tokio::task::yield_now().await;
-    }
-    served.stop().await;
-    assert!(poll.await.unwrap().is_err());
 }
 
 #[tokio::test]
