@@ -1,5 +1,7 @@
 //! The one integration binary.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
+
 mod cli;
 mod cloud;
 mod config;
