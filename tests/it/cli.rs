@@ -1,5 +1,6 @@
 //! The built binary as a person, a script or an orchestrator drives it: arguments, exit codes, what is said and where.
 
+mod demo;
 mod program;
 mod service;
 mod signals;
