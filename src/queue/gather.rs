@@ -142,6 +142,7 @@ impl Engine {
         };
         let group = message.group().filter(|_| self.mapping.fifo());
         if group.is_some_and(|group| passed_over.contains(group)) {
+            self.metrics.record_passed_over(PassedOver::GroupBusy);
             return Accepted::Not;
         }
         let id: Arc<str> = Arc::from(message.id.as_str());

@@ -2,6 +2,7 @@
 //! process, in one thread, so that hours pass in milliseconds and a seed repeats a run.
 
 mod batches;
+mod simulation;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
 use sluicegate::queue::Account;
 use sluicegate::service::{self, Surroundings};
-use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply, World};
+use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply, Settings, World};
 use sluicegate::status::Status;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -39,9 +40,18 @@ pub struct Running {
 impl Stage {
     /// Everything empty; all chance comes from the seed.
     pub fn new(seed: u64) -> Self {
+        Self::with(Settings {
+            seed,
+            ..Settings::default()
+        })
+    }
+
+    /// A stage in a world of these settings.
+    pub fn with(settings: Settings) -> Self {
+        let seed = settings.seed;
         fastrand::seed(seed);
         Self {
-            world: World::new(seed),
+            world: World::with(settings),
             metrics: Metrics::new(),
             status: Status::default(),
             seed,

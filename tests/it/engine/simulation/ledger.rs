@@ -1,0 +1,277 @@
+//! The judge: reads what happened in the world, in order, and names each promise that was broken. The numbers are those
+//! of the design's invariants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sluicegate::sim::{Ending, Entry, Event};
+
+use super::plan::{Plan, Weather};
+
+/// What the function meant by each answer: the messages that it handled, by request id.
+pub type Meant = BTreeMap<String, BTreeSet<String>>;
+
+#[derive(Debug, Default)]
+struct Message {
+    /// Its place in its group, and the group.
+    group: Option<(String, usize)>,
+    handled: bool,
+    gone: bool,
+    receives: u32,
+    /// Runs that ended without handling it for good.
+    failed: u32,
+    handed_back: u32,
+    running: u32,
+}
+
+/// Judges a run that ended with an empty queue. `dropped` are the messages that the filter does not let through.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    plan: &'a Plan,
+    meant: &'a Meant,
+    dropped: &'a BTreeSet<String>,
+    messages: BTreeMap<String, Message>,
+    groups: BTreeMap<String, Vec<String>>,
+    running: usize,
+    broken: Vec<String>,
+}
+
+/// What is to be compared with the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    pub received: u64,
+    pub deleted: u64,
+    pub handed_back: u64,
+    pub events_invoked: u64,
+    pub invocations: u64,
+}
+
+impl<'a> Judge<'a> {
+    pub fn new(plan: &'a Plan, meant: &'a Meant, dropped: &'a BTreeSet<String>) -> Self {
+        Self {
+            plan,
+            meant,
+            dropped,
+            messages: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            running: 0,
+            broken: Vec::new(),
+        }
+    }
+
+    /// The promises that were broken, and the numbers.
+    pub fn judge(mut self, history: &[Entry]) -> (Vec<String>, Truth) {
+        let mut truth = Truth::default();
+        for entry in history {
+            self.read(entry, &mut truth);
+        }
+        let left: Vec<String> = self
+            .messages
+            .iter()
+            .filter(|(_, message)| !message.gone)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in left {
+            self.breach(
+                Duration::MAX,
+                "I2",
+                format!("{id} is neither deleted nor dead"),
+            );
+        }
+        (self.broken, truth)
+    }
+
+    fn read(&mut self, entry: &Entry, truth: &mut Truth) {
+        let at = entry.at;
+        match &entry.event {
+            Event::Sent { queue, id, group } if queue == self.plan.queue() => {
+                let place = group.clone().filter(|_| self.plan.fifo).map(|group| {
+                    let members = self.groups.entry(group.clone()).or_default();
+                    members.push(id.clone());
+                    (group, members.len() - 1)
+                });
+                self.messages.insert(
+                    id.clone(),
+                    Message {
+                        group: place,
+                        ..Message::default()
+                    },
+                );
+            }
+            Event::Received { queue, id, .. } if queue == self.plan.queue() => {
+                truth.received += 1;
+                self.received(at, id);
+            }
+            Event::VisibilityChanged { id, visibility, .. } if visibility.is_zero() => {
+                truth.handed_back += 1;
+                self.message(id).handed_back += 1;
+            }
+            Event::Deleted { id, .. } => {
+                truth.deleted += 1;
+                self.deleted(at, id);
+            }
+            Event::MovedToDlq { id, .. } => self.moved(at, id),
+            Event::Invoked {
+                message_ids, event, ..
+            } => {
+                truth.invocations += 1;
+                truth.events_invoked += message_ids.len() as u64;
+                self.invoked(at, message_ids, event.len());
+            }
+            Event::Replied {
+                request_id,
+                message_ids,
+                ending,
+                ..
+            } => self.replied(request_id, message_ids, ending),
+            Event::Expired { id, .. } => self.breach(at, "I2", format!("{id} expired")),
+            Event::Sent { .. }
+            | Event::Received { .. }
+            | Event::Reappeared { .. }
+            | Event::VisibilityChanged { .. }
+            | Event::Purged { .. }
+            | Event::Faulted { .. }
+            | Event::Crashed { .. } => {}
+        }
+    }
+
+    // I10: in fair weather each receive but the first follows a failure, or a drain that handed the message back.
+    fn received(&mut self, at: Duration, id: &str) {
+        let fair = self.plan.weather() == Weather::Fair && !self.plan.zombies();
+        let message = self.message(id);
+        message.receives += 1;
+        let explained = message.failed + message.handed_back + 1;
+        if fair && message.receives > explained {
+            let count = message.receives;
+            self.breach(
+                at,
+                "I10",
+                format!("{id} was received {count} times, explained {explained}"),
+            );
+        }
+    }
+
+    // I4, I6, I7, I10
+    fn invoked(&mut self, at: Duration, ids: &[String], bytes: usize) {
+        self.running += 1;
+        if ids.is_empty() || ids.len() > self.plan.batch_size || bytes > 6 * 1024 * 1024 {
+            self.breach(
+                at,
+                "I7",
+                format!("a batch of {} messages, {bytes} bytes", ids.len()),
+            );
+        }
+        let limit = self.plan.maximum.unwrap_or(1_250);
+        if !self.plan.zombies() && self.running > limit {
+            self.breach(at, "I7", format!("{} invocations at once", self.running));
+        }
+        for (index, id) in ids.iter().enumerate() {
+            if self.dropped.contains(id) {
+                self.breach(at, "filter", format!("{id} was invoked with"));
+            }
+            if ids[..index].contains(id) {
+                self.breach(at, "I10", format!("{id} is twice in a batch"));
+            }
+            let message = self.message(id);
+            let (running, gone) = (message.running, message.gone);
+            message.running += 1;
+            if !self.plan.zombies() && running > 0 {
+                self.breach(at, "I10", format!("{id} runs twice at once"));
+            }
+            if gone && !self.plan.zombies() && self.plan.weather() == Weather::Fair {
+                self.breach(at, "I10", format!("{id} was invoked with after its end"));
+            }
+            for earlier in self.earlier(id) {
+                let before = &self.messages[&earlier];
+                let done = before.gone || before.handled;
+                if !done && !ids[..index].contains(&earlier) {
+                    self.breach(
+                        at,
+                        "I4",
+                        format!("{id} was offered before {earlier} was done"),
+                    );
+                }
+                if self.messages[&earlier].running > 0
+                    && !ids.contains(&earlier)
+                    && !self.plan.zombies()
+                {
+                    self.breach(at, "I6", format!("{id} runs beside {earlier} of its group"));
+                }
+            }
+        }
+    }
+
+    fn replied(&mut self, request_id: &str, ids: &[String], ending: &Ending) {
+        self.running -= 1;
+        let none = BTreeSet::new();
+        let (ran, handled) = match ending {
+            Ending::Succeeded { .. } => (true, self.meant.get(request_id).unwrap_or(&none)),
+            Ending::Failed { .. } | Ending::TimedOut => (true, &none),
+            Ending::Refused { .. } => (false, &none),
+        };
+        let mut stopped = BTreeSet::new();
+        for id in ids {
+            let message = self.message(id);
+            message.running -= 1;
+            let group = message.group.clone().map(|(group, _)| group);
+            let behind = group.as_ref().is_some_and(|group| stopped.contains(group));
+            if handled.contains(id) && !behind {
+                message.handled = true;
+            } else {
+                message.failed += u32::from(ran);
+                stopped.extend(group);
+            }
+        }
+    }
+
+    // I1, I12
+    fn deleted(&mut self, at: Duration, id: &str) {
+        let message = self.message(id);
+        let handled = message.handled;
+        message.gone = true;
+        if !handled && !self.dropped.contains(id) {
+            self.breach(at, "I1", format!("{id} was deleted and never handled"));
+        }
+        for earlier in self.earlier(id) {
+            let before = &self.messages[&earlier];
+            let done = before.gone || before.handled || self.dropped.contains(&earlier);
+            if !done && !self.dropped.contains(id) {
+                self.breach(
+                    at,
+                    "I12",
+                    format!("{id} was deleted before {earlier} was done"),
+                );
+            }
+        }
+    }
+
+    fn moved(&mut self, at: Duration, id: &str) {
+        let most = self.plan.receives_max;
+        let message = self.message(id);
+        message.gone = true;
+        let receives = message.receives;
+        if most != Some(receives) {
+            self.breach(at, "I2", format!("{id} died after {receives} receives"));
+        }
+    }
+
+    /// The messages of its group that were sent before it and that the filter lets through.
+    fn earlier(&self, id: &str) -> Vec<String> {
+        let Some(Some((group, place))) = self.messages.get(id).map(|message| &message.group) else {
+            return Vec::new();
+        };
+        self.groups[group][..*place]
+            .iter()
+            .filter(|earlier| !self.dropped.contains(*earlier))
+            .cloned()
+            .collect()
+    }
+
+    fn message(&mut self, id: &str) -> &mut Message {
+        self.messages.entry(id.to_owned()).or_default()
+    }
+
+    fn breach(&mut self, at: Duration, promise: &str, what: String) {
+        self.broken.push(format!("{promise} at {at:?}: {what}"));
+    }
+}

@@ -1,0 +1,193 @@
+//! What a seed stands for: a queue, a mapping, a function's moods, and what goes wrong.
+
+use std::time::Duration;
+
+use sluicegate::sim::{Fault, Operation};
+
+/// One run, drawn from its seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub fifo: bool,
+    /// maxReceiveCount of the redrive policy; without one nothing is poison.
+    pub receives_max: Option<u32>,
+    pub visibility_s: u32,
+    pub batch_size: usize,
+    pub window_s: u64,
+    pub partial: bool,
+    pub maximum: Option<usize>,
+    /// Behind a URL that gives up long before the function does: it may succeed and nobody hears of it.
+    pub http: bool,
+    pub filter: bool,
+    pub messages: usize,
+    pub groups: usize,
+    pub timeout_s: u64,
+    /// Of each hundred invocations.
+    pub moods: Moods,
+    pub faults: Vec<(Option<Operation>, Fault, f64)>,
+    /// How often the process is killed.
+    pub crashes: usize,
+    /// A stop and a new start in the middle.
+    pub restarts: usize,
+}
+
+/// How often a function does what, of each hundred invocations.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moods {
+    pub error: u64,
+    pub slow: u64,
+    pub late: u64,
+    pub throttled: u64,
+    pub unavailable: u64,
+    pub garbage: u64,
+    /// Of each hundred messages, where failures may be reported.
+    pub failed_items: u64,
+}
+
+/// Which promises a run must keep besides those that it always must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weather {
+    /// Nothing goes wrong but the function.
+    Fair,
+    /// Faults, and no crash.
+    Faults,
+    /// Faults and crashes.
+    Storm,
+}
+
+impl Plan {
+    pub fn weather(&self) -> Weather {
+        match (self.faults.is_empty(), self.crashes) {
+            (true, 0) => Weather::Fair,
+            (false, 0) => Weather::Faults,
+            (_, _) => Weather::Storm,
+        }
+    }
+
+    /// A function may run on while its caller has given up on it.
+    pub fn zombies(&self) -> bool {
+        let invoke = |(operation, _, _): &(Option<Operation>, Fault, f64)| {
+            operation.is_none_or(|operation| operation == Operation::Invoke)
+        };
+        self.http || self.crashes > 0 || self.faults.iter().any(invoke)
+    }
+
+    /// The plan of a seed for a kind of queue.
+    pub fn draw(seed: u64, fifo: bool) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(2).wrapping_add(fifo.into()));
+        let chance = |rng: &mut fastrand::Rng, of: u32| rng.u32(..of) == 0;
+        let weather = rng.u32(..4);
+        let mut faults = Vec::new();
+        if weather > 0 {
+            for _ in 0..rng.usize(1..6) {
+                let fault = Fault::ALL[rng.usize(..Fault::ALL.len())];
+                let fitting: Vec<Operation> = OPERATIONS
+                    .into_iter()
+                    .filter(|operation| fault.fits(*operation))
+                    .collect();
+                let operation = fitting.get(rng.usize(..fitting.len().max(1))).copied();
+                if operation.is_some() {
+                    let everywhere = chance(&mut rng, 4) && operation != Some(Operation::Invoke);
+                    let operation = operation.filter(|_| !everywhere);
+                    faults.push((operation, fault, 0.01 + 0.15 * rng.f64()));
+                }
+            }
+        }
+        let calm = chance(&mut rng, 6);
+        let upto = |rng: &mut fastrand::Rng, most: u64| if calm { 0 } else { rng.u64(..=most) };
+        let moods = Moods {
+            error: upto(&mut rng, 15),
+            slow: upto(&mut rng, 15),
+            late: upto(&mut rng, 5),
+            throttled: upto(&mut rng, 15),
+            unavailable: upto(&mut rng, 10),
+            garbage: upto(&mut rng, 5),
+            failed_items: upto(&mut rng, 15),
+        };
+        let window_s = if fifo || rng.bool() {
+            0
+        } else {
+            rng.u64(1..30)
+        };
+        let sizes: &[usize] = match (fifo, window_s) {
+            (true, _) | (_, 0) => &[1, 2, 5, 10],
+            _ => &[1, 3, 10, 25, 100, 10_000],
+        };
+        let timeout_s = [1, 3, 10, 60][rng.usize(..4)];
+        // A restart that cuts a long invocation off leaves it running.
+        let restarts = usize::from(timeout_s < 20 && chance(&mut rng, 4));
+        Self {
+            seed,
+            fifo,
+            receives_max: chance(&mut rng, 3).then(|| rng.u32(2..6)),
+            visibility_s: [1, 5, 10, 30, 60, 300][rng.usize(..6)],
+            batch_size: sizes[rng.usize(..sizes.len())],
+            window_s,
+            partial: rng.bool(),
+            maximum: [None, Some(1), Some(2), Some(3)][rng.usize(..4)],
+            http: chance(&mut rng, 6),
+            filter: chance(&mut rng, 4),
+            messages: rng.usize(5..80),
+            groups: rng.usize(1..6),
+            timeout_s,
+            moods,
+            faults,
+            crashes: if weather == 3 { rng.usize(1..4) } else { 0 },
+            restarts,
+        }
+    }
+
+    /// The attributes of the queue.
+    pub fn attributes(&self) -> Vec<(&'static str, String)> {
+        let mut attributes = vec![("VisibilityTimeout", self.visibility_s.to_string())];
+        if self.fifo {
+            attributes.push(("FifoQueue", "true".into()));
+        }
+        attributes
+    }
+
+    pub fn queue(&self) -> &'static str {
+        if self.fifo { "q.fifo" } else { "q" }
+    }
+
+    /// The configuration of the service.
+    pub fn config(&self, arn: &str) -> String {
+        let mut text = String::new();
+        if self.http {
+            text += "Functions:\n  work:\n    Http: { Url: \"http://lambda/2015-03-31/functions/work/invocations\" }\n    TimeoutInSeconds: 2\n";
+        }
+        text += &format!(
+            "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: work\n    BatchSize: {}\n",
+            self.batch_size
+        );
+        if self.window_s > 0 {
+            text += &format!("    MaximumBatchingWindowInSeconds: {}\n", self.window_s);
+        }
+        if self.partial {
+            text += "    FunctionResponseTypes: [ReportBatchItemFailures]\n";
+        }
+        if let Some(maximum) = self.maximum {
+            text += &format!("    ScalingConfig: {{ MaximumConcurrency: {maximum} }}\n");
+        }
+        if self.filter {
+            text += "    FilterCriteria: { Filters: [ { Pattern: '{\"body\":{\"keep\":[true]}}' } ] }\n";
+        }
+        text
+    }
+
+    /// How long the function may run.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_s)
+    }
+}
+
+/// The calls that the engine makes.
+const OPERATIONS: [Operation; 7] = [
+    Operation::ReceiveMessage,
+    Operation::DeleteMessageBatch,
+    Operation::ChangeMessageVisibilityBatch,
+    Operation::GetQueueAttributes,
+    Operation::GetQueueUrl,
+    Operation::GetFunctionConfiguration,
+    Operation::Invoke,
+];
