@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
@@ -33,16 +36,22 @@ pub struct Clients {
 impl Clients {
     /// From the environment, profile and credential chain, as in every AWS tool; `aws` wins over them.
     ///
-    /// Nothing is sent: credentials are looked up with the first call.
-    pub async fn from_environment(aws: &Aws, clock: &Clock) -> Self {
+    /// Nothing is sent: credentials are looked up with the first call, and every ARN names its region. Only where
+    /// neither `aws` nor environment nor profile names one, calls without an ARN (of STS) go to `region`; the machine's
+    /// metadata service is not asked for it, since elsewhere than on EC2 that costs seconds at every start.
+    pub async fn from_environment(aws: &Aws, region: Option<&str>, clock: &Clock) -> Self {
         let connector = connector();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(client_of(connector.clone()))
             .time_source(SharedTimeSource::new(clock.clone()))
             .sleep_impl(TokioSleep::new());
-        if let Some(region) = &aws.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
+        let named = |name: &String| Region::new(name.clone());
+        loader = loader.region(
+            RegionProviderChain::first_try(aws.region.as_ref().map(named))
+                .or_else(EnvironmentVariableRegionProvider::new())
+                .or_else(ProfileFileRegionProvider::new())
+                .or_else(region.map(|name| Region::new(name.to_string()))),
+        );
         Self::new(aws, loader.load().await, connector)
     }
 

@@ -71,8 +71,12 @@ async fn serve(
     let mut beating = JoinSet::new();
     beating.spawn(admin.heartbeat.run(CancellationToken::new()));
     let clock = Clock::machine();
+    let region = config
+        .mappings
+        .first()
+        .map(|mapping| mapping.source.region.clone());
     let around = Surroundings {
-        clients: Clients::from_environment(&config.aws, &clock).await,
+        clients: Clients::from_environment(&config.aws, region.as_deref(), &clock).await,
         metrics: admin.metrics,
         status: admin.status,
         seed: seed(&clock),

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::sim::{self, FunctionConfig, Settings, World};
 
 /// How long a function behind a URL may take.
-const FUNCTION_TIMEOUT: Duration = Duration::from_secs(60);
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

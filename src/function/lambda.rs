@@ -44,7 +44,7 @@ impl Lambda {
                 .timeout()
                 .and_then(|s| u64::try_from(s).ok())
                 .map(Duration::from_secs)),
-            Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => Ok(None),
+            Err(failure) if unknowable(&failure) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -85,6 +85,17 @@ impl Lambda {
             }
             Err(error) => unanswered(Failure::from(error)),
         }
+    }
+}
+
+/// The question was answered, but not by saying that the function does not exist: we may invoke and not look, or what
+/// answers is an emulator that knows Invoke alone.
+fn unknowable(failure: &Failure) -> bool {
+    match failure.fault {
+        Fault::Denied | Fault::Invalid | Fault::Expired => failure.status.is_some(),
+        Fault::Gone => failure.code != "ResourceNotFoundException",
+        Fault::Transient => failure.status == Some(501),
+        Fault::Throttled { .. } => false,
     }
 }
 
@@ -154,6 +165,43 @@ mod tests {
             refused(failure(Fault::Invalid, Some(415))),
         ] {
             assert_eq!(unanswered(failure.clone()), answer, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_missing_only_when_lambda_says_so() {
+        let coded = |fault, code: &str, status| Failure {
+            status,
+            ..Failure::new(fault, code, "")
+        };
+        for (failure, unknown) in [
+            (
+                coded(Fault::Gone, "ResourceNotFoundException", Some(404)),
+                false,
+            ),
+            (coded(Fault::Gone, "HTTP 404", Some(404)), true),
+            (
+                coded(Fault::Denied, "AccessDeniedException", Some(403)),
+                true,
+            ),
+            (coded(Fault::Denied, "not sent", None), false),
+            (coded(Fault::Invalid, "HTTP 405", Some(405)), true),
+            (coded(Fault::Transient, "HTTP 501", Some(501)), true),
+            (
+                coded(Fault::Transient, "ServiceException", Some(500)),
+                false,
+            ),
+            (coded(Fault::Transient, "no answer", None), false),
+            (
+                coded(
+                    Fault::Throttled { after: None },
+                    "TooManyRequestsException",
+                    Some(429),
+                ),
+                false,
+            ),
+        ] {
+            assert_eq!(unknowable(&failure), unknown, "{failure:?}");
         }
     }
 
