@@ -14,8 +14,7 @@ mod slots;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -31,13 +30,12 @@ use crate::config::mapping::Mapping;
 use crate::function::Function;
 use crate::metrics::{MappingMetrics, Operation};
 use crate::model::backoff::Backoff;
-use crate::model::custody::{Custody, Lease, lease};
+use crate::model::custody::{Custody, lease};
 use crate::model::event::QueueStamp;
 use crate::model::filter::Filters;
 use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
 use crate::model::window::Window;
-use crate::status::State;
 
 use deliver::Delivered;
 use gather::Gathered;
@@ -105,7 +103,7 @@ impl fmt::Display for Account {
 /// What the queue and the function promise each other at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Terms {
-    lease: Lease,
+    lease: Duration,
     /// The queue's own.
     visibility: Duration,
     /// `None` when we may not ask.
@@ -124,8 +122,6 @@ pub struct Engine {
     wait_max_s: u64,
     metrics: MappingMetrics,
     reports: Reports,
-    /// The last receive failed, and the state says so.
-    failing: AtomicBool,
     slots: Arc<Slots>,
     custody: Mutex<Custody>,
     leases_changed: Notify,
@@ -185,7 +181,6 @@ impl Engine {
             wait_max_s,
             metrics: reports.metrics.clone(),
             reports,
-            failing: AtomicBool::new(false),
         };
         engine.set_terms(terms);
         terms.warn_if_too_short(&engine.mapping);
@@ -213,6 +208,7 @@ impl Engine {
             };
             turns.spawn(self.clone().turn(number, slot, drain.clone()));
         }
+        self.reports.draining();
         while let Some(ended) = turns.join_next().await {
             self.note_panic(ended);
         }
@@ -330,11 +326,8 @@ impl Engine {
             delay = delay.max(after.min(RECEIVE_REPEAT_LONGEST));
         }
         warn!(mapping = %self.mapping.name, %failure, delay_ms = delay.as_millis() as u64, "receive failed");
-        self.failing.store(true, Ordering::Relaxed);
-        self.reports.state(
-            State::Failing,
-            Some(&format!("failed to receive: {failure}")),
-        );
+        self.reports
+            .source(Some(format!("failed to receive: {failure}")));
         delay
     }
 
@@ -343,10 +336,7 @@ impl Engine {
             .lock()
             .expect("nothing panics while it holds the backoff")
             .reset();
-        if self.failing.swap(false, Ordering::Relaxed) {
-            self.reports.state(State::Enabled, None);
-            info!(mapping = %self.mapping.name, "receiving again");
-        }
+        self.reports.source(None);
     }
 
     /// Sleep, unless the mapping drains.
@@ -384,9 +374,9 @@ impl Engine {
                 .expect("nothing panics while it holds the terms"),
             terms,
         );
-        self.in_custody(|custody, _| custody.set_lease(terms.lease.length));
+        self.in_custody(|custody, _| custody.set_lease(terms.lease));
         if before != terms {
-            info!(mapping = %self.mapping.name, lease_s = terms.lease.length.as_secs(), "the terms changed");
+            info!(mapping = %self.mapping.name, lease_s = terms.lease.as_secs(), "the terms changed");
             terms.warn_if_too_short(&self.mapping);
         }
     }
@@ -394,10 +384,9 @@ impl Engine {
     /// Look into or change what is held, and wake the heartbeat when its next beat moved forward.
     fn in_custody<T>(&self, act: impl FnOnce(&mut Custody, Duration) -> T) -> T {
         let now = self.now();
-        let mut custody = self
-            .custody
-            .lock()
-            .expect("a panic while holding custody is a bug that ends the mapping");
+        // After a panic in here a lease may go unextended: a duplicate, where to stop would leave all of them so. And
+        // the hands of the turn that panicked let go through here, which must not panic a second time.
+        let mut custody = self.custody.lock().unwrap_or_else(PoisonError::into_inner);
         let before = custody.next_extension();
         let result = act(&mut custody, now);
         let after = custody.next_extension();
@@ -469,7 +458,7 @@ impl Terms {
         };
         if self.visibility < timeout {
             warn!(
-                mapping = %mapping.name, lease_s = self.lease.length.as_secs(),
+                mapping = %mapping.name, lease_s = self.lease.as_secs(),
                 "Queue visibility timeout: {} seconds is less than Function timeout: {} seconds; messages are hidden for longer",
                 self.visibility.as_secs(), timeout.as_secs()
             );

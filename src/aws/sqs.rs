@@ -129,12 +129,12 @@ impl Queue {
     }
 
     /// ReceiveMessage: up to `count` (1-10) messages, waiting up to `wait_s` (0-20) seconds for the first.
-    /// `visibility` overrides the queue's own.
+    /// They are hidden for `visibility`, whatever the queue's own is.
     pub async fn receive(
         &self,
         count: usize,
         wait_s: u64,
-        visibility: Option<Duration>,
+        visibility: Duration,
     ) -> Result<Vec<Result<Message, Unusable>>, Failure> {
         let answer = self
             .polls
@@ -142,7 +142,7 @@ impl Queue {
             .queue_url(&self.url)
             .max_number_of_messages(count as i32)
             .wait_time_seconds(wait_s as i32)
-            .set_visibility_timeout(visibility.map(|length| length.as_secs() as i32))
+            .visibility_timeout(visibility.as_secs() as i32)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
             .send()

@@ -22,32 +22,19 @@ const EXTENSION_RETRY_SHORTEST: Duration = Duration::from_millis(100);
 /// What is added to a function's time-out where the queue's own visibility is too short for it. // spec: 4.1
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
-/// The lease that a batch needs, and whether it must be asked for. // spec: 4.1
+/// The lease that a batch needs: how long a receive hides its messages, and each extension again. // spec: 4.1
 ///
 /// The queue's own visibility time-out serves when it covers the window and the function's time-out; otherwise their
 /// sum and 30 s, as AWS does (AWS only with a window: without one it refuses such a mapping).
-pub fn lease(visibility: Duration, window: Duration, timeout: Duration) -> Lease {
+pub fn lease(visibility: Duration, window: Duration, timeout: Duration) -> Duration {
     let needed = window + timeout;
-    if visibility >= needed && !visibility.is_zero() {
-        Lease {
-            length: visibility.min(HIDDEN_MAX),
-            asked: false,
-        }
+    let serves = needed <= visibility && !visibility.is_zero();
+    let length = if serves {
+        visibility
     } else {
-        Lease {
-            length: (needed + LEASE_MARGIN).min(HIDDEN_MAX),
-            asked: true,
-        }
-    }
-}
-
-/// How long a receive hides its messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// From the receive, and again from each extension.
-    pub length: Duration,
-    /// The receive must ask for it: the queue's own is too short.
-    pub asked: bool,
+        needed + LEASE_MARGIN
+    };
+    length.min(HIDDEN_MAX)
 }
 
 /// What became of a message that was received.
@@ -404,23 +391,19 @@ mod tests {
     // spec: 4.1
     #[test]
     fn the_lease_is_the_queues_own_unless_it_is_too_short_for_window_and_function() {
-        for (visibility, window, timeout, length, asked) in [
-            (30, 0, 3, 30, false),
-            (30, 0, 30, 30, false),
-            (30, 10, 20, 30, false),
-            (30, 11, 20, 61, true),
-            (30, 0, 60, 90, true),
-            (0, 0, 0, 30, true),
-            (43_200, 0, 900, 43_200, false),
-            (50, 300, 900, 1230, true),
+        for (visibility, window, timeout, length) in [
+            (30, 0, 3, 30),
+            (30, 0, 30, 30),
+            (30, 10, 20, 30),
+            (30, 11, 20, 61),
+            (30, 0, 60, 90),
+            (0, 0, 0, 30),
+            (43_200, 0, 900, 43_200),
+            (50, 300, 900, 1230),
         ] {
-            let found = lease(visibility * SECOND, window * SECOND, timeout * SECOND);
             assert_eq!(
-                found,
-                Lease {
-                    length: length * SECOND,
-                    asked
-                },
+                lease(visibility * SECOND, window * SECOND, timeout * SECOND),
+                length * SECOND,
                 "{visibility} {window} {timeout}"
             );
         }

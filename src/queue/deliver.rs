@@ -87,6 +87,13 @@ impl Engine {
         let sent = self.now();
         let answer = self.function.invoke(event, trace_of(batch)).await;
         drop(in_flight);
+        self.reports.function(match &answer {
+            Answer::Unavailable(failure) => Some(format!("failed to invoke: {failure}")),
+            Answer::Replied(_)
+            | Answer::Errored { .. }
+            | Answer::Throttled { .. }
+            | Answer::Refused(_) => None,
+        });
         let (judged, outcome) = self.judge(batch, answer);
         let now = self.now();
         self.metrics.record_invocation(outcome, now - sent);
@@ -180,10 +187,7 @@ impl Engine {
     /// From half of a lease on the heartbeat renews it; an invocation that needs more than that relies on it anyway.
     async fn secure(&self, batch: &mut Vec<Item>, stopped: &mut BTreeSet<Arc<str>>) {
         let terms = self.terms();
-        let needed = terms
-            .timeout
-            .unwrap_or_default()
-            .min(terms.lease.length / 2);
+        let needed = terms.timeout.unwrap_or_default().min(terms.lease / 2);
         let covers = |left: Option<Duration>| left.is_some_and(|left| left >= needed);
         let short: Vec<Extension> = self.in_custody(|custody, now| {
             let lacking = batch

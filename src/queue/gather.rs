@@ -100,11 +100,10 @@ impl Engine {
         wait_s: u64,
         drain: &CancellationToken,
     ) -> Vec<Result<Message, Unusable>> {
+        // Always asked for, also where it is the queue's own: that may be changed between two looks at it, and a lease
+        // that is shorter than we think makes duplicates.
         let lease = self.terms().lease;
-        let answer = self
-            .queue
-            .receive(count, wait_s, lease.asked.then_some(lease.length))
-            .await;
+        let answer = self.queue.receive(count, wait_s, lease).await;
         self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {

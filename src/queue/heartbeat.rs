@@ -32,7 +32,7 @@ impl Engine {
                 () = wait(next) => {}
             }
             // What is due very soon goes along: fewer calls, each with more entries.
-            let soon = self.terms().lease.length / 16;
+            let soon = self.terms().lease / 16;
             let due = self.in_custody(|custody, now| custody.due(now, soon));
             self.extend(due).await;
         }

@@ -1,6 +1,8 @@
 //! What an engine tells the world about itself: its metrics, and its place in `/readyz`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::info;
 
 use crate::aws::fault::{Failure, Fault};
 use crate::metrics::{Malformed, MappingMetrics, Metrics, Operation, RequestOutcome};
@@ -14,6 +16,18 @@ pub struct Reports {
     pub metrics: MappingMetrics,
     status: Status,
     mapping: Arc<str>,
+    health: Arc<Mutex<Health>>,
+}
+
+/// What keeps a mapping that runs from its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Health {
+    /// The last receive failed, for this reason.
+    source: Option<String>,
+    /// The last invocation could not be made, for this reason.
+    function: Option<String>,
+    /// The mapping drains, and from now on that is its state.
+    draining: bool,
 }
 
 impl Reports {
@@ -24,6 +38,7 @@ impl Reports {
             metrics: metrics.mapping(mapping),
             status: status.clone(),
             mapping: Arc::from(mapping),
+            health: Arc::default(),
         };
         reports.state(
             if enabled {
@@ -40,6 +55,44 @@ impl Reports {
     pub fn state(&self, state: State, reason: Option<&str>) {
         self.status.set_state(&self.mapping, state, reason);
         self.metrics.set_state(state);
+    }
+
+    /// The last receive failed for this reason, or succeeded.
+    pub(super) fn source(&self, trouble: Option<String>) {
+        self.change(|health| health.source = trouble);
+    }
+
+    /// The last invocation could not be made for this reason, or the function ran.
+    pub(super) fn function(&self, trouble: Option<String>) {
+        self.change(|health| health.function = trouble);
+    }
+
+    /// The mapping drains.
+    pub(super) fn draining(&self) {
+        self.change(|health| health.draining = true);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Health)) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = health.clone();
+        change(&mut health);
+        if *health == before {
+            return;
+        }
+        let reasons: Vec<&str> = [&health.source, &health.function]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        let reason = reasons.join("; ");
+        match (health.draining, reason.is_empty()) {
+            (true, _) => self.state(State::Disabling, None),
+            (false, true) => {
+                self.state(State::Enabled, None);
+                info!(mapping = %self.mapping, "at work again");
+            }
+            (false, false) => self.state(State::Failing, Some(&reason)),
+        }
     }
 
     /// The mapping was started: it counts as ready from now on, whatever comes.

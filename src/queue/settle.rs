@@ -26,7 +26,7 @@ impl Engine {
     /// promises at least one delivery, not exactly one.
     pub(super) async fn delete(&self, mut ids: Vec<Arc<str>>) {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
-        let until = self.now() + self.terms().lease.length;
+        let until = self.now() + self.terms().lease;
         loop {
             ids = self.delete_once(ids).await;
             if ids.is_empty() {
