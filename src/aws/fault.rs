@@ -64,6 +64,11 @@ impl Failure {
         }
     }
 
+    /// We waited no longer for an answer.
+    pub fn unanswered() -> Self {
+        Self::new(Fault::Transient, TIMED_OUT, "")
+    }
+
     /// No answer came within the time-out of the attempt.
     pub fn timed_out(&self) -> bool {
         self.status.is_none() && self.code == TIMED_OUT
@@ -107,7 +112,7 @@ where
                     ..Self::new(fault, "unreadable answer", &chain(&error))
                 }
             }
-            SdkError::TimeoutError(_) => Self::new(Fault::Transient, TIMED_OUT, ""),
+            SdkError::TimeoutError(_) => Self::unanswered(),
             SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => Self::new(
                 Fault::Transient,
                 "no connection",
