@@ -22,8 +22,9 @@ const REPEAT_LONGEST: Duration = Duration::from_secs(5);
 const HAND_BACK_TRIES: usize = 4;
 
 impl Engine {
-    /// Delete these messages. Failures are repeated while the leases last; what then remains comes again, as the queue
-    /// promises at least one delivery, not exactly one.
+    /// Delete these messages. Failures are repeated for as long as a lease lasts, also of a message whose lease was
+    /// reported lost: an older delete may have done it, and an old receipt often still deletes. What then remains comes
+    /// again, as the queue promises at least one delivery, not exactly one.
     pub(super) async fn delete(&self, mut ids: Vec<Arc<str>>) {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         let until = self.now() + self.terms().lease.length;
@@ -33,23 +34,15 @@ impl Engine {
                 return;
             }
             let delay = repeats.delay(self.jitter());
-            let now = self.now();
-            let over = until <= now + delay;
-            let (kept, given_up): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| {
-                !over && self.in_custody(|custody, now| custody.remaining(id, now).is_some())
-            });
-            if !given_up.is_empty() {
-                self.metrics.record_delete_failed(given_up.len());
+            if until <= self.now() + delay {
+                self.metrics.record_delete_failed(ids.len());
                 warn!(
-                    mapping = %self.mapping.name, messages = given_up.len(),
+                    mapping = %self.mapping.name, messages = ids.len(),
                     "handled but not deleted: the lease is over and the queue will deliver them again"
                 );
-                self.leave(&given_up);
-            }
-            if kept.is_empty() {
+                self.leave(&ids);
                 return;
             }
-            ids = kept;
             tokio::time::sleep(delay).await;
         }
     }
