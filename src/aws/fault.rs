@@ -83,6 +83,11 @@ where
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         match &error {
+            // A success that the SDK can not read; without a code it would be told as "HTTP 200".
+            SdkError::ServiceError(service) if service.raw().status().as_u16() < 400 => Self {
+                status: Some(service.raw().status().as_u16()),
+                ..Self::new(Fault::Transient, "unreadable answer", &chain(service.err()))
+            },
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
                 let after = service.raw().headers().get("retry-after").and_then(seconds);
