@@ -102,16 +102,21 @@ impl Engine {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
-            let looked = tokio::select! {
+            tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.reports) => looked,
-            };
-            match looked {
-                Ok(terms) => self.set_terms(terms),
-                Err(failure) => {
-                    debug!(mapping = %self.mapping.name, %failure, "could not look at the queue and the function again");
-                }
+                () = self.look_again() => {}
+            }
+        }
+    }
+
+    /// Look at both now.
+    pub(super) async fn look_again(&self) {
+        let looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.reports);
+        match looked.await {
+            Ok(terms) => self.set_terms(terms),
+            Err(failure) => {
+                debug!(mapping = %self.mapping.name, %failure, "could not look at the queue and the function again");
             }
         }
     }
