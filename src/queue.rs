@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -131,6 +131,8 @@ pub struct Engine {
     leases_changed: Notify,
     terms: Mutex<Terms>,
     receive_repeats: Mutex<Backoff>,
+    /// How many receives are under way.
+    receiving: watch::Sender<usize>,
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
     began: Instant,
@@ -173,6 +175,7 @@ impl Engine {
             leases_changed: Notify::new(),
             terms: Mutex::new(terms),
             receive_repeats: Mutex::new(Backoff::new(RECEIVE_REPEAT_FIRST, RECEIVE_REPEAT_LONGEST)),
+            receiving: watch::Sender::new(0),
             chance: Mutex::new(chance),
             account: Mutex::default(),
             began: Instant::now(),
@@ -320,7 +323,7 @@ impl Engine {
     }
 
     /// The receive after a failure waits as long as this.
-    fn source_failed(&self, failure: &Failure) -> Duration {
+    fn source_failed(&self, failure: &Failure, drain: &CancellationToken) -> Duration {
         let mut delay = self
             .receive_repeats
             .lock()
@@ -331,19 +334,22 @@ impl Engine {
         }
         warn!(mapping = %self.mapping.name, %failure, delay_ms = delay.as_millis() as u64, "receive failed");
         self.failing.store(true, Ordering::Relaxed);
-        self.reports.state(
-            State::Failing,
-            Some(&format!("failed to receive: {failure}")),
-        );
+        // Whoever leaves is leaving, whatever the last receive brought.
+        if !drain.is_cancelled() {
+            self.reports.state(
+                State::Failing,
+                Some(&format!("failed to receive: {failure}")),
+            );
+        }
         delay
     }
 
-    fn source_answered(&self) {
+    fn source_answered(&self, drain: &CancellationToken) {
         self.receive_repeats
             .lock()
             .expect("nothing panics while it holds the backoff")
             .reset();
-        if self.failing.swap(false, Ordering::Relaxed) {
+        if self.failing.swap(false, Ordering::Relaxed) && !drain.is_cancelled() {
             self.reports.state(State::Enabled, None);
             info!(mapping = %self.mapping.name, "receiving again");
         }

@@ -101,14 +101,16 @@ impl Engine {
         drain: &CancellationToken,
     ) -> Vec<Result<Message, Unusable>> {
         let lease = self.terms().lease;
+        self.receiving.send_modify(|count| *count += 1);
         let answer = self
             .queue
             .receive(count, wait_s, lease.asked.then_some(lease.length))
             .await;
+        self.receiving.send_modify(|count| *count -= 1);
         self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {
-                self.source_answered();
+                self.source_answered(drain);
                 self.metrics.record_polled(messages.len());
                 self.slots.received(count, messages.len(), self.now());
                 self.metrics.set_concurrency_limit(self.slots.limit());
@@ -116,7 +118,7 @@ impl Engine {
             }
             Err(failure) => {
                 self.slots.received(count, 0, self.now());
-                let delay = self.source_failed(&failure);
+                let delay = self.source_failed(&failure, drain);
                 self.rest(delay, drain).await;
                 Vec::new()
             }

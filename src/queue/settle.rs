@@ -109,8 +109,12 @@ impl Engine {
         self.release(ids);
     }
 
-    /// These were not tried: the queue may deliver them again at once.
+    /// These were not tried and the mapping drains: the queue may deliver them again.
     pub(super) async fn hand_back(&self, mut ids: Vec<Arc<str>>) {
+        if ids.is_empty() {
+            return;
+        }
+        self.received_all().await;
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         for _ in 0..HAND_BACK_TRIES {
             let calls: Vec<_> = ids
@@ -130,6 +134,17 @@ impl Engine {
             "not handed back: the queue delivers them again when their leases end"
         );
         self.leave(&ids);
+    }
+
+    /// Wait until no receive is under way: a long poll of our own would take at once what is handed back, and each such
+    /// round costs the message a receive. A receive that takes longer than it was asked to is not waited for.
+    async fn received_all(&self) {
+        let mut receiving = self.receiving.subscribe();
+        let none = receiving.wait_for(|count| *count == 0);
+        let at_most = Duration::from_secs(self.wait_max_s + 1);
+        if tokio::time::timeout(at_most, none).await.is_err() {
+            debug!(mapping = %self.mapping.name, "a receive is still under way: not waited for any longer");
+        }
     }
 
     async fn hand_back_chunk(&self, ids: &[Arc<str>]) -> Vec<Arc<str>> {
