@@ -17,7 +17,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -127,6 +127,8 @@ pub struct Engine {
     leases_changed: Notify,
     terms: Mutex<Terms>,
     receive_repeats: Mutex<Backoff>,
+    /// How many receives are under way.
+    receiving: watch::Sender<usize>,
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
     began: Instant,
@@ -169,6 +171,7 @@ impl Engine {
             leases_changed: Notify::new(),
             terms: Mutex::new(terms),
             receive_repeats: Mutex::new(Backoff::new(RECEIVE_REPEAT_FIRST, RECEIVE_REPEAT_LONGEST)),
+            receiving: watch::Sender::new(0),
             chance: Mutex::new(chance),
             account: Mutex::default(),
             began: Instant::now(),

@@ -23,7 +23,7 @@ use crate::config::aws::Aws;
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take, above what it is asked to wait: a server that never answers must not hold a batch.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes clients for the regions and services that the mappings name.
 #[derive(Clone, Debug)]

@@ -67,6 +67,11 @@ impl Failure {
         }
     }
 
+    /// We waited no longer for an answer.
+    pub fn unanswered() -> Self {
+        Self::new(Fault::Transient, TIMED_OUT, "")
+    }
+
     /// No answer came within the time-out of the attempt.
     pub fn timed_out(&self) -> bool {
         self.status.is_none() && self.code == TIMED_OUT
@@ -81,6 +86,11 @@ where
 {
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         match &error {
+            // A success that the SDK can not read; without a code it would be told as "HTTP 200".
+            SdkError::ServiceError(service) if service.raw().status().as_u16() < 400 => Self {
+                status: Some(service.raw().status().as_u16()),
+                ..Self::new(Fault::Transient, "unreadable answer", &chain(service.err()))
+            },
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
                 let after = service.raw().headers().get("retry-after").and_then(seconds);
@@ -110,7 +120,7 @@ where
                     ..Self::new(fault, "unreadable answer", &chain(&error))
                 }
             }
-            SdkError::TimeoutError(_) => Self::new(Fault::Transient, TIMED_OUT, ""),
+            SdkError::TimeoutError(_) => Self::unanswered(),
             SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => Self::new(
                 Fault::Transient,
                 "no connection",

@@ -8,7 +8,7 @@ use aws_sdk_lambda::types::InvocationType;
 use bytes::Bytes;
 
 use super::{Answer, TIMEOUT_MAX, replied};
-use crate::aws::clients::Clients;
+use crate::aws::clients::{CALL_TIMEOUT, Clients};
 use crate::aws::fault::{Failure, Fault};
 
 /// A function by name or ARN, with the version or alias that is invoked.
@@ -31,14 +31,17 @@ impl Lambda {
 
     /// The function's configured time-out; `None` when we may invoke but not look.
     pub async fn timeout(&self) -> Result<Option<Duration>, Failure> {
-        let asked = self
+        let asking = self
             .client
             .get_function_configuration()
             .function_name(&self.function)
             .set_qualifier(self.qualifier.clone())
-            .send()
-            .await
-            .map_err(Failure::from);
+            .send();
+        // The client's own time-out is that of the longest function.
+        let asked = match tokio::time::timeout(CALL_TIMEOUT, asking).await {
+            Ok(asked) => asked.map_err(Failure::from),
+            Err(_) => Err(Failure::unanswered()),
+        };
         match asked {
             Ok(found) => Ok(found
                 .timeout()

@@ -214,14 +214,14 @@ impl Custody {
         self.extensions.first().map(|(at, _)| *at)
     }
 
-    /// The extensions that are due by `now`, and with them those that are due within `soon`. They are out of the agenda
-    /// until [`Self::extended`], [`Self::not_extended`] or [`Self::lost`] tells what became of each.
-    pub fn due(&mut self, now: Duration, soon: Duration) -> Vec<Extension> {
+    /// The extensions that are due by `now`, and with them those that are due within `soon`, `most` at most. They are out
+    /// of the agenda until [`Self::extended`], [`Self::not_extended`] or [`Self::lost`] tells what became of each.
+    pub fn due(&mut self, now: Duration, soon: Duration, most: usize) -> Vec<Extension> {
         let mut due = Vec::new();
         if self.next_extension().is_none_or(|at| now < at) {
             return due;
         }
-        while self.next_extension().is_some_and(|at| at <= now + soon) {
+        while due.len() < most && self.next_extension().is_some_and(|at| at <= now + soon) {
             let (_, id) = self
                 .extensions
                 .pop_first()
@@ -416,8 +416,8 @@ mod tests {
             custody.take(1, &name("a"), name("r"), None, SECOND),
             Taken::New
         );
-        assert_eq!(custody.due(15 * SECOND, Duration::ZERO), []);
-        let due = custody.due(16 * SECOND, Duration::ZERO);
+        assert_eq!(custody.due(15 * SECOND, Duration::ZERO, 10), []);
+        let due = custody.due(16 * SECOND, Duration::ZERO, 10);
         assert_eq!(
             due,
             [Extension {
@@ -427,7 +427,7 @@ mod tests {
             }]
         );
         assert_eq!(
-            custody.due(17 * SECOND, Duration::ZERO),
+            custody.due(17 * SECOND, Duration::ZERO, 10),
             [],
             "what is under way is not due again"
         );
@@ -440,10 +440,10 @@ mod tests {
     fn a_refused_extension_is_repeated_until_the_lease_is_over() {
         let mut custody = custody(4);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(2 * SECOND, Duration::ZERO);
+        let due = custody.due(2 * SECOND, Duration::ZERO, 10);
         assert!(!custody.not_extended(&due[0], 2 * SECOND));
         assert_eq!(custody.next_extension(), Some(3 * SECOND));
-        let due = custody.due(3 * SECOND, Duration::ZERO);
+        let due = custody.due(3 * SECOND, Duration::ZERO, 10);
         assert!(
             custody.not_extended(&due[0], 4 * SECOND),
             "the lease ran out"
@@ -456,14 +456,14 @@ mod tests {
     fn a_lease_never_exceeds_twelve_hours_from_the_receive() {
         let mut custody = custody(40_000);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(20_000 * SECOND, Duration::ZERO);
+        let due = custody.due(20_000 * SECOND, Duration::ZERO, 10);
         assert_eq!(
             due[0].seconds, 23_190,
             "ten seconds less than the queue may grant"
         );
         custody.extended(&due[0], 20_000 * SECOND);
         assert_eq!(
-            custody.due(31_600 * SECOND, Duration::ZERO),
+            custody.due(31_600 * SECOND, Duration::ZERO, 10),
             [],
             "an extension to the same moment would gain nothing"
         );
@@ -477,12 +477,12 @@ mod tests {
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
         custody.set_lease(30 * SECOND);
         assert_eq!(
-            custody.due(150 * SECOND, Duration::ZERO),
+            custody.due(150 * SECOND, Duration::ZERO, 10),
             [],
             "it would be cut short"
         );
         assert_eq!(custody.next_extension(), Some(285 * SECOND));
-        let due = custody.due(285 * SECOND, Duration::ZERO);
+        let due = custody.due(285 * SECOND, Duration::ZERO, 10);
         assert_eq!(due[0].seconds, 30);
     }
 
@@ -504,7 +504,7 @@ mod tests {
     fn an_answer_about_an_old_receipt_says_nothing_about_the_new_one() {
         let mut custody = custody(30);
         custody.take(1, &name("a"), name("r1"), None, Duration::ZERO);
-        let due = custody.due(15 * SECOND, Duration::ZERO);
+        let due = custody.due(15 * SECOND, Duration::ZERO, 10);
         custody.take(2, &name("a"), name("r2"), None, 16 * SECOND);
         assert!(!custody.lost(&due[0]));
         assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
@@ -565,16 +565,19 @@ mod tests {
         custody.take(1, &name("b"), name("r"), None, 2 * SECOND);
         custody.take(1, &name("c"), name("r"), None, 5 * SECOND);
         assert_eq!(
-            custody.due(15 * SECOND, 5 * SECOND),
+            custody.due(15 * SECOND, 5 * SECOND, 10),
             [],
             "alone it is too early"
         );
         let due: Vec<_> = custody
-            .due(16 * SECOND, 2 * SECOND)
+            .due(16 * SECOND, 2 * SECOND, 10)
             .into_iter()
             .map(|due| due.id)
             .collect();
         assert_eq!(due, [name("a"), name("b")]);
+        let most: Vec<_> = custody.due(20 * SECOND, Duration::ZERO, 0);
+        assert_eq!(most, [], "no more than were asked for");
+        assert_eq!(custody.due(20 * SECOND, Duration::ZERO, 1).len(), 1);
     }
 
     #[test]
@@ -593,7 +596,7 @@ mod tests {
     fn a_lost_lease_is_news_once() {
         let mut custody = custody(30);
         custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(15 * SECOND, Duration::ZERO);
+        let due = custody.due(15 * SECOND, Duration::ZERO, 10);
         assert!(custody.lost(&due[0]));
         assert!(!custody.lost(&due[0]));
         assert_eq!(custody.remaining("a", 15 * SECOND), None);

@@ -1,10 +1,13 @@
 //! Invoke with a batch until the function ran, and read what it made of it. // spec: 3.1, 4.3, 4.4
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -24,6 +27,9 @@ const REPEAT_FIRST: Duration = Duration::from_millis(200);
 const REPEAT_LONGEST: Duration = Duration::from_secs(20);
 /// A service that asks for a longer wait than this is asked again all the same.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// How much later than its time-out a function's answer may come: it may have started cold, and the answer travels.
+const ANSWER_MARGIN: Duration = Duration::from_secs(60);
 
 /// How the delivery of a batch ended.
 #[derive(Debug)]
@@ -85,7 +91,7 @@ impl Engine {
         let in_flight = self.metrics.in_flight();
         self.metrics.record_invoked(count);
         let sent = self.now();
-        let answer = self.function.invoke(event, trace_of(batch)).await;
+        let answer = self.answer(event, trace_of(batch)).await;
         drop(in_flight);
         self.reports.function(match &answer {
             Answer::Unavailable(failure) => Some(format!("failed to invoke: {failure}")),
@@ -107,6 +113,31 @@ impl Engine {
         }
         self.slots.ended(ended, now);
         judged
+    }
+
+    /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not
+    /// come long after that got lost. The time-out may have been raised since it was last looked at.
+    async fn answer(&self, event: Bytes, trace: Option<&str>) -> Answer {
+        let mut answer = pin!(self.function.invoke(event, trace));
+        let sent = Instant::now();
+        loop {
+            let Some(timeout) = self.terms().timeout else {
+                return answer.await;
+            };
+            let until = sent + timeout + ANSWER_MARGIN;
+            if let Ok(answer) = tokio::time::timeout_at(until, &mut answer).await {
+                return answer;
+            }
+            self.look_again().await;
+            if self.terms().timeout.is_none_or(|now| now > timeout) {
+                continue;
+            }
+            let lost = || Answer::Errored {
+                kind: "no answer long after the function's time-out".into(),
+                timeout: true,
+            };
+            return answer.now_or_never().unwrap_or_else(lost);
+        }
     }
 
     fn judge(&self, batch: &[Item], answer: Answer) -> (Judged, metrics::Outcome) {

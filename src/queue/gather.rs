@@ -103,7 +103,9 @@ impl Engine {
         // Always asked for, also where it is the queue's own: that may be changed between two looks at it, and a lease
         // that is shorter than we think makes duplicates.
         let lease = self.terms().lease;
+        self.receiving.send_modify(|count| *count += 1);
         let answer = self.queue.receive(count, wait_s, lease).await;
+        self.receiving.send_modify(|count| *count -= 1);
         self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {

@@ -3,38 +3,46 @@
 
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Engine;
-use crate::aws::fault::Fault;
+use crate::aws::clients::CALL_TIMEOUT;
+use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::BATCH_ENTRIES_MAX;
 use crate::metrics::Operation;
 use crate::model::custody::Extension;
 
 /// How often the terms are looked at again. // the README's idle cost counts these requests
 pub const LOOK_AGAIN: Duration = Duration::from_secs(300);
-/// How many extension calls run at once.
+/// How many extension calls the heartbeat, or one batch, runs at once.
 const CALLS_AT_ONCE: usize = 8;
 
 impl Engine {
-    /// Extend leases as they come due, until all batches are settled.
+    /// Extend leases as they come due, until all batches are settled. A call that hangs holds up no other.
     pub(super) async fn extend_leases(&self, stop: &CancellationToken) {
+        let mut calls = FuturesUnordered::new();
         loop {
+            let room = CALLS_AT_ONCE - calls.len();
             let next = self.in_custody(|custody, now| {
-                custody.next_extension().map(|at| at.saturating_sub(now))
+                let next = custody.next_extension().filter(|_| room > 0);
+                next.map(|at| at.saturating_sub(now))
             });
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 () = self.leases_changed.notified() => continue,
+                Some(()) = calls.next() => continue,
                 () = wait(next) => {}
             }
             // What is due very soon goes along: fewer calls, each with more entries.
             let soon = self.terms().lease / 16;
-            let due = self.in_custody(|custody, now| custody.due(now, soon));
-            self.extend(due).await;
+            let due =
+                self.in_custody(|custody, now| custody.due(now, soon, room * BATCH_ENTRIES_MAX));
+            for chunk in due.chunks(BATCH_ENTRIES_MAX) {
+                calls.push(self.extend_chunk(chunk.to_vec()));
+            }
         }
     }
 
@@ -42,7 +50,7 @@ impl Engine {
     pub(super) async fn extend(&self, extensions: Vec<Extension>) {
         let calls: Vec<_> = extensions
             .chunks(BATCH_ENTRIES_MAX)
-            .map(|chunk| self.extend_chunk(chunk))
+            .map(|chunk| self.extend_chunk(chunk.to_vec()))
             .collect();
         stream::iter(calls)
             .buffered(CALLS_AT_ONCE)
@@ -50,9 +58,12 @@ impl Engine {
             .await;
     }
 
-    async fn extend_chunk(&self, extensions: &[Extension]) {
+    async fn extend_chunk(&self, extensions: Vec<Extension>) {
         let sent = self.now();
-        let answer = self.queue.extend(extensions).await;
+        // Half of a lease is left for it, and there must be time for another try.
+        let at_most = (self.terms().lease / 4).min(CALL_TIMEOUT);
+        let call = tokio::time::timeout(at_most, self.queue.extend(&extensions));
+        let answer = call.await.unwrap_or_else(|_| Err(Failure::unanswered()));
         self.reports
             .batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); extensions.len()]);
@@ -91,16 +102,21 @@ impl Engine {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
-            let looked = tokio::select! {
+            tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.reports) => looked,
-            };
-            match looked {
-                Ok(terms) => self.set_terms(terms),
-                Err(failure) => {
-                    debug!(mapping = %self.mapping.name, %failure, "could not look at the queue and the function again");
-                }
+                () = self.look_again() => {}
+            }
+        }
+    }
+
+    /// Look at both now.
+    pub(super) async fn look_again(&self) {
+        let looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.reports);
+        match looked.await {
+            Ok(terms) => self.set_terms(terms),
+            Err(failure) => {
+                debug!(mapping = %self.mapping.name, %failure, "could not look at the queue and the function again");
             }
         }
     }

@@ -22,8 +22,9 @@ const REPEAT_LONGEST: Duration = Duration::from_secs(5);
 const HAND_BACK_TRIES: usize = 4;
 
 impl Engine {
-    /// Delete these messages. Failures are repeated while the leases last; what then remains comes again, as the queue
-    /// promises at least one delivery, not exactly one.
+    /// Delete these messages. Failures are repeated for as long as a lease lasts, also of a message whose lease was
+    /// reported lost: an older delete may have done it, and an old receipt often still deletes. What then remains comes
+    /// again, as the queue promises at least one delivery, not exactly one.
     pub(super) async fn delete(&self, mut ids: Vec<Arc<str>>) {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         let until = self.now() + self.terms().lease;
@@ -33,23 +34,15 @@ impl Engine {
                 return;
             }
             let delay = repeats.delay(self.jitter());
-            let now = self.now();
-            let over = until <= now + delay;
-            let (kept, given_up): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| {
-                !over && self.in_custody(|custody, now| custody.remaining(id, now).is_some())
-            });
-            if !given_up.is_empty() {
-                self.metrics.record_delete_failed(given_up.len());
+            if until <= self.now() + delay {
+                self.metrics.record_delete_failed(ids.len());
                 warn!(
-                    mapping = %self.mapping.name, messages = given_up.len(),
+                    mapping = %self.mapping.name, messages = ids.len(),
                     "handled but not deleted: the lease is over and the queue will deliver them again"
                 );
-                self.leave(&given_up);
-            }
-            if kept.is_empty() {
+                self.leave(&ids);
                 return;
             }
-            ids = kept;
             tokio::time::sleep(delay).await;
         }
     }
@@ -116,8 +109,12 @@ impl Engine {
         self.release(ids);
     }
 
-    /// These were not tried: the queue may deliver them again at once.
+    /// These were not tried and the mapping drains: the queue may deliver them again.
     pub(super) async fn hand_back(&self, mut ids: Vec<Arc<str>>) {
+        if ids.is_empty() {
+            return;
+        }
+        self.received_all().await;
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         for _ in 0..HAND_BACK_TRIES {
             let calls: Vec<_> = ids
@@ -137,6 +134,17 @@ impl Engine {
             "not handed back: the queue delivers them again when their leases end"
         );
         self.leave(&ids);
+    }
+
+    /// Wait until no receive is under way: a long poll of our own would take at once what is handed back, and each such
+    /// round costs the message a receive. A receive that takes longer than it was asked to is not waited for.
+    async fn received_all(&self) {
+        let mut receiving = self.receiving.subscribe();
+        let none = receiving.wait_for(|count| *count == 0);
+        let at_most = Duration::from_secs(self.wait_max_s + 1);
+        if tokio::time::timeout(at_most, none).await.is_err() {
+            debug!(mapping = %self.mapping.name, "a receive is still under way: not waited for any longer");
+        }
     }
 
     async fn hand_back_chunk(&self, ids: &[Arc<str>]) -> Vec<Arc<str>> {

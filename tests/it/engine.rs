@@ -2,6 +2,9 @@
 //! process, in one thread, so that hours pass in milliseconds and a seed repeats a run.
 
 mod batches;
+mod drain;
+mod failures;
+mod leases;
 mod simulation;
 
 use std::collections::BTreeMap;

@@ -227,17 +227,22 @@ fn answer(reply: Reply, executed: &str) -> http::Response<Bytes> {
             executed,
         );
     }
-    if reply.status == 429 {
+    // API: Lambda Invoke, Errors
+    let refusal = match reply.status {
+        200 => None,
+        400 => Some("InvalidRequestContentException"),
+        403 => Some("AccessDeniedException"),
+        404 => Some("ResourceNotFoundException"),
+        413 => Some("RequestTooLargeException"),
+        415 => Some("UnsupportedMediaTypeException"),
+        429 => Some("TooManyRequestsException"),
+        _ => Some("ServiceException"),
+    };
+    if let Some(code) = refusal {
         set_header(
             &mut response,
             HeaderName::from_static("x-amzn-errortype"),
-            "TooManyRequestsException",
-        );
-    } else if reply.status != 200 {
-        set_header(
-            &mut response,
-            HeaderName::from_static("x-amzn-errortype"),
-            "ServiceException",
+            code,
         );
     }
     if let Some(function_error) = &reply.function_error {

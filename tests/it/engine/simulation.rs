@@ -1,5 +1,6 @@
 //! Whole lives of the service, drawn from seeds: any queue, any mapping, a moody function, faults of every kind, kills
-//! and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one.
+//! and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one, `SLUICEGATE_SEEDS=n`
+//! runs more of them.
 
 mod ledger;
 mod plan;
@@ -20,8 +21,8 @@ use super::{Stage, of_mapping};
 use ledger::{Judge, Meant, Truth};
 use plan::{Plan, Weather};
 
-/// How many seeds each kind of queue gets.
-const SEEDS: u64 = 100;
+/// How many seeds each kind of queue gets, unless told otherwise.
+const SEEDS: u64 = 50;
 /// When the world heals, and how long it may then take until the queue is empty.
 const TROUBLE: Duration = Duration::from_secs(600);
 const RECOVERY_MAX: Duration = Duration::from_secs(3 * 3600);
@@ -196,10 +197,7 @@ async fn run(plan: &Plan) -> Run {
             crash = world.crash_at(u64::MAX);
         }
         let done = sent == plan.messages && stage.left(plan.queue()) == 0;
-        if done && healed || TROUBLE + RECOVERY_MAX < lasted {
-            break;
-        }
-        if done && plan.crashes == 0 {
+        if done && (healed || crashes == 0) || TROUBLE + RECOVERY_MAX < lasted {
             break;
         }
     }
@@ -286,18 +284,20 @@ fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mu
 
 /// Runs these seeds and says what came of all of them.
 fn seeds(fifo: bool) {
-    let replay = std::env::var("SLUICEGATE_SEED")
-        .ok()
-        .map(|seed| seed.parse::<u64>().unwrap());
-    let seeds = replay.map_or(0..SEEDS, |seed| seed..seed + 1);
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let replay = number("SLUICEGATE_SEED");
+    let seeds = replay.map_or(0..number("SLUICEGATE_SEEDS").unwrap_or(SEEDS), |seed| {
+        seed..seed + 1
+    });
     let mut failures = Vec::new();
-    let (mut lasted, mut faults) = (Duration::ZERO, 0);
+    let (mut lasted, mut faults, mut longest) = (Duration::ZERO, 0, (Duration::ZERO, 0));
     for seed in seeds {
         let plan = Plan::draw(seed, fifo);
         let outcome = catch_unwind(AssertUnwindSafe(|| block_on(run(&plan))));
         let broken = match outcome {
             Ok(run) => {
                 lasted += run.lasted;
+                longest = longest.max((run.lasted, seed));
                 faults += run.faults;
                 run.broken
             }
@@ -310,7 +310,7 @@ fn seeds(fifo: bool) {
     }
     let name = if fifo { "ordered" } else { "standard" };
     eprintln!(
-        "{name}: {:.1} simulated hours, {faults} faults",
+        "{name}: {:.1} simulated hours, {faults} faults, the longest run was {longest:?}",
         lasted.as_secs_f64() / 3600.0
     );
     assert!(

@@ -120,7 +120,7 @@ impl Plan {
             seed,
             fifo,
             receives_max: chance(&mut rng, 3).then(|| rng.u32(2..6)),
-            visibility_s: [1, 5, 10, 30, 60, 300][rng.usize(..6)],
+            visibility_s: [1, 5, 10, 30, 60][rng.usize(..5)],
             batch_size: sizes[rng.usize(..sizes.len())],
             window_s,
             partial: rng.bool(),

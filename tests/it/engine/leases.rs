@@ -1,0 +1,267 @@
+//! Leases: a message that is held is not delivered again, whatever the queue's visibility, the function's slowness and
+//! the mood of ChangeMessageVisibility; and a message whose lease is gone is not invoked with twice.
+
+use std::time::Duration;
+
+use sluicegate::sim::{Fault, FunctionConfig, Operation, Reply, Settings};
+
+use super::{Stage, of_mapping};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A stage whose queue has this visibility and holds one message, and whose function takes so long each time.
+fn slow(seed: u64, visibility_s: u64, takes: Duration) -> Stage {
+    let stage = Stage::new(seed);
+    prepare(&stage, visibility_s, takes);
+    stage
+}
+
+fn prepare(stage: &Stage, visibility_s: u64, takes: Duration) {
+    let visibility = visibility_s.to_string();
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", &visibility)])
+        .unwrap();
+    answer_after(stage, takes);
+    stage.world.send("q", "a").unwrap();
+}
+
+fn answer_after(stage: &Stage, takes: Duration) {
+    let config = FunctionConfig {
+        timeout: takes.max(SECOND),
+        ..FunctionConfig::default()
+    };
+    stage.function(config, move |_| {
+        Reply::ok("").after(takes.saturating_sub(Duration::from_millis(10)))
+    });
+}
+
+/// A throttled function, to which each throttle comes late: hours pass in few calls.
+fn refuse_slowly(stage: &Stage) {
+    let config = FunctionConfig {
+        timeout: 900 * SECOND,
+        ..FunctionConfig::default()
+    };
+    stage.function(config, |_| {
+        Reply::refused(429, "Rate Exceeded.").after(800 * SECOND)
+    });
+}
+
+fn receives(stage: &Stage) -> u32 {
+    stage.receives().values().sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_short_the_visibility_a_slow_function_sees_its_message_once() {
+    for visibility_s in [0, 1, 2, 5, 30] {
+        for takes_s in [1, 4, 29, 300] {
+            let stage = slow(1, visibility_s, takes_s * SECOND);
+            let running = stage.start("q", &[]);
+            stage.emptied("q", (takes_s + 1) * SECOND).await;
+            assert_eq!(receives(&stage), 1, "{visibility_s} {takes_s}");
+            assert_eq!(stage.calls().len(), 1, "{visibility_s} {takes_s}");
+            running.stop().await;
+        }
+    }
+}
+
+// The heartbeat of many must not hang on the call for one.
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_is_never_answered_costs_no_lease() {
+    for fault in [Fault::NeverAnswers, Fault::ConnectHangs, Fault::StalledBody] {
+        let stage = slow(2, 8, SECOND);
+        let began = tokio::time::Instant::now();
+        stage.function(FunctionConfig::default(), move |_| {
+            if began.elapsed() < 60 * SECOND {
+                Reply::refused(429, "Rate Exceeded.")
+            } else {
+                Reply::ok("")
+            }
+        });
+        stage
+            .world
+            .fault_next(Operation::ChangeMessageVisibilityBatch, fault, 1);
+        let running = stage.start("q", &[]);
+        tokio::time::sleep(2 * SECOND).await;
+        stage.world.send("q", "b").unwrap();
+        stage.emptied("q", 100 * SECOND).await;
+        assert_eq!(receives(&stage), 2, "{fault:?}");
+        assert_eq!(
+            stage.metric(&of_mapping("messages_lease_lost_total")),
+            0.0,
+            "{fault:?}"
+        );
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_that_fails_for_a_while_is_repeated() {
+    for fault in [
+        Fault::Throttled,
+        Fault::InternalError,
+        Fault::AccessDenied,
+        Fault::ResetBefore,
+        Fault::ResetAfter,
+        Fault::PartialRetryable,
+        Fault::MalformedJson,
+        Fault::ProxyHtml,
+    ] {
+        let stage = slow(3, 30, 200 * SECOND);
+        stage
+            .world
+            .fault_next(Operation::ChangeMessageVisibilityBatch, fault, 5);
+        let running = stage.start("q", &[]);
+        stage.emptied("q", 210 * SECOND).await;
+        assert_eq!(receives(&stage), 1, "{fault:?}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_again_while_held_is_not_invoked_with_twice_and_its_newest_receipt_deletes()
+ {
+    for (queue, attributes, fault) in [
+        ("q", &[][..], Fault::DuplicateDelivery),
+        (
+            "q.fifo",
+            &[("FifoQueue", "true")][..],
+            Fault::EarlyVisibility,
+        ),
+    ] {
+        let stage = Stage::with(Settings {
+            seed: 6,
+            stale_receipt_deletes: false,
+            ..Settings::default()
+        });
+        stage.world.create_queue(queue, attributes).unwrap();
+        answer_after(&stage, 400 * SECOND);
+        stage.world.fault_next(Operation::ReceiveMessage, fault, 1);
+        stage.world.send_to_group(queue, "g", "a").unwrap();
+        let running = stage.start(queue, &[]);
+        stage.emptied(queue, 401 * SECOND).await;
+        assert_eq!(receives(&stage), 2, "{queue}");
+        assert_eq!(stage.calls().len(), 1, "{queue}");
+        let duplicates =
+            "sluicegate_messages_passed_over_total{mapping=\"m\",reason=\"duplicate\"}";
+        assert_eq!(stage.metric(duplicates), 1.0, "{queue}");
+        assert_eq!(running.stop().await.deleted, 1, "{queue}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_is_refused_for_good_is_news_once_and_the_function_runs_on() {
+    let stage = slow(5, 30, 100 * SECOND);
+    stage.world.fault_chance(
+        Some(Operation::ChangeMessageVisibilityBatch),
+        Fault::ReceiptHandleInvalid,
+        1.0,
+    );
+    let running = stage.start("q", &[]);
+    tokio::time::sleep(99 * SECOND).await;
+    assert_eq!(stage.metric(&of_mapping("messages_lease_lost_total")), 1.0);
+    stage.emptied("q", 10 * SECOND).await;
+    assert_eq!(stage.calls().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_without_a_lease_is_not_dispatched() {
+    let stage = Stage::new(6);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "10")])
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    let refusing = move || began.elapsed() < 60 * SECOND;
+    stage.function(FunctionConfig::default(), move |_| {
+        if refusing() {
+            Reply::refused(429, "Rate Exceeded.")
+        } else {
+            Reply::ok("")
+        }
+    });
+    stage.world.fault_chance(
+        Some(Operation::ChangeMessageVisibilityBatch),
+        Fault::ReceiptHandleInvalid,
+        1.0,
+    );
+    stage.world.send("q", "a").unwrap();
+    let running = stage.start("q", &[]);
+    stage.emptied("q", 300 * SECOND).await;
+    // Each lease allows some tries; none is made on a lease that is gone.
+    let mut leased = Duration::ZERO;
+    for entry in stage.world.history() {
+        match entry.event {
+            sluicegate::sim::Event::Received { .. } => leased = entry.at + 10 * SECOND,
+            sluicegate::sim::Event::Invoked { .. } => assert!(entry.at < leased, "{:?}", entry.at),
+            _ => {}
+        }
+    }
+    assert!(receives(&stage) > 3);
+    running.stop().await;
+}
+
+// spec: 10: twelve hours at most; a late answer of the receive must not spoil the last extension
+#[tokio::test(start_paused = true)]
+async fn a_message_is_held_for_twelve_hours_and_no_longer() {
+    for latency in [Duration::from_millis(1), Duration::from_millis(900)] {
+        let stage = Stage::with(Settings {
+            seed: 7,
+            latency,
+            ..Settings::default()
+        });
+        stage
+            .world
+            .create_queue("q", &[("VisibilityTimeout", "900")])
+            .unwrap();
+        refuse_slowly(&stage);
+        stage.world.send("q", "a").unwrap();
+        let running = stage.start("q", &[]);
+        tokio::time::sleep(Duration::from_secs(12 * 3600 - 60)).await;
+        assert_eq!(receives(&stage), 1, "{latency:?}");
+        // The throttled function is left one slot, which its last invocation has for 800 s.
+        tokio::time::sleep(Duration::from_secs(900)).await;
+        assert_eq!(receives(&stage), 2, "{latency:?}");
+        running.stop().await;
+    }
+}
+
+// spec: 1.6, 4.1; pitfall 11.5
+#[tokio::test(start_paused = true)]
+async fn terms_that_change_are_kept_to_from_the_next_look_on() {
+    let stage = slow(8, 600, SECOND);
+    let running = stage.start("q", &[]);
+    stage.emptied("q", 10 * SECOND).await;
+    // The function may take longer than the visibility from now on: the receive asks for more.
+    answer_after(&stage, 700 * SECOND);
+    tokio::time::sleep(301 * SECOND).await;
+    stage.world.send("q", "b").unwrap();
+    stage.emptied("q", 750 * SECOND).await;
+    let asked: Vec<u64> = stage
+        .world
+        .history()
+        .into_iter()
+        .filter_map(|entry| match entry.event {
+            sluicegate::sim::Event::Received { visibility, .. } => Some(visibility.as_secs()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, [600, 730]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_visibility_that_falls_under_a_held_message_does_not_end_its_extensions() {
+    let stage = slow(9, 3600, SECOND);
+    refuse_slowly(&stage);
+    let running = stage.start("q", &[]);
+    tokio::time::sleep(60 * SECOND).await;
+    stage
+        .world
+        .set_queue("q", &[("VisibilityTimeout", "900")])
+        .unwrap();
+    tokio::time::sleep(7200 * SECOND).await;
+    assert_eq!(receives(&stage), 1);
+    running.stop().await;
+}
