@@ -18,7 +18,7 @@ use crate::support::queue::QueueShape;
 
 /// The time-out of a function of whose failed messages a test waits for the next delivery, and their queue's visibility:
 /// long enough for a function of others to start on a busy machine.
-const LEASE_S: u16 = 3;
+const LEASE_S: u16 = 2;
 
 /// A queue that delivers a failed message again after [`LEASE_S`].
 fn impatient() -> QueueShape {

@@ -73,7 +73,7 @@ async fn an_event_is_written_as_aws_writes_it(cloud: Cloud) {
     let collector = Collector::start(|_| Reply::success()).await;
     let queue = cloud.queue("orders", QueueShape::default()).await;
     let function = cloud.function("process", &collector).await;
-    let gate = Config::at(&cloud.endpoint)
+    let _gate = Config::at(&cloud.endpoint)
         .mapping("orders", &queue.arn, &function, "")
         .start()
         .await;
@@ -124,7 +124,6 @@ async fn an_event_is_written_as_aws_writes_it(cloud: Cloud) {
     }]});
     assert_eq!(event, expected);
     queue.wait_for(EMPTY).await;
-    gate.stop().await;
 }
 
 async fn a_batch_is_full_at_its_size(cloud: Cloud) {
@@ -134,7 +133,7 @@ async fn a_batch_is_full_at_its_size(cloud: Cloud) {
     queue.send_all(&numbers(40)).await;
     // The window is longer than the test's patience: only the count can end it.
     let settings = "BatchSize: 20, MaximumBatchingWindowInSeconds: 300, ScalingConfig: { MaximumConcurrency: 1 }";
-    let gate = Config::at(&cloud.endpoint)
+    let _gate = Config::at(&cloud.endpoint)
         .mapping("orders", &queue.arn, &function, settings)
         .start()
         .await;
@@ -151,14 +150,13 @@ async fn a_batch_is_full_at_its_size(cloud: Cloud) {
     );
     assert_eq!(bodies(&calls), numbers(40));
     queue.wait_for(EMPTY).await;
-    gate.stop().await;
 }
 
 async fn a_batch_is_due_when_its_window_ends(cloud: Cloud) {
     let collector = Collector::start(|_| Reply::success()).await;
     let queue = cloud.queue("orders", QueueShape::default()).await;
     let function = cloud.function("process", &collector).await;
-    let settings = "BatchSize: 100, MaximumBatchingWindowInSeconds: 3";
+    let settings = "BatchSize: 100, MaximumBatchingWindowInSeconds: 2";
     let gate = Config::at(&cloud.endpoint)
         .mapping("orders", &queue.arn, &function, settings)
         .start()
@@ -181,11 +179,10 @@ async fn a_batch_is_due_when_its_window_ends(cloud: Cloud) {
     assert_eq!(bodies(&calls), numbers(3));
     let waited = calls[0].arrived - began;
     assert!(
-        waited >= Duration::from_secs(3),
+        waited >= Duration::from_secs(2),
         "the window was cut to {waited:?}"
     );
     queue.wait_for(EMPTY).await;
-    gate.stop().await;
 }
 
 async fn messages_that_match_no_filter_are_deleted_and_never_delivered(cloud: Cloud) {
@@ -231,7 +228,7 @@ async fn a_function_runs_once_at_a_time_where_the_concurrency_is_one(cloud: Clou
     let function = cloud.function("process", &collector).await;
     queue.send_all(&numbers(10)).await;
     let settings = "BatchSize: 1, ScalingConfig: { MaximumConcurrency: 1 }";
-    let gate = Config::at(&cloud.endpoint)
+    let _gate = Config::at(&cloud.endpoint)
         .mapping("orders", &queue.arn, &function, settings)
         .start()
         .await;
@@ -243,12 +240,11 @@ async fn a_function_runs_once_at_a_time_where_the_concurrency_is_one(cloud: Clou
         let answered = pair[0].answered.expect("each call was answered");
         assert!(answered <= pair[1].arrived, "two at a time: {pair:#?}");
     }
-    gate.stop().await;
 }
 
 // spec: 11.5
 async fn a_slow_function_causes_no_second_delivery(cloud: Cloud) {
-    let collector = Collector::start(|_| Reply::success().after(Duration::from_secs(4))).await;
+    let collector = Collector::start(|_| Reply::success().after(Duration::from_secs(3))).await;
     let hasty = QueueShape {
         visibility_s: Some(1),
         ..QueueShape::default()

@@ -41,7 +41,6 @@ async fn two_mappings_serve_two_queues(cloud: Cloud) {
     for (mapping, deleted) in [("orders", 5.0), ("offers", 3.0)] {
         assert_eq!(gate.metric("events_deleted_total", mapping).await, deleted);
     }
-    gate.stop().await;
 }
 
 async fn a_disabled_mapping_leaves_its_queue_alone(cloud: Cloud) {
@@ -83,7 +82,6 @@ async fn a_disabled_mapping_leaves_its_queue_alone(cloud: Cloud) {
         !asked.is_empty() && asked.values().all(|count| *count == 0.0),
         "{asked:?}"
     );
-    gate.stop().await;
 }
 
 // contract: 3
@@ -152,5 +150,4 @@ async fn a_missing_queue_is_named_and_stops_no_other_mapping(cloud: Cloud) {
     collector
         .wait_for("the other mapping's message", |calls| count(calls) == 3)
         .await;
-    gate.stop().await;
 }

@@ -48,7 +48,7 @@ async fn a_group_stays_in_order_when_its_messages_fail(cloud: Cloud) {
         }
     }
     let settings = "BatchSize: 4, FunctionResponseTypes: [ReportBatchItemFailures]";
-    let gate = Config::at(&cloud.endpoint)
+    let _gate = Config::at(&cloud.endpoint)
         .mapping("orders", &queue.arn, &function, settings)
         .start()
         .await;
@@ -77,5 +77,4 @@ async fn a_group_stays_in_order_when_its_messages_fail(cloud: Cloud) {
         }
     }
     assert_eq!(owed, BTreeMap::from([("a", 6), ("b", 6)]));
-    gate.stop().await;
 }

@@ -46,7 +46,6 @@ async fn a_server_that_comes_up_late_is_waited_for() {
     gate.ready().await;
     queue.wait_for(EMPTY).await;
     assert_eq!(bodies(&collector.calls()), numbers(1));
-    gate.stop().await;
 }
 
 #[tokio::test]

@@ -109,5 +109,4 @@ async fn the_pages_say_what_happened(cloud: Cloud) {
         calls.len() >= 3 && first >= 1 && second >= 1,
         "each kind of call was there: {calls:#?}"
     );
-    gate.stop().await;
 }
