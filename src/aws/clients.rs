@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::config::aws::Aws;
@@ -147,8 +148,29 @@ fn connector() -> SharedHttpConnector {
         .tls_provider(tls::Provider::Rustls(
             tls::rustls_provider::CryptoMode::Ring,
         ))
+        .tls_context(trust())
         .build();
     SharedHttpConnector::new(connector)
+}
+
+/// What the machine trusts. Nothing, where it has no certificates: plain HTTP works as ever, and HTTPS says why it
+/// does not. The client's own way to the machine's certificates takes their absence for a bug.
+fn trust() -> tls::TlsContext {
+    let found = rustls_native_certs::load_native_certs();
+    let store = if found.certs.is_empty() {
+        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        warn!(
+            why = why.join("; "),
+            "this machine has no TLS root certificates: no https endpoint will be trusted; SSL_CERT_FILE names a file of them"
+        );
+        tls::TrustStore::empty()
+    } else {
+        tls::TrustStore::default()
+    };
+    tls::TlsContext::builder()
+        .with_trust_store(store)
+        .build()
+        .expect("every trust store makes a context")
 }
 
 /// One pool for all clients: left alone, the SDK would make one for each.

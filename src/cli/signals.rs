@@ -3,10 +3,16 @@
 use std::fmt;
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{self, SignalKind};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+/// Signals that come this close together are one request: `timeout` of the coreutils sends two, to the process and to
+/// its group, and a drain that has not even begun must not be cut short by that.
+const ECHO: Duration = Duration::from_millis(20);
 
 /// Which one came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +75,12 @@ impl Signals {
             }
             done = work.as_mut() => return Ok(done),
         }
+        tokio::select! {
+            biased;
+            done = work.as_mut() => return Ok(done),
+            () = tokio::time::sleep(ECHO) => {}
+        }
+        while self.next().now_or_never().is_some() {}
         tokio::select! {
             biased;
             signal = self.next() => {

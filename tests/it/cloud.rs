@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::cloud::Cloud;
 use crate::support::collector::{Collector, Reply};
-use crate::support::queue::{Counts, QueueShape};
+use crate::support::queue::{Counts, EMPTY, QueueShape};
 
 crate::support::scenarios! {
     a_message_is_received_with_its_attributes_until_it_is_deleted,
@@ -20,11 +20,6 @@ crate::support::scenarios! {
     the_function_fails_as_it_is_told,
     a_throttled_function_is_refused_and_never_called,
 }
-
-const EMPTY: Counts = Counts {
-    visible: 0,
-    in_flight: 0,
-};
 
 async fn a_message_is_received_with_its_attributes_until_it_is_deleted(cloud: Cloud) {
     let queue = cloud

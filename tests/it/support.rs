@@ -1,7 +1,7 @@
 //! What the end-to-end suite stands on: a cloud with queues and functions, and a collector that is the functions' mind.
 //!
 //! ```text
-//! test -- send --> [ Cloud: SQS ] --> the engine --> [ Cloud: Lambda ] -- or, without Lambda, an Http target --+
+//! test -- send --> [ Cloud: SQS ] --> sluicegate --> [ Cloud: Lambda ] -- or, without Lambda, an Http target --+
 //!   ^                                                   forwarder.py                                           |
 //!   +--------- ledger of calls, scripted replies --- [ Collector ] <-------------------------------------------+
 //! ```
@@ -17,8 +17,9 @@
 //!     let queue = cloud.queue("orders", QueueShape::default()).await;
 //!     let function = cloud.function("process", &collector).await;    // its ARN, for the mapping
 //!     queue.send("1").await;
-//!     // ... start the engine on cloud.endpoint, queue.arn and function ...
+//!     let gate = Config::at(&cloud.endpoint).mapping("orders", &queue.arn, &function, "BatchSize: 5").start().await;
 //!     let calls = collector.wait_for("two deliveries", |calls| calls.len() == 2).await;
+//!     gate.stop().await;
 //! }
 //! ```
 //!
@@ -27,6 +28,8 @@
 
 pub mod cloud;
 pub mod collector;
+pub mod door;
+pub mod gate;
 pub mod ministack;
 pub mod queue;
 pub mod zip;
@@ -35,6 +38,9 @@ use std::time::Duration;
 
 /// How long a test waits for something that takes milliseconds where it works: generous, for a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a test looks at what it cannot be told of.
+pub const POLL: Duration = Duration::from_millis(20);
 
 /// Two tests of each scenario: on our embedded AWS, and on the server of others where the environment names it.
 macro_rules! scenarios {

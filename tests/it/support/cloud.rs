@@ -1,6 +1,7 @@
 //! An AWS to test against, whoever wrote it: one endpoint for every service, empty at the start.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -41,8 +42,8 @@ enum Server {
     },
     Embedded {
         world: World,
-        urls: Mutex<BTreeMap<String, String>>,
-        _listener: JoinSet<()>,
+        functions: Mutex<BTreeMap<String, (String, Duration)>>,
+        running: JoinSet<()>,
     },
 }
 
@@ -62,18 +63,45 @@ impl Cloud {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");
-        let endpoint = format!("http://{}", listener.local_addr().expect("a bound address"));
+        let mut cloud = Self::behind(listener.local_addr().expect("a bound address"));
+        cloud.open(listener);
+        cloud
+    }
+
+    /// Our embedded AWS at this address, where nobody listens yet.
+    pub fn behind(address: SocketAddr) -> Self {
         let world = World::new(1);
-        let mut running = JoinSet::new();
-        running.spawn(serve(listener, world.clone(), CancellationToken::new()));
         Self::at(
-            endpoint,
+            format!("http://{address}"),
             Server::Embedded {
                 world,
-                urls: Mutex::default(),
-                _listener: running,
+                functions: Mutex::default(),
+                running: JoinSet::new(),
             },
         )
+    }
+
+    /// Our embedded AWS answers here from now on.
+    pub fn open(&mut self, listener: TcpListener) {
+        let world = self.world().clone();
+        if let Server::Embedded { running, .. } = &mut self.server {
+            running.spawn(serve(listener, world, CancellationToken::new()));
+        }
+    }
+
+    /// Our embedded AWS answers nowhere from now on, and what it was asked is answered no more. It forgets nothing.
+    pub async fn shut(&mut self) {
+        if let Server::Embedded { running, .. } = &mut self.server {
+            running.shutdown().await;
+        }
+    }
+
+    /// What is in our embedded AWS.
+    pub fn world(&self) -> &World {
+        match &self.server {
+            Server::Embedded { world, .. } => world,
+            Server::Ministack { .. } => panic!("the world of others cannot be looked into"),
+        }
     }
 
     fn at(endpoint: String, server: Server) -> Self {
@@ -91,16 +119,31 @@ impl Cloud {
         Queue::create(&self.sqs, name, &shape).await
     }
 
-    /// A new function that does what the collector says; its ARN.
+    /// A new function that does what the collector says within 10 s; its ARN.
     pub async fn function(&self, name: &str, collector: &Collector) -> String {
+        self.function_within(name, collector, FUNCTION_TIMEOUT_S)
+            .await
+    }
+
+    /// A new function that does what the collector says within so many seconds; its ARN.
+    pub async fn function_within(
+        &self,
+        name: &str,
+        collector: &Collector,
+        timeout_s: u16,
+    ) -> String {
         let url = collector.url(name);
         match &self.server {
-            Server::Ministack { .. } => self.forwarder(name, url).await,
-            Server::Embedded { world, urls, .. } => {
-                register(world, name, &url, None);
-                urls.lock()
+            Server::Ministack { .. } => self.forwarder(name, url, timeout_s).await,
+            Server::Embedded {
+                world, functions, ..
+            } => {
+                let timeout = Duration::from_secs(timeout_s.into());
+                register(world, name, &url, timeout, None);
+                functions
+                    .lock()
                     .expect("no test panics while it holds this")
-                    .insert(name.to_owned(), url);
+                    .insert(name.to_owned(), (url, timeout));
                 format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
             }
         }
@@ -124,15 +167,23 @@ impl Cloud {
                     .function_name(name);
                 request.send().await.expect("a function is freed");
             }
-            (Server::Embedded { world, urls, .. }, throttled) => {
-                let urls = urls.lock().expect("no test panics while it holds this");
-                register(world, name, &urls[name], throttled.then_some(0));
+            (
+                Server::Embedded {
+                    world, functions, ..
+                },
+                throttled,
+            ) => {
+                let functions = functions
+                    .lock()
+                    .expect("no test panics while it holds this");
+                let (url, timeout) = &functions[name];
+                register(world, name, url, *timeout, throttled.then_some(0));
             }
         }
     }
 
     /// A Lambda function whose code hands its events on.
-    async fn forwarder(&self, name: &str, url: String) -> String {
+    async fn forwarder(&self, name: &str, url: String, timeout_s: u16) -> String {
         let source = include_bytes!("../../support/forwarder.py");
         let code = FunctionCode::builder()
             .zip_file(Blob::new(zip::archive("forwarder.py", source)))
@@ -147,7 +198,7 @@ impl Cloud {
             .runtime(Runtime::Python312)
             .handler("forwarder.handler")
             .role(format!("arn:aws:iam::{ACCOUNT}:role/function"))
-            .timeout(FUNCTION_TIMEOUT_S.into())
+            .timeout(timeout_s.into())
             .code(code)
             .environment(environment)
             .send()
@@ -159,8 +210,7 @@ impl Cloud {
     }
 }
 
-fn register(world: &World, name: &str, url: &str, concurrency: Option<u32>) {
-    let timeout = Duration::from_secs(FUNCTION_TIMEOUT_S.into());
+fn register(world: &World, name: &str, url: &str, timeout: Duration, concurrency: Option<u32>) {
     let config = FunctionConfig {
         timeout,
         concurrency,

@@ -10,7 +10,6 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,12 +17,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, POLL};
 
 /// Names ministack's program; `tests/run` sets it.
 pub const PROGRAM: &str = "SLUICEGATE_IT_MINISTACK";
 
-const POLL: Duration = Duration::from_millis(20);
 const STARTS_MAX: usize = 3;
 
 /// A running server with nothing in it. It is killed when it is dropped, and its functions' processes end with it.
@@ -94,7 +92,8 @@ impl Ministack {
     }
 }
 
-async fn free_port() -> u16 {
+/// A port that was free a moment ago.
+pub async fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0))
         .await
         .expect("a free port");

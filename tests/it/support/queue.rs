@@ -1,16 +1,13 @@
 //! A queue as a test uses it: made, filled, looked at.
 
-use std::time::Duration;
-
 use aws_sdk_sqs::types::{
-    Message, MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
+    Message, MessageAttributeValue, MessageSystemAttributeName, MessageSystemAttributeNameForSends,
+    MessageSystemAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::support::PATIENCE;
-
-const POLL: Duration = Duration::from_millis(50);
+use crate::support::{PATIENCE, POLL};
 
 /// How a queue is made. The default is a standard queue with AWS's visibility of 30 s and no dead-letter queue.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +25,12 @@ pub struct Counts {
     pub visible: u32,
     pub in_flight: u32,
 }
+
+/// Nothing is left.
+pub const EMPTY: Counts = Counts {
+    visible: 0,
+    in_flight: 0,
+};
 
 /// A queue of a [`crate::support::cloud::Cloud`].
 pub struct Queue {
@@ -99,6 +102,41 @@ impl Queue {
             .expect("a message is sent")
             .message_id
             .expect("a message has an id")
+    }
+
+    /// Sends one message with these attributes, and with this trace to continue; its id.
+    pub async fn send_with(
+        &self,
+        body: &str,
+        attributes: &[(&str, MessageAttributeValue)],
+        trace: &str,
+    ) -> String {
+        let trace = MessageSystemAttributeValue::builder()
+            .data_type("String")
+            .string_value(trace)
+            .build()
+            .expect("an attribute has a type");
+        let mut request = self
+            .sqs
+            .send_message()
+            .queue_url(&self.url)
+            .message_body(body)
+            .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, trace);
+        for (name, value) in attributes {
+            request = request.message_attributes(*name, value.clone());
+        }
+        request
+            .send()
+            .await
+            .expect("a message is sent")
+            .message_id
+            .expect("a message has an id")
+    }
+
+    /// The queue ends, with all that is in it.
+    pub async fn end(&self) {
+        let ended = self.sqs.delete_queue().queue_url(&self.url).send().await;
+        ended.expect("a queue is deleted");
     }
 
     /// Sends many; their ids in the same order.
