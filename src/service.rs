@@ -201,14 +201,7 @@ impl Supervised {
         self.engines.started(&engine);
         let mut task = JoinSet::new();
         task.spawn(engine.clone().run(drain.clone()));
-        let ended = tokio::select! {
-            biased;
-            ended = task.join_next() => ended,
-            () = drain.cancelled() => {
-                self.reports.state(State::Disabling, None);
-                task.join_next().await
-            }
-        };
+        let ended = task.join_next().await;
         self.engines.ended(&engine);
         match ended {
             Some(Ok(account)) => {
