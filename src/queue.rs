@@ -191,6 +191,7 @@ impl Engine {
             failing: AtomicBool::new(false),
         };
         engine.set_terms(terms);
+        engine.metrics.set_concurrency_limit(engine.slots.limit());
         terms.warn_if_too_short(&engine.mapping);
         Ok(Arc::new(engine))
     }
@@ -212,7 +213,7 @@ impl Engine {
             let slot = tokio::select! {
                 biased;
                 () = drain.cancelled() => break,
-                slot = self.slots.slot() => slot,
+                slot = self.slots.slot(|| self.now()) => slot,
             };
             turns.spawn(self.clone().turn(number, slot, drain.clone()));
         }

@@ -105,6 +105,7 @@ impl Engine {
             self.metrics.record_failed_invoke(count);
         }
         self.slots.ended(ended, now);
+        self.metrics.set_concurrency_limit(self.slots.limit());
         judged
     }
 
