@@ -60,6 +60,7 @@ struct Item {
     group: Option<Arc<str>>,
     trace: Option<String>,
     record: String,
+    arrived: Duration,
 }
 
 /// What became of the messages of a run.

@@ -272,6 +272,7 @@ mod tests {
             group: None,
             trace: trace.map(str::to_string),
             record: String::new(),
+            arrived: Duration::ZERO,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -65,7 +66,18 @@ impl Engine {
                 Next::Receive { count, wait_s } => {
                     // Awaited to its end, also while draining: an answer that nobody reads hides its messages for a
                     // whole visibility time-out.
-                    let received = self.receive(count, wait_s, drain).await;
+                    let received = match self.receive(count, wait_s, drain).await {
+                        Ok(received) => received,
+                        Err(delay) => {
+                            // What was gathered is due all the same when its window ends.
+                            let left = gathering
+                                .ends(self.window)
+                                .map(|ends| ends.saturating_sub(self.now()));
+                            self.rest(left.map_or(delay, |left| left.min(delay)), drain)
+                                .await;
+                            Vec::new()
+                        }
+                    };
                     if received.is_empty() {
                         gathering.received_nothing(wait_s == 0);
                     }
@@ -93,13 +105,13 @@ impl Engine {
         }
     }
 
-    /// One receive. A failure is waited out here; it yields nothing.
+    /// One receive, or how long to wait before the next.
     async fn receive(
         &self,
         count: usize,
         wait_s: u64,
         drain: &CancellationToken,
-    ) -> Vec<Result<Message, Unusable>> {
+    ) -> Result<Vec<Result<Message, Unusable>>, Duration> {
         let lease = self.terms().lease;
         self.receiving.send_modify(|count| *count += 1);
         let answer = self
@@ -114,13 +126,11 @@ impl Engine {
                 self.metrics.record_polled(messages.len());
                 self.slots.received(count, messages.len(), self.now());
                 self.metrics.set_concurrency_limit(self.slots.limit());
-                messages
+                Ok(messages)
             }
             Err(failure) => {
                 self.slots.received(count, 0, self.now());
-                let delay = self.source_failed(&failure, drain);
-                self.rest(delay, drain).await;
-                Vec::new()
+                Err(self.source_failed(&failure, drain))
             }
         }
     }
@@ -172,6 +182,7 @@ impl Engine {
                     group,
                     trace,
                     record,
+                    arrived: self.now(),
                 })
             }
             Taken::New => Accepted::Dropped(id),
@@ -188,7 +199,7 @@ impl Engine {
     ) {
         let bytes = item.record.len();
         if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
-            gathering.joined(bytes, self.now());
+            gathering.joined(bytes, item.arrived);
             batch.push(item);
         } else {
             overflow.push_back(item);
