@@ -58,6 +58,7 @@ struct Item {
     group: Option<Arc<str>>,
     trace: Option<String>,
     record: String,
+    arrived: Duration,
 }
 
 /// What became of the messages of a run.
@@ -186,6 +187,7 @@ impl Engine {
             reports,
         };
         engine.set_terms(terms);
+        engine.metrics.set_concurrency_limit(engine.slots.limit());
         terms.warn_if_too_short(&engine.mapping);
         Ok(Arc::new(engine))
     }
@@ -207,7 +209,7 @@ impl Engine {
             let slot = tokio::select! {
                 biased;
                 () = drain.cancelled() => break,
-                slot = self.slots.slot() => slot,
+                slot = self.slots.slot(|| self.now()) => slot,
             };
             turns.spawn(self.clone().turn(number, slot, drain.clone()));
         }

@@ -5,13 +5,13 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::signal::unix::{self, SignalKind};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Signals that come this close together are one request: `timeout` of the coreutils sends two, to the process and to
-/// its group, and a drain that has not even begun must not be cut short by that.
+/// The same signal again this soon is the same request: `timeout` of the coreutils sends each twice, to the process and
+/// to its group, and a drain that has not even begun must not be cut short by that.
 const ECHO: Duration = Duration::from_millis(20);
 
 /// Which one came.
@@ -67,27 +67,25 @@ impl Signals {
         stop: CancellationToken,
     ) -> Result<T, Signal> {
         let mut work = pin!(work);
-        tokio::select! {
+        let first = tokio::select! {
             biased;
-            signal = self.next() => {
-                info!(%signal, "stopping");
-                stop.cancel();
-            }
+            signal = self.next() => signal,
             done = work.as_mut() => return Ok(done),
-        }
-        tokio::select! {
-            biased;
-            done = work.as_mut() => return Ok(done),
-            () = tokio::time::sleep(ECHO) => {}
-        }
-        while self.next().now_or_never().is_some() {}
-        tokio::select! {
-            biased;
-            signal = self.next() => {
-                warn!(%signal, "stopped at once");
-                Err(signal)
+        };
+        let came = Instant::now();
+        info!(signal = %first, "stopping");
+        stop.cancel();
+        loop {
+            let signal = tokio::select! {
+                biased;
+                signal = self.next() => signal,
+                done = work.as_mut() => return Ok(done),
+            };
+            if signal == first && came.elapsed() < ECHO {
+                continue;
             }
-            done = work => Ok(done),
+            warn!(%signal, "stopped at once");
+            return Err(signal);
         }
     }
 

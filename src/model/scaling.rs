@@ -42,6 +42,8 @@ pub struct Scaling {
     patient: bool,
     limit: f64,
     polls: usize,
+    /// The last receive brought something: there may be a backlog.
+    fed: bool,
     failure_share: f64,
     grown: Duration,
     fell: Option<Duration>,
@@ -58,6 +60,7 @@ impl Scaling {
             patient,
             limit: START.min(ceiling) as f64,
             polls: 1,
+            fed: false,
             failure_share: 0.0,
             grown: Duration::ZERO,
             fell: None,
@@ -77,6 +80,7 @@ impl Scaling {
 
     /// A receive asked for `asked` messages and got `got`, while `in_hand` batches were there.
     pub fn received(&mut self, asked: usize, got: usize, in_hand: usize, now: Duration) {
+        self.fed = got > 0;
         if got == 0 {
             self.polls = 1;
             let floor = START.min(self.ceiling) as f64;
@@ -94,15 +98,39 @@ impl Scaling {
             self.polls + 1
         };
         self.polls = more.min(self.limit());
-        let paused = self
-            .failed
-            .is_some_and(|failed| now < failed + GROWTH_PAUSE);
-        if in_hand >= self.limit() && !paused {
+        self.grow(in_hand, now);
+    }
+
+    /// Another batch would be gathered, and `in_hand` are there. While all slots are taken and the queue gave something
+    /// last, the limit grows with time. Says how long to wait for the next slot that comes of it; `None` when none will.
+    pub fn waited(&mut self, in_hand: usize, now: Duration) -> Option<Duration> {
+        let growing = self.fed && self.limit() <= in_hand && self.limit() < self.ceiling;
+        if !growing {
+            return None;
+        }
+        self.grow(in_hand, now);
+        if let Some(until) = self.paused(now) {
+            return Some(until - now);
+        }
+        let missing = (in_hand + 1) as f64 - self.limit;
+        Some(Duration::from_secs_f64(
+            (missing / GROWTH_PER_SECOND).max(0.001),
+        ))
+    }
+
+    fn grow(&mut self, in_hand: usize, now: Duration) {
+        if in_hand >= self.limit() && self.paused(now).is_none() {
             let span = now.saturating_sub(self.grown).min(GROWTH_SPAN_MAX);
             self.limit =
                 (self.limit + GROWTH_PER_SECOND * span.as_secs_f64()).min(self.ceiling as f64);
         }
         self.grown = now;
+    }
+
+    /// Until when failures keep the limit from growing.
+    fn paused(&self, now: Duration) -> Option<Duration> {
+        let until = self.failed? + GROWTH_PAUSE;
+        (now < until).then_some(until)
     }
 
     /// An invocation ended.
@@ -164,6 +192,28 @@ mod tests {
         );
         busy(&mut scaling, 60, 300);
         assert_eq!(scaling.limit(), 1_250);
+    }
+
+    // Nothing is received while all slots are taken: with slow functions it is time itself that must let the limit grow.
+    #[test]
+    fn functions_that_all_run_for_long_do_not_hold_the_growth_up() {
+        let mut scaling = Scaling::new(None, false);
+        assert_eq!(scaling.waited(5, at(0)), None, "nothing was received yet");
+        scaling.received(10, 10, 5, at(0));
+        assert_eq!(scaling.waited(4, at(0)), None, "a slot is free");
+        let (mut now, mut in_hand) = (at(0), 5);
+        while now < at(60_000) {
+            now += scaling.waited(in_hand, now).expect("it grows");
+            in_hand = in_hand.max(scaling.limit());
+        }
+        assert!((290..=310).contains(&in_hand), "{in_hand}");
+        scaling.ended(Ended::Refused, now);
+        assert_eq!(scaling.waited(in_hand, now), Some(GROWTH_PAUSE));
+        scaling.received(10, 0, in_hand, now);
+        assert_eq!(scaling.waited(in_hand, now), None, "the backlog is gone");
+        let mut capped = Scaling::new(Some(2), false);
+        capped.received(10, 10, 2, at(0));
+        assert_eq!(capped.waited(2, at(0)), None, "it may grow no further");
     }
 
     #[test]

@@ -57,23 +57,27 @@ impl Gathering {
         self.count == 0 || self.bytes_with(record_bytes) <= EVENT_BYTES_MAX
     }
 
-    /// A record joined the batch.
-    pub fn joined(&mut self, record_bytes: usize, now: Duration) {
+    /// A record joined the batch, which arrived at that time.
+    pub fn joined(&mut self, record_bytes: usize, arrived: Duration) {
         self.count += 1;
         self.record_bytes += record_bytes;
-        self.opened.get_or_insert(now);
+        self.opened.get_or_insert(arrived);
         self.dry = false;
+    }
+
+    /// When the window ends; `None` while nothing was gathered.
+    pub fn ends(&self, window: Window) -> Option<Duration> {
+        self.opened.map(|opened| opened + window.length)
     }
 
     /// The next step. `wait_max_s` bounds a long poll; `overflow` tells that a record is waiting that did not fit.
     pub fn next(&self, window: Window, wait_max_s: u64, overflow: bool, now: Duration) -> Next {
-        let Some(opened) = self.opened else {
+        let Some(ends) = self.ends(window) else {
             return Next::Receive {
                 count: window.count_max.min(RECEIVE_MESSAGES_MAX),
                 wait_s: wait_max_s,
             };
         };
-        let ends = opened + window.length;
         let full =
             overflow || self.count >= window.count_max || self.bytes_with(1) > EVENT_BYTES_MAX;
         if full || ends <= now {

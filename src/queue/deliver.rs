@@ -112,6 +112,7 @@ impl Engine {
             self.metrics.record_failed_invoke(count);
         }
         self.slots.ended(ended, now);
+        self.metrics.set_concurrency_limit(self.slots.limit());
         judged
     }
 
@@ -275,6 +276,7 @@ mod tests {
             group: None,
             trace: trace.map(str::to_string),
             record: String::new(),
+            arrived: Duration::ZERO,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -65,7 +66,18 @@ impl Engine {
                 Next::Receive { count, wait_s } => {
                     // Awaited to its end, also while draining: an answer that nobody reads hides its messages for a
                     // whole visibility time-out.
-                    let received = self.receive(count, wait_s, drain).await;
+                    let received = match self.receive(count, wait_s).await {
+                        Ok(received) => received,
+                        Err(delay) => {
+                            // What was gathered is due all the same when its window ends.
+                            let left = gathering
+                                .ends(self.window)
+                                .map(|ends| ends.saturating_sub(self.now()));
+                            self.rest(left.map_or(delay, |left| left.min(delay)), drain)
+                                .await;
+                            Vec::new()
+                        }
+                    };
                     if received.is_empty() {
                         gathering.received_nothing(wait_s == 0);
                     }
@@ -93,13 +105,12 @@ impl Engine {
         }
     }
 
-    /// One receive. A failure is waited out here; it yields nothing.
+    /// One receive, or how long to wait before the next.
     async fn receive(
         &self,
         count: usize,
         wait_s: u64,
-        drain: &CancellationToken,
-    ) -> Vec<Result<Message, Unusable>> {
+    ) -> Result<Vec<Result<Message, Unusable>>, Duration> {
         // Always asked for, also where it is the queue's own: that may be changed between two looks at it, and a lease
         // that is shorter than we think makes duplicates.
         let lease = self.terms().lease;
@@ -113,13 +124,11 @@ impl Engine {
                 self.metrics.record_polled(messages.len());
                 self.slots.received(count, messages.len(), self.now());
                 self.metrics.set_concurrency_limit(self.slots.limit());
-                messages
+                Ok(messages)
             }
             Err(failure) => {
                 self.slots.received(count, 0, self.now());
-                let delay = self.source_failed(&failure);
-                self.rest(delay, drain).await;
-                Vec::new()
+                Err(self.source_failed(&failure))
             }
         }
     }
@@ -171,6 +180,7 @@ impl Engine {
                     group,
                     trace,
                     record,
+                    arrived: self.now(),
                 })
             }
             Taken::New => Accepted::Dropped(id),
@@ -187,7 +197,7 @@ impl Engine {
     ) {
         let bytes = item.record.len();
         if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
-            gathering.joined(bytes, self.now());
+            gathering.joined(bytes, item.arrived);
             batch.push(item);
         } else {
             overflow.push_back(item);

@@ -42,10 +42,10 @@ impl Slots {
         })
     }
 
-    /// Wait until one more batch may be gathered.
-    pub async fn slot(self: &Arc<Self>) -> Slot {
+    /// Wait until one more batch may be gathered; `now` tells the time.
+    pub async fn slot(self: &Arc<Self>, now: impl Fn() -> Duration) -> Slot {
         loop {
-            {
+            let growth = {
                 let mut state = self.state();
                 if state.in_hand < state.scaling.limit() && state.polling < state.scaling.polls() {
                     state.in_hand += 1;
@@ -55,8 +55,15 @@ impl Slots {
                         polling: true,
                     };
                 }
+                let in_hand = state.in_hand;
+                state.scaling.waited(in_hand, now())
+            };
+            let freed = self.freed.notified();
+            match growth {
+                // Either way the state is asked again.
+                Some(delay) => drop(tokio::time::timeout(delay, freed).await),
+                None => freed.await,
             }
-            self.freed.notified().await;
         }
     }
 
@@ -116,23 +123,38 @@ mod tests {
         let slots = Slots::new(Scaling::new(None, false));
         let mut taken = Vec::new();
         for _ in 0..5 {
-            let mut slot = slots.slot().now_or_never().expect("a slot is free");
-            assert!(slots.slot().now_or_never().is_none(), "only one polls");
+            let mut slot = slots
+                .slot(Duration::default)
+                .now_or_never()
+                .expect("a slot is free");
+            assert!(
+                slots.slot(Duration::default).now_or_never().is_none(),
+                "only one polls"
+            );
             slot.complete();
             taken.push(slot);
         }
-        assert!(slots.slot().now_or_never().is_none(), "five are in hand");
+        assert!(
+            slots.slot(Duration::default).now_or_never().is_none(),
+            "five are in hand"
+        );
         taken.pop();
-        assert!(slots.slot().now_or_never().is_some());
+        assert!(slots.slot(Duration::default).now_or_never().is_some());
     }
 
     #[test]
     fn a_full_receive_lets_another_poll() {
         let slots = Slots::new(Scaling::new(None, false));
-        let first = slots.slot().now_or_never().expect("a slot is free");
+        let first = slots
+            .slot(Duration::default)
+            .now_or_never()
+            .expect("a slot is free");
         slots.received(10, 10, Duration::ZERO);
-        let second = slots.slot().now_or_never().expect("two may poll");
-        assert!(slots.slot().now_or_never().is_none());
+        let second = slots
+            .slot(Duration::default)
+            .now_or_never()
+            .expect("two may poll");
+        assert!(slots.slot(Duration::default).now_or_never().is_none());
         drop((first, second));
         assert_eq!(slots.state().in_hand, 0);
         assert_eq!(slots.state().polling, 0);

@@ -5,6 +5,7 @@ mod batches;
 mod drain;
 mod failures;
 mod leases;
+mod scaling;
 mod simulation;
 
 use std::collections::BTreeMap;
