@@ -166,7 +166,7 @@ async fn a_killed_process_loses_nothing(cloud: Cloud) {
         .function("process", &collector.url("process"), 1)
         .mapping("orders", &queue.arn, "process", "BatchSize: 2");
     queue.send_all(&numbers(20)).await;
-    let _gate = config.start().await;
+    let gate = config.start().await;
     collector
         .wait_for("a reply while others run", |calls| {
             calls.len() > 2 && calls.iter().any(|call| call.answered.is_some())
