@@ -75,9 +75,8 @@ async fn a_disabled_mapping_leaves_its_queue_alone(cloud: Cloud) {
         }
     );
     let mut asked = gate.metrics().await;
-    asked.retain(|series, _| {
-        series.starts_with("sluicegate_source_requests_total{mapping=\"off\"")
-    });
+    asked
+        .retain(|series, _| series.starts_with("sluicegate_source_requests_total{mapping=\"off\""));
     assert!(
         !asked.is_empty() && asked.values().all(|count| *count == 0.0),
         "{asked:?}"
