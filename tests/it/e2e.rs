@@ -29,12 +29,12 @@ fn impatient() -> QueueShape {
 }
 
 /// So many bodies, each another number.
-fn numbers(count: usize) -> Vec<String> {
+pub fn numbers(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("{number:03}")).collect()
 }
 
 /// The bodies of these calls in ascending order.
-fn bodies(calls: &[Call]) -> Vec<String> {
+pub fn bodies(calls: &[Call]) -> Vec<String> {
     let mut bodies: Vec<_> = calls.iter().flat_map(Call::bodies).collect();
     bodies.sort();
     bodies

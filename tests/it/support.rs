@@ -32,6 +32,7 @@ pub mod door;
 pub mod gate;
 pub mod ministack;
 pub mod queue;
+pub mod stranger;
 pub mod zip;
 
 use std::time::Duration;
