@@ -7,6 +7,7 @@ pub mod custody;
 pub mod event;
 pub mod filter;
 mod json;
+pub mod lease;
 pub mod record;
 pub mod response;
 pub mod scaling;

@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The function that the mappings of a stage name.
-const FUNCTION: &str = "work";
+const FUNCTION: &str = "process";
 
 /// A world with a function whose answers a test scripts, and the service that is to run in it.
 pub struct Stage {

@@ -37,6 +37,9 @@ async fn the_pages_say_what_happened(cloud: Cloud) {
         .start()
         .await;
     queue.wait_for(EMPTY).await;
+    // The queue is empty before the answer to the delete has come back and been counted.
+    gate.wait_for_metric("events_deleted_total{mapping=\"orders\"}", 3.0)
+        .await;
 
     let text = |status, body: &str| Page {
         status,

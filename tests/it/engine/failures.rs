@@ -136,7 +136,7 @@ async fn a_function_that_is_deleted_and_made_again_gets_its_messages() {
     stage.function(FunctionConfig::default(), |_| Reply::ok(""));
     let running = stage.start("q", &[]);
     sleep(SECOND).await;
-    stage.world.unregister("work");
+    stage.world.unregister("process");
     stage.world.send("q", "a").unwrap();
     sleep(10 * MINUTE).await;
     assert_eq!(stage.left("q"), 1);
@@ -400,8 +400,8 @@ async fn a_url_that_answers_too_late_is_a_time_out_and_its_messages_come_again()
     stage.world.send("q", "a").unwrap();
     let arn = stage.world.queue_arn("q");
     let running = stage.start_with(&format!(
-        "Functions:\n  work:\n    Http: {{ Url: \"http://lambda/2015-03-31/functions/work/invocations\" }}\n    TimeoutInSeconds: 5\n\
-         EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: work\n"
+        "Functions:\n  process:\n    Http: {{ Url: \"http://lambda/2015-03-31/functions/process/invocations\" }}\n    TimeoutInSeconds: 5\n\
+         EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n"
     ));
     let began = Instant::now();
     stage.emptied("q", MINUTE).await;

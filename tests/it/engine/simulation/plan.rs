@@ -154,10 +154,10 @@ impl Plan {
     pub fn config(&self, arn: &str) -> String {
         let mut text = String::new();
         if self.http {
-            text += "Functions:\n  work:\n    Http: { Url: \"http://lambda/2015-03-31/functions/work/invocations\" }\n    TimeoutInSeconds: 2\n";
+            text += "Functions:\n  process:\n    Http: { Url: \"http://lambda/2015-03-31/functions/process/invocations\" }\n    TimeoutInSeconds: 2\n";
         }
         text += &format!(
-            "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: work\n    BatchSize: {}\n",
+            "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n    BatchSize: {}\n",
             self.batch_size
         );
         if self.window_s > 0 {
