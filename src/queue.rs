@@ -50,6 +50,10 @@ const GRACE_AFTER_POLL_S: u64 = 5;
 /// Repeats of a failed receive: the first delay and the longest.
 const RECEIVE_REPEAT_FIRST: Duration = Duration::from_millis(200);
 const RECEIVE_REPEAT_LONGEST: Duration = Duration::from_secs(30);
+/// Repeats of a receive of which every message had to be passed over: a queue that hands out what is in hand already
+/// would be asked as fast as it answers.
+const IDLE_REPEAT_FIRST: Duration = Duration::from_millis(100);
+const IDLE_REPEAT_LONGEST: Duration = Duration::from_secs(5);
 
 /// A message on its way: what is left of it once its event record is written.
 #[derive(Debug)]
@@ -129,6 +133,8 @@ pub struct Engine {
     leases_changed: Notify,
     terms: Mutex<Terms>,
     receive_repeats: Mutex<Backoff>,
+    /// Receives that brought nothing to do with what they brought.
+    idle_repeats: Mutex<Backoff>,
     /// How many receives are under way.
     receiving: watch::Sender<usize>,
     chance: Mutex<fastrand::Rng>,
@@ -173,6 +179,7 @@ impl Engine {
             leases_changed: Notify::new(),
             terms: Mutex::new(terms),
             receive_repeats: Mutex::new(Backoff::new(RECEIVE_REPEAT_FIRST, RECEIVE_REPEAT_LONGEST)),
+            idle_repeats: Mutex::new(Backoff::new(IDLE_REPEAT_FIRST, IDLE_REPEAT_LONGEST)),
             receiving: watch::Sender::new(0),
             chance: Mutex::new(chance),
             account: Mutex::default(),
@@ -343,6 +350,18 @@ impl Engine {
             .expect("nothing panics while it holds the backoff")
             .reset();
         self.reports.source(None);
+    }
+
+    /// How long to wait after a receive that brought `got` messages, of which `taken` were of use.
+    fn useful(&self, got: usize, taken: usize) -> Option<Duration> {
+        let mut repeats = self
+            .idle_repeats
+            .lock()
+            .expect("nothing panics while it holds the backoff");
+        if taken > 0 {
+            repeats.reset();
+        }
+        (got > 0 && taken == 0).then(|| repeats.delay(self.jitter()))
     }
 
     /// Sleep, unless the mapping drains.

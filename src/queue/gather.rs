@@ -66,21 +66,14 @@ impl Engine {
                 Next::Receive { count, wait_s } => {
                     // Awaited to its end, also while draining: an answer that nobody reads hides its messages for a
                     // whole visibility time-out.
-                    let received = match self.receive(count, wait_s).await {
-                        Ok(received) => received,
-                        Err(delay) => {
-                            // What was gathered is due all the same when its window ends.
-                            let left = gathering
-                                .ends(self.window)
-                                .map(|ends| ends.saturating_sub(self.now()));
-                            self.rest(left.map_or(delay, |left| left.min(delay)), drain)
-                                .await;
-                            Vec::new()
-                        }
+                    let (received, failed) = match self.receive(count, wait_s).await {
+                        Ok(received) => (received, None),
+                        Err(delay) => (Vec::new(), Some(delay)),
                     };
                     if received.is_empty() {
                         gathering.received_nothing(wait_s == 0);
                     }
+                    let (got, before) = (received.len(), batch.len() + overflow.len());
                     let mut dropped = Vec::new();
                     let mut passed_over = BTreeSet::new();
                     for message in received {
@@ -92,10 +85,24 @@ impl Engine {
                             Accepted::Not => {}
                         }
                     }
+                    let filtered = dropped.len();
+                    let taken = batch.len() + overflow.len() - before + filtered;
+                    // What had to be passed over is no backlog.
+                    self.slots
+                        .received(count, if taken > 0 { got } else { 0 }, self.now());
+                    self.metrics.set_concurrency_limit(self.slots.limit());
                     // What the filter dropped is deleted at once and does not wait for a batch. // spec: 4.7
-                    if !dropped.is_empty() {
-                        self.metrics.record_filtered_out(dropped.len());
+                    if filtered > 0 {
+                        self.metrics.record_filtered_out(filtered);
                         self.delete(dropped).await;
+                    }
+                    if let Some(delay) = failed.or_else(|| self.useful(got, taken)) {
+                        // What was gathered is due all the same when its window ends.
+                        let left = gathering
+                            .ends(self.window)
+                            .map(|ends| ends.saturating_sub(self.now()));
+                        self.rest(left.map_or(delay, |left| left.min(delay)), drain)
+                            .await;
                     }
                     if batch.is_empty() && !drain.is_cancelled() {
                         return Gathered::Nothing;
@@ -122,14 +129,9 @@ impl Engine {
             Ok(messages) => {
                 self.source_answered();
                 self.metrics.record_polled(messages.len());
-                self.slots.received(count, messages.len(), self.now());
-                self.metrics.set_concurrency_limit(self.slots.limit());
                 Ok(messages)
             }
-            Err(failure) => {
-                self.slots.received(count, 0, self.now());
-                Err(self.source_failed(&failure))
-            }
+            Err(failure) => Err(self.source_failed(&failure)),
         }
     }
 

@@ -4,7 +4,9 @@
 mod batches;
 mod drain;
 mod failures;
+mod hostile;
 mod leases;
+mod replies;
 mod scaling;
 mod simulation;
 
