@@ -134,6 +134,62 @@ async fn works(cloud: &Cloud, name: &str, change: impl FnOnce(&mut Command) -> &
     assert_eq!(bodies(&collector.calls()), numbers(3), "{name}");
 }
 
+// contract: 2
+#[tokio::test]
+async fn endpoint_and_credentials_come_from_where_every_aws_tool_has_them() {
+    let cloud = Cloud::embedded().await;
+    let collector = Collector::start(|_| Reply::success()).await;
+    let function = cloud.function("process", &collector).await;
+    let at = cloud.endpoint.as_str();
+    let nowhere = "http://127.0.0.1:9";
+    let profile = format!("[profile mine]\nendpoint_url = {at}\n");
+    let services = format!(
+        "[profile mine]\nservices = local\n[services local]\nsqs =\n  endpoint_url = {at}\nlambda =\n  endpoint_url = {at}\n"
+    );
+    let credentials = "[mine]\naws_access_key_id = a\naws_secret_access_key = b\n";
+    let cases: [(&str, &[(&str, &str)], &str); 4] = [
+        ("everything", &[("AWS_ENDPOINT_URL", at)], ""),
+        (
+            "each-service",
+            &[
+                ("AWS_ENDPOINT_URL", nowhere),
+                ("AWS_ENDPOINT_URL_SQS", at),
+                ("AWS_ENDPOINT_URL_LAMBDA", at),
+            ],
+            "",
+        ),
+        ("profile", &[("AWS_PROFILE", "mine")], &profile),
+        ("services", &[("AWS_PROFILE", "mine")], &services),
+    ];
+    for (name, envs, config) in cases {
+        let queue = cloud.queue(name, QueueShape::default()).await;
+        queue.send(name).await;
+        let from_profile = envs.iter().any(|(name, _)| *name == "AWS_PROFILE");
+        let program = Config::somewhere()
+            .mapping("orders", &queue.arn, &function, "")
+            .program()
+            .file(".aws/config", config)
+            .file(".aws/credentials", credentials);
+        let gate = program
+            .but(|command| {
+                if from_profile {
+                    command
+                        .env_remove("AWS_ACCESS_KEY_ID")
+                        .env_remove("AWS_SECRET_ACCESS_KEY");
+                }
+                command.envs(envs.iter().copied())
+            })
+            .start()
+            .await;
+        gate.ready().await;
+        queue.wait_for(EMPTY).await;
+    }
+    assert_eq!(
+        bodies(&collector.calls()),
+        ["each-service", "everything", "profile", "services"]
+    );
+}
+
 fn full() -> Stdio {
     File::options()
         .write(true)

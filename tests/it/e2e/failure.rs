@@ -189,35 +189,31 @@ async fn a_function_that_is_too_slow_has_failed(cloud: Cloud) {
         }
     })
     .await;
-    let queue = cloud
-        .queue(
-            "orders",
-            QueueShape {
-                visibility_s: Some(1),
-                ..QueueShape::default()
-            },
-        )
-        .await;
+    let behind_url = cloud.queue("behind-url", impatient()).await;
+    let in_lambda = cloud.queue("in-lambda", impatient()).await;
+    let function = cloud.function_within("lambda", &collector, LEASE_S).await;
     let gate = Config::at(&cloud.endpoint)
-        .function("process", &collector.url("process"), 1)
-        .mapping("orders", &queue.arn, "process", "")
+        .function("http", &collector.url("http"), LEASE_S.into())
+        .mapping("behind-url", &behind_url.arn, "http", "")
+        .mapping("in-lambda", &in_lambda.arn, &function, "")
         .start()
         .await;
-    queue.send("000").await;
+    behind_url.send("000").await;
+    in_lambda.send("000").await;
 
-    let calls = collector
-        .wait_for("a second delivery", |calls| calls.len() == 2)
-        .await;
-    assert_eq!(receives(&calls[1]), ["2"]);
-    queue.wait_for(EMPTY).await;
-    gate.wait_for_metric(
-        "invocations_total{mapping=\"orders\",outcome=\"timeout\"}",
-        1.0,
-    )
-    .await;
+    behind_url.wait_for(EMPTY).await;
+    in_lambda.wait_for(EMPTY).await;
+    for (mapping, function) in [("behind-url", "http"), ("in-lambda", "lambda")] {
+        let mut calls = collector.calls();
+        calls.retain(|call| call.function == function);
+        let tries: Vec<_> = calls.iter().map(receives).collect();
+        assert_eq!(tries, [["1"], ["2"]], "{function}");
+        let timeouts = format!("invocations_total{{mapping=\"{mapping}\",outcome=\"timeout\"}}");
+        gate.wait_for_metric(&timeouts, 1.0).await;
+    }
     let handled = Account {
-        deleted: 1,
-        left: 1,
+        deleted: 2,
+        left: 2,
         ..Account::default()
     };
     assert_eq!(gate.stop().await, handled);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::e2e::{bodies, count, numbers};
+use crate::e2e::{bodies, count, numbers, receives};
 use crate::support::cloud::Cloud;
 use crate::support::collector::{Collector, Reply};
 use crate::support::gate::Config;
@@ -12,6 +12,7 @@ crate::support::scenarios! {
     two_mappings_serve_two_queues,
     a_disabled_mapping_leaves_its_queue_alone,
     a_missing_queue_is_named_and_stops_no_other_mapping,
+    a_missing_function_is_named_and_its_messages_wait,
 }
 
 async fn two_mappings_serve_two_queues(cloud: Cloud) {
@@ -39,8 +40,10 @@ async fn two_mappings_serve_two_queues(cloud: Cloud) {
         (numbers(5), numbers(3))
     );
     for (mapping, deleted) in [("orders", 5.0), ("offers", 3.0)] {
-        assert_eq!(gate.metric("events_deleted_total", mapping).await, deleted);
+        let series = format!("events_deleted_total{{mapping=\"{mapping}\"}}");
+        gate.wait_for_metric(&series, deleted).await;
     }
+    assert_eq!(gate.stop().await.deleted, 8);
 }
 
 async fn a_disabled_mapping_leaves_its_queue_alone(cloud: Cloud) {
@@ -149,4 +152,32 @@ async fn a_missing_queue_is_named_and_stops_no_other_mapping(cloud: Cloud) {
     collector
         .wait_for("the other mapping's message", |calls| count(calls) == 3)
         .await;
+}
+
+async fn a_missing_function_is_named_and_its_messages_wait(cloud: Cloud) {
+    let collector = Collector::start(|_| Reply::success()).await;
+    let queue = cloud.queue("orders", QueueShape::default()).await;
+    queue.send_all(&numbers(3)).await;
+    let function = "arn:aws:lambda:us-east-1:000000000000:function:process";
+    let gate = Config::at(&cloud.endpoint)
+        .mapping("orders", &queue.arn, function, "")
+        .start()
+        .await;
+    let page = gate
+        .wait_for("/readyz", "a reason", |page| {
+            page.mapping("orders")["state"] == "Failing"
+        })
+        .await;
+    let reason = page.mapping("orders")["reason"].to_string();
+    assert!(reason.contains("Function not found"), "{reason}");
+
+    assert_eq!(cloud.function("process", &collector).await, function);
+    queue.wait_for(EMPTY).await;
+    let calls = collector.calls();
+    assert_eq!(bodies(&calls), numbers(3));
+    assert!(
+        calls.iter().flat_map(receives).all(|count| count == "1"),
+        "{calls:#?}"
+    );
+    gate.ready().await;
 }

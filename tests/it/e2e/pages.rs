@@ -37,9 +37,14 @@ async fn the_pages_say_what_happened(cloud: Cloud) {
         .start()
         .await;
     queue.wait_for(EMPTY).await;
-    // The queue is empty before the answer to the delete has come back and been counted.
+    // The queue is empty before the program knows.
     gate.wait_for_metric("events_deleted_total{mapping=\"orders\"}", 3.0)
         .await;
+    gate.wait_for("/metrics", "empty hands", |page| {
+        page.body
+            .contains("sluicegate_messages_held{mapping=\"orders\"} 0\n")
+    })
+    .await;
 
     let text = |status, body: &str| Page {
         status,

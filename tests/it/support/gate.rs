@@ -44,6 +44,11 @@ impl Config {
         }
     }
 
+    /// AWS is where the environment says.
+    pub fn somewhere() -> Self {
+        Self::at("")
+    }
+
     /// A function behind a URL.
     pub fn function(mut self, name: &str, url: &str, timeout_s: u32) -> Self {
         writeln!(
@@ -85,9 +90,15 @@ impl Config {
             functions,
             mappings,
         } = self;
-        let mut text = format!(
-            "Service: {{ Listen: \"{listen}\", ShutdownGraceInSeconds: {grace_s} }}\nAws: {{ Region: {REGION}, EndpointUrl: \"{endpoint}\" }}\n"
-        );
+        let mut text =
+            format!("Service: {{ Listen: \"{listen}\", ShutdownGraceInSeconds: {grace_s} }}\n");
+        if !endpoint.is_empty() {
+            writeln!(
+                text,
+                "Aws: {{ Region: {REGION}, EndpointUrl: \"{endpoint}\" }}"
+            )
+            .expect("a string takes all");
+        }
         for (key, entries) in [("Functions", functions), ("EventSourceMappings", mappings)] {
             if !entries.is_empty() {
                 write!(text, "{key}:\n{entries}").expect("a string takes all");
@@ -131,6 +142,14 @@ impl Program {
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         Self { home, command }
+    }
+
+    /// A file in the folder that is its home.
+    pub fn file(self, path: &str, text: &str) -> Self {
+        let path = self.home.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder in its home");
+        std::fs::write(path, text).expect("a file in its home");
+        self
     }
 
     /// Changes what it is started with.
@@ -309,15 +328,6 @@ impl Gate {
     /// Every series of its metrics.
     pub async fn metrics(&self) -> BTreeMap<String, f64> {
         series(&self.get("/metrics").await.body)
-    }
-
-    /// The series `sluicegate_FAMILY{mapping="NAME"}`.
-    pub async fn metric(&self, family: &str, mapping: &str) -> f64 {
-        let name = format!("sluicegate_{family}{{mapping=\"{mapping}\"}}");
-        let metrics = self.metrics().await;
-        *metrics
-            .get(&name)
-            .unwrap_or_else(|| panic!("no {name} in {metrics:#?}"))
     }
 
     /// Returns once the series `sluicegate_SERIES` is at least so much.

@@ -70,7 +70,7 @@ impl Queue {
             arn: String::new(),
             sqs: sqs.clone(),
         };
-        queue.arn = queue.attribute(QueueAttributeName::QueueArn).await;
+        [queue.arn] = queue.attributes([QueueAttributeName::QueueArn]).await;
         queue
     }
 
@@ -200,15 +200,17 @@ impl Queue {
         deleted.expect("a message is deleted");
     }
 
+    /// Both at one moment: a message that changes its state between two questions would be in neither answer.
     pub async fn counts(&self) -> Counts {
-        Counts {
-            visible: self
-                .count(QueueAttributeName::ApproximateNumberOfMessages)
-                .await,
-            in_flight: self
-                .count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
-                .await,
-        }
+        use QueueAttributeName::{
+            ApproximateNumberOfMessages as Visible,
+            ApproximateNumberOfMessagesNotVisible as InFlight,
+        };
+        let [visible, in_flight] = self
+            .attributes([Visible, InFlight])
+            .await
+            .map(|count| count.parse().expect("a count is a number"));
+        Counts { visible, in_flight }
     }
 
     /// Returns when the queue holds so many; fails with what it holds where that takes more than [`PATIENCE`].
@@ -228,28 +230,26 @@ impl Queue {
         }
     }
 
-    async fn count(&self, name: QueueAttributeName) -> u32 {
-        self.attribute(name)
-            .await
-            .parse()
-            .expect("a count is a number")
-    }
-
-    async fn attribute(&self, name: QueueAttributeName) -> String {
+    async fn attributes<const COUNT: usize>(
+        &self,
+        names: [QueueAttributeName; COUNT],
+    ) -> [String; COUNT] {
         let request = self
             .sqs
             .get_queue_attributes()
             .queue_url(&self.url)
-            .attribute_names(name.clone());
+            .set_attribute_names(Some(names.to_vec()));
         let attributes = request
             .send()
             .await
             .expect("attributes are read")
             .attributes
             .unwrap_or_default();
-        attributes
-            .get(&name)
-            .unwrap_or_else(|| panic!("no {name:?} in {attributes:?}"))
-            .clone()
+        names.map(|name| {
+            attributes
+                .get(&name)
+                .unwrap_or_else(|| panic!("no {name:?} in {attributes:?}"))
+                .clone()
+        })
     }
 }
