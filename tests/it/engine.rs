@@ -4,6 +4,7 @@
 mod batches;
 mod drain;
 mod failures;
+mod fifo;
 mod hostile;
 mod leases;
 mod replies;

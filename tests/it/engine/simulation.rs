@@ -25,7 +25,7 @@ use plan::{Plan, Weather};
 const SEEDS: u64 = 50;
 /// When the world heals, and how long it may then take until the queue is empty.
 const TROUBLE: Duration = Duration::from_secs(600);
-const RECOVERY_MAX: Duration = Duration::from_secs(3 * 3600);
+const RECOVERY_MAX: Duration = Duration::from_secs(3600);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -333,4 +333,114 @@ fn standard_queues_keep_every_promise_in_any_weather() {
 #[test]
 fn ordered_queues_keep_every_promise_in_any_weather() {
     seeds(true);
+}
+
+/// A small ordered scenario with a failure, in which a crash fires at this crash point; none for `u64::MAX`.
+async fn crashed_at(number: u64) -> (Run, u64) {
+    let plan = Plan {
+        seed: 7,
+        messages: 12,
+        groups: 2,
+        crashes: usize::from(number < u64::MAX),
+        ..Plan::small()
+    };
+    let stage = Stage::new(plan.seed);
+    let world = stage.world.clone();
+    world
+        .create_queue_with_dlq(
+            plan.queue(),
+            3,
+            &[("FifoQueue", "true"), ("VisibilityTimeout", "10")],
+        )
+        .unwrap();
+    let meant = Arc::new(Mutex::new(Meant::new()));
+    function(&stage, &plan, meant.clone());
+    let rng = &mut fastrand::Rng::with_seed(plan.seed);
+    for number in 0..plan.messages {
+        send(&stage, &plan, rng, number);
+    }
+    let config = plan.config(&world.queue_arn(plan.queue()));
+    let began = Instant::now();
+    let crash = world.crash_at(number);
+    let mut running = stage.start_with(&config);
+    while stage.left(plan.queue()) > 0 && began.elapsed() < RECOVERY_MAX {
+        tokio::select! {
+            biased;
+            () = crash.notified() => {
+                drop(running);
+                running = stage.start_with(&config);
+            }
+            () = sleep(Duration::from_millis(500)) => {}
+        }
+    }
+    let lasted = began.elapsed();
+    let points = world.crash_points();
+    running.stop().await;
+    world.idle().await;
+    let meant = meant.lock().unwrap().clone();
+    let (broken, _) = Judge::new(&plan, &meant, &BTreeSet::new()).judge(&world.history());
+    let run = Run {
+        broken,
+        lasted,
+        faults: 0,
+        hash: 0,
+    };
+    (run, points)
+}
+
+#[test]
+fn a_kill_at_every_point_of_every_call_loses_nothing_and_breaks_no_order() {
+    let (whole, points) = block_on(crashed_at(u64::MAX));
+    assert_eq!(whole.broken, Vec::<String>::new());
+    assert!(points > 60, "{points}");
+    for number in 1..=points {
+        let (run, _) = block_on(crashed_at(number));
+        assert!(
+            run.broken.is_empty(),
+            "killed at {number}: {:?}",
+            run.broken
+        );
+        assert!(
+            run.lasted < Duration::from_secs(300),
+            "killed at {number}: {:?}",
+            run.lasted
+        );
+    }
+}
+
+/// The hash of a stormy run.
+fn stormy_hash(fifo: bool) -> u64 {
+    let storm = |seed: &u64| Plan::draw(*seed, fifo).weather() == Weather::Storm;
+    let seed = (0..).find(storm).expect("some seed is stormy");
+    block_on(run(&Plan::draw(seed, fifo))).hash
+}
+
+// reliability: I18
+#[test]
+fn the_same_seed_gives_the_same_run_to_the_byte() {
+    for fifo in [false, true] {
+        assert_eq!(stormy_hash(fifo), stormy_hash(fifo));
+    }
+}
+
+// reliability: I18: another process has other hash seeds, other addresses, another clock.
+#[test]
+fn the_same_seed_gives_the_same_run_in_another_process() {
+    const CHILD: &str = "SLUICEGATE_TEST_HASH";
+    let mine = format!("hash {:x} {:x}", stormy_hash(false), stormy_hash(true));
+    if std::env::var_os(CHILD).is_some() {
+        eprintln!("{mine}");
+        return;
+    }
+    let name = "engine::simulation::the_same_seed_gives_the_same_run_in_another_process";
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert!(
+        said.lines().any(|line| line.ends_with(&mine)),
+        "{mine} is not in {said}"
+    );
 }

@@ -72,6 +72,33 @@ impl Plan {
         self.http || self.crashes > 0 || self.faults.iter().any(invoke)
     }
 
+    /// A calm ordered queue that reports failures and has a poison message now and then.
+    pub fn small() -> Self {
+        Self {
+            seed: 0,
+            fifo: true,
+            receives_max: Some(3),
+            visibility_s: 10,
+            batch_size: 4,
+            window_s: 0,
+            partial: true,
+            maximum: Some(2),
+            http: false,
+            filter: false,
+            messages: 0,
+            groups: 1,
+            timeout_s: 3,
+            moods: Moods {
+                throttled: 15,
+                failed_items: 10,
+                ..Moods::default()
+            },
+            faults: Vec::new(),
+            crashes: 0,
+            restarts: 0,
+        }
+    }
+
     /// The plan of a seed for a kind of queue.
     pub fn draw(seed: u64, fifo: bool) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(2).wrapping_add(fifo.into()));

@@ -1,0 +1,284 @@
+//! Ordered queues: within a group nothing overtakes, whatever fails; between groups nothing waits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sluicegate::sim::{Entry, Event, Fault, FunctionConfig, Operation, Reply};
+use tokio::time::sleep;
+
+use super::{Stage, of_mapping};
+
+const QUEUE: &str = "q.fifo";
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const PARTIAL: &str = "FunctionResponseTypes: [ReportBatchItemFailures]";
+
+fn stage(seed: u64) -> Stage {
+    let stage = Stage::new(seed);
+    let attributes = [("FifoQueue", "true"), ("VisibilityTimeout", "20")];
+    stage.world.create_queue(QUEUE, &attributes).unwrap();
+    stage
+}
+
+/// Sends `a0 b0 a1 b1 ...` for these groups.
+fn send(stage: &Stage, groups: &[&str], numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        for group in groups {
+            let body = format!("{group}{number}");
+            stage.world.send_to_group(QUEUE, group, &body).unwrap();
+        }
+    }
+}
+
+/// The batches, each as one text.
+fn batches(stage: &Stage) -> Vec<String> {
+    stage
+        .calls()
+        .iter()
+        .map(|bodies| bodies.join(" "))
+        .collect()
+}
+
+/// The bodies in the order in which they were deleted.
+fn deleted(stage: &Stage) -> Vec<String> {
+    let calls = stage.invocations();
+    let bodies: BTreeMap<String, String> = calls
+        .iter()
+        .flat_map(|call| call.message_ids().into_iter().zip(call.bodies()))
+        .collect();
+    let deleted = |entry: Entry| match entry.event {
+        Event::Deleted { id, .. } => Some(bodies[&id].clone()),
+        _ => None,
+    };
+    stage
+        .world
+        .history()
+        .into_iter()
+        .filter_map(deleted)
+        .collect()
+}
+
+/// Those of one group.
+fn of<'a>(group: &str, bodies: &'a [String]) -> Vec<&'a str> {
+    let bodies = bodies.iter().map(String::as_str);
+    bodies.filter(|body| body.starts_with(group)).collect()
+}
+
+// spec: 4.6
+#[tokio::test(start_paused = true)]
+async fn a_batch_mixes_groups_and_keeps_the_order_of_each() {
+    let stage = stage(1);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    send(&stage, &["a", "b", "c"], 0..3);
+    let running = stage.start(QUEUE, &[]);
+    stage.emptied(QUEUE, MINUTE).await;
+    assert_eq!(batches(&stage), ["a0 b0 c0 a1 b1 c1 a2 b2 c2"]);
+    running.stop().await;
+}
+
+// spec: 4.6: concurrency is the number of groups; reliability: I6
+#[tokio::test(start_paused = true)]
+async fn as_many_batches_run_as_there_are_groups_and_never_two_of_one() {
+    let stage = stage(2);
+    stage.function(FunctionConfig::default(), |_| Reply::ok("").after(SECOND));
+    send(&stage, &["a", "b", "c"], 0..8);
+    let running = stage.start(QUEUE, &["BatchSize: 1"]);
+    stage.emptied(QUEUE, MINUTE).await;
+    let mut running_groups: Vec<char> = Vec::new();
+    let mut most = 0;
+    for Entry { event, .. } in stage.world.history() {
+        match event {
+            Event::Invoked { message_ids, .. } => {
+                let group = group_of(&stage, &message_ids[0]);
+                assert!(!running_groups.contains(&group), "two of {group} at once");
+                running_groups.push(group);
+                most = most.max(running_groups.len());
+            }
+            Event::Replied { message_ids, .. } => {
+                let group = group_of(&stage, &message_ids[0]);
+                running_groups.retain(|running| *running != group);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(most, 3);
+    running.stop().await;
+}
+
+fn group_of(stage: &Stage, id: &str) -> char {
+    let sent = |entry: &Entry| match &entry.event {
+        Event::Sent {
+            id: sent, group, ..
+        } if sent == id => group.as_ref()?.chars().next(),
+        _ => None,
+    };
+    stage.world.history().iter().find_map(sent).unwrap()
+}
+
+// spec: 3.2, 4.6; reliability: I4, I12: what follows a failed message waits for it, other groups do not
+#[tokio::test(start_paused = true)]
+async fn a_reported_failure_holds_back_its_group_and_no_other() {
+    let stage = stage(3);
+    stage.function(FunctionConfig::default(), |call| {
+        let failed = call.bodies().iter().position(|body| body == "a1");
+        match failed.filter(|_| call.number == 1) {
+            Some(index) => Reply::batch_item_failures(&call.message_ids()[index..=index]),
+            None => Reply::ok(""),
+        }
+    });
+    send(&stage, &["a", "b"], 0..4);
+    let running = stage.start(QUEUE, &[PARTIAL]);
+    sleep(SECOND).await;
+    let mut first = deleted(&stage);
+    first.sort();
+    assert_eq!(first, ["a0", "b0", "b1", "b2", "b3"]);
+    send(&stage, &["b"], 4..5);
+    stage.emptied(QUEUE, MINUTE).await;
+    assert_eq!(
+        batches(&stage),
+        ["a0 b0 a1 b1 a2 b2 a3 b3", "b4", "a1 a2 a3"]
+    );
+    assert_eq!(of("a", &deleted(&stage)), ["a0", "a1", "a2", "a3"]);
+    running.stop().await;
+}
+
+// spec: 4.3, 4.4; reliability: I4
+#[tokio::test(start_paused = true)]
+async fn order_survives_what_the_function_does() {
+    type Mood = fn(u64) -> Reply;
+    let moods: [(&str, Mood); 5] = [
+        ("errors", |_| Reply::error("no")),
+        ("time-outs", |_| Reply::ok("").after(MINUTE)),
+        ("throttles", |_| Reply::refused(429, "no")),
+        ("outages", |_| Reply::refused(503, "no")),
+        ("garbage", |_| Reply::ok("{\"batchItemFailures\":1}")),
+    ];
+    for (name, mood) in moods {
+        for maximum in [1, 3] {
+            let stage = stage(4);
+            stage.function(FunctionConfig::default(), move |call| {
+                if call.number % 3 == 1 {
+                    mood(call.number)
+                } else {
+                    Reply::ok("{}").after(SECOND / 5)
+                }
+            });
+            send(&stage, &["a", "b"], 0..6);
+            let capped = format!("ScalingConfig: {{ MaximumConcurrency: {maximum} }}");
+            let running = stage.start(QUEUE, &[PARTIAL, "BatchSize: 2", &capped]);
+            stage.emptied(QUEUE, 20 * MINUTE).await;
+            let deleted = deleted(&stage);
+            for group in ["a", "b"] {
+                let expected: Vec<String> =
+                    (0..6).map(|number| format!("{group}{number}")).collect();
+                assert_eq!(of(group, &deleted), expected, "{name} {maximum}");
+                // First offers come in order, and each after the one before it was done.
+                let mut first: Vec<String> = Vec::new();
+                for body in stage.calls().concat() {
+                    if body.starts_with(group) && !first.contains(&body) {
+                        first.push(body);
+                    }
+                }
+                assert_eq!(first, expected, "{name} {maximum}");
+            }
+            running.stop().await;
+        }
+    }
+}
+
+// A message that can not be read is the queue's again; what stands behind it in its group waits with it.
+#[tokio::test(start_paused = true)]
+async fn a_corrupt_message_holds_back_its_group_and_no_other() {
+    let stage = stage(5);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    stage
+        .world
+        .fault_next(Operation::ReceiveMessage, Fault::WrongMd5, 1);
+    send(&stage, &["a", "b"], 0..3);
+    let running = stage.start(QUEUE, &[]);
+    stage.emptied(QUEUE, MINUTE).await;
+    assert_eq!(batches(&stage), ["b0 b1 b2", "a0 a1 a2"]);
+    running.stop().await;
+}
+
+// reliability: I4: a lease that is lost while the batch waits for its turn takes those behind it along
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_takes_those_behind_it_along() {
+    let stage = stage(6);
+    stage.function(FunctionConfig::default(), |call| {
+        if call.number < 8 {
+            Reply::refused(429, "no").after(2 * SECOND)
+        } else {
+            Reply::ok("")
+        }
+    });
+    stage.world.fault_next(
+        Operation::ChangeMessageVisibilityBatch,
+        Fault::ReceiptHandleInvalid,
+        1,
+    );
+    send(&stage, &["a", "b"], 0..4);
+    let running = stage.start(QUEUE, &[]);
+    stage.emptied(QUEUE, 10 * MINUTE).await;
+    assert!(stage.metric(&of_mapping("messages_lease_lost_total")) >= 1.0);
+    for group in ["a", "b"] {
+        let expected: Vec<String> = (0..4).map(|number| format!("{group}{number}")).collect();
+        assert_eq!(of(group, &deleted(&stage)), expected);
+    }
+    for bodies in stage.calls() {
+        for group in ["a", "b"] {
+            let numbers = of(group, &bodies);
+            assert!(numbers.is_sorted(), "{bodies:?}");
+        }
+    }
+    running.stop().await;
+}
+
+// reliability: I12: a delete that fails is no reason to hold back those behind it, which were handled after it
+#[tokio::test(start_paused = true)]
+async fn a_handled_message_that_can_not_be_deleted_comes_again_before_any_later_one() {
+    let stage = stage(7);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    stage.world.fault_next(
+        Operation::DeleteMessageBatch,
+        Fault::ReceiptHandleInvalid,
+        1,
+    );
+    send(&stage, &["a"], 0..4);
+    let running = stage.start(QUEUE, &[]);
+    sleep(SECOND).await;
+    send(&stage, &["a"], 4..8);
+    stage.emptied(QUEUE, MINUTE).await;
+    let calls = stage.calls();
+    assert_eq!(calls[0], ["a0", "a1", "a2", "a3"]);
+    let again = calls[1..].concat();
+    assert!(again.is_sorted(), "{again:?}");
+    assert!(again.len() > 4 && again.ends_with(&["a7".to_owned()]));
+    running.stop().await;
+}
+
+// spec: 4.2
+#[tokio::test(start_paused = true)]
+async fn a_poison_message_blocks_its_group_until_it_is_dead_and_no_other() {
+    let stage = Stage::new(8);
+    let attributes = [("FifoQueue", "true"), ("VisibilityTimeout", "10")];
+    stage
+        .world
+        .create_queue_with_dlq(QUEUE, 3, &attributes)
+        .unwrap();
+    stage.function(FunctionConfig::default(), |call| {
+        if call.bodies().contains(&"a0".to_owned()) {
+            Reply::error("poison")
+        } else {
+            Reply::ok("")
+        }
+    });
+    send(&stage, &["a", "b"], 0..2);
+    let running = stage.start(QUEUE, &["BatchSize: 1"]);
+    sleep(SECOND).await;
+    assert_eq!(deleted(&stage), ["b0", "b1"]);
+    stage.emptied(QUEUE, MINUTE).await;
+    assert_eq!(of("a", &stage.calls().concat()), ["a0", "a0", "a0", "a1"]);
+    assert_eq!(stage.world.dlq(QUEUE).unwrap().messages[0].body, "a0");
+    running.stop().await;
+}
