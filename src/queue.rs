@@ -54,6 +54,8 @@ const RECEIVE_REPEAT_LONGEST: Duration = Duration::from_secs(30);
 /// would be asked as fast as it answers.
 const IDLE_REPEAT_FIRST: Duration = Duration::from_millis(100);
 const IDLE_REPEAT_LONGEST: Duration = Duration::from_secs(5);
+/// After a panic in a batch the next one is begun this much later.
+const PANIC_REST: Duration = Duration::from_secs(1);
 
 /// A message on its way: what is left of it once its event record is written.
 #[derive(Debug)]
@@ -211,23 +213,29 @@ impl Engine {
 
         let mut turns = JoinSet::new();
         for number in 0.. {
+            let mut panicked = false;
             while let Some(ended) = turns.try_join_next() {
-                self.note_panic(ended);
+                panicked |= self.panicked(ended);
+            }
+            if panicked {
+                self.rest(PANIC_REST, &drain).await;
             }
             let slot = tokio::select! {
                 biased;
                 () = drain.cancelled() => break,
+                // Without its heartbeat the mapping would lose every lease: it is started anew.
+                Some(Err(ended)) = keepers.join_next() => std::panic::resume_unwind(ended.into_panic()),
                 slot = self.slots.slot(|| self.now()) => slot,
             };
             turns.spawn(self.clone().turn(number, slot, drain.clone()));
         }
         self.reports.draining();
         while let Some(ended) = turns.join_next().await {
-            self.note_panic(ended);
+            self.panicked(ended);
         }
         settled.cancel();
         while let Some(ended) = keepers.join_next().await {
-            self.note_panic(ended);
+            self.panicked(ended);
         }
         self.account_now()
     }
@@ -432,12 +440,17 @@ impl Engine {
         );
     }
 
-    fn note_panic(&self, ended: Result<(), tokio::task::JoinError>) {
-        if let Err(ended) = ended
-            && ended.is_panic()
-        {
+    /// Whether a task ended in a panic, which is told.
+    fn panicked(&self, ended: Result<(), tokio::task::JoinError>) -> bool {
+        let panicked = ended.is_err_and(|ended| ended.is_panic());
+        if panicked {
             error!(mapping = %self.mapping.name, "a batch ended in a panic; its messages are left to the queue");
         }
+        assert!(
+            !self.custody.is_poisoned(),
+            "what is held is not known any more: the mapping is started anew"
+        );
+        panicked
     }
 }
 
@@ -449,6 +462,10 @@ struct Hands<'a> {
 
 impl Drop for Hands<'_> {
     fn drop(&mut self) {
+        // Two panics at once would end the process; the engine is about to end.
+        if self.engine.custody.is_poisoned() {
+            return;
+        }
         let left = self
             .engine
             .in_custody(|custody, _| custody.release_batch(self.number));

@@ -7,6 +7,7 @@ mod failures;
 mod fifo;
 mod hostile;
 mod leases;
+mod panics;
 mod replies;
 mod scaling;
 mod simulation;
@@ -114,8 +115,14 @@ impl Stage {
             Err(errors) => panic!("{errors:?}"),
         };
         let connector = SharedHttpConnector::new(self.world.connector());
+        let clients = Clients::new(&config.aws, self.world.sdk_config(), connector);
+        self.start_on(config, clients)
+    }
+
+    /// Start the service with this configuration on these clients.
+    pub fn start_on(&self, config: Config, clients: Clients) -> Running {
         let around = Surroundings {
-            clients: Clients::new(&config.aws, self.world.sdk_config(), connector),
+            clients,
             metrics: self.metrics.clone(),
             status: self.status.clone(),
             seed: self.seed,
