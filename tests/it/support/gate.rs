@@ -370,6 +370,18 @@ impl Gate {
         status
     }
 
+    /// How it ended, once one more signal of these made it do so. Two that come as an echo of each other count as one.
+    pub async fn ended_by(&mut self, name: &str) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            self.signal(name).await;
+            if timeout(5 * POLL, self.child.wait()).await.is_ok() {
+                return self.ended().await;
+            }
+        }
+        panic!("SIG{name} does not end it");
+    }
+
     /// As `kill -9` does.
     pub async fn kill(mut self) {
         self.child.start_kill().expect("it runs");
