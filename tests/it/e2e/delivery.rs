@@ -273,7 +273,7 @@ async fn a_function_runs_once_at_a_time_where_the_concurrency_is_one(cloud: Clou
 
 // spec: 11.5
 async fn a_slow_function_causes_no_second_delivery(cloud: Cloud) {
-    let collector = Collector::start(|_| Reply::success().after(Duration::from_secs(3))).await;
+    let collector = Collector::start(|_| Reply::success().after(Duration::from_secs(2))).await;
     let hasty = QueueShape {
         visibility_s: Some(1),
         ..QueueShape::default()

@@ -45,7 +45,7 @@ const HOSTILITIES: &[(&str, Hostility, &str)] = &[
     ),
     (
         "trickle",
-        |_| Reply::trickle("{}                    ", Duration::from_millis(200)),
+        |_| Reply::trickle("{}                    ", Duration::from_millis(100)),
         "2",
     ),
     (
@@ -94,13 +94,13 @@ async fn whatever_a_function_answers_nothing_is_lost(cloud: Cloud) {
         .queue(
             "orders",
             QueueShape {
-                visibility_s: Some(2),
+                visibility_s: Some(1),
                 ..QueueShape::default()
             },
         )
         .await;
     let gate = Config::at(&cloud.endpoint)
-        .function("process", &collector.url("process"), 2)
+        .function("process", &collector.url("process"), 1)
         .mapping(
             "orders",
             &queue.arn,
