@@ -134,6 +134,8 @@ async fn works(cloud: &Cloud, name: &str, change: impl FnOnce(&mut Command) -> &
     assert_eq!(bodies(&collector.calls()), numbers(3), "{name}");
 }
 
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 // contract: 2
 #[tokio::test]
 async fn endpoint_and_credentials_come_from_where_every_aws_tool_has_them() {
@@ -147,7 +149,7 @@ async fn endpoint_and_credentials_come_from_where_every_aws_tool_has_them() {
         "[profile mine]\nservices = local\n[services local]\nsqs =\n  endpoint_url = {at}\nlambda =\n  endpoint_url = {at}\n"
     );
     let credentials = "[mine]\naws_access_key_id = a\naws_secret_access_key = b\n";
-    let cases: [(&str, &[(&str, &str)], &str); 4] = [
+    let cases: [(&str, Variables, &str); 4] = [
         ("everything", &[("AWS_ENDPOINT_URL", at)], ""),
         (
             "each-service",

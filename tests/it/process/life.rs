@@ -59,12 +59,13 @@ fn handled(call: &Call, ordered: bool) -> Vec<Delivered> {
         if message.fails {
             stopped.insert(message.group.clone());
         }
-        !message.fails && !(ordered && stopped.contains(&message.group))
+        let behind = ordered && stopped.contains(&message.group);
+        !message.fails && !behind
     });
     messages
 }
 
-/// Each message of these calls that came before one of its group that should precede it was handled.
+/// Messages of these calls that arrived before their predecessor in the group was handled.
 fn overtaking(calls: &[Call]) -> Vec<String> {
     let mut handled_at = BTreeMap::<(String, u32), Instant>::new();
     for call in calls {
