@@ -417,8 +417,8 @@ impl Engine {
     /// Look into or change what is held, and wake the heartbeat when its next beat moved forward.
     fn in_custody<T>(&self, act: impl FnOnce(&mut Custody, Duration) -> T) -> T {
         let now = self.now();
-        // After a panic in here a lease may go unextended: a duplicate, where to stop would leave all of them so. And
-        // the hands of the turn that panicked let go through here, which must not panic a second time.
+        // After a panic in here the mapping is started anew; until then the hands of the turn that panicked let go
+        // through here, which must not panic a second time.
         let mut custody = self.custody.lock().unwrap_or_else(PoisonError::into_inner);
         let before = custody.next_extension();
         let result = act(&mut custody, now);
@@ -462,10 +462,6 @@ struct Hands<'a> {
 
 impl Drop for Hands<'_> {
     fn drop(&mut self) {
-        // Two panics at once would end the process; the engine is about to end.
-        if self.engine.custody.is_poisoned() {
-            return;
-        }
         let left = self
             .engine
             .in_custody(|custody, _| custody.release_batch(self.number));

@@ -62,6 +62,9 @@ impl Engine {
             if batch.is_empty() {
                 return Delivered::Settled(Outcome::Failed);
             }
+            if drain.is_cancelled() {
+                return Delivered::Stopped;
+            }
             let event = match &written {
                 Some((count, event)) if *count == batch.len() => event.clone(),
                 _ => event(batch.iter().map(|item| item.record.as_str())),
@@ -78,9 +81,6 @@ impl Engine {
                         .delay(self.jitter())
                         .max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
                     self.rest(delay, drain).await;
-                    if drain.is_cancelled() {
-                        return Delivered::Stopped;
-                    }
                 }
             }
         }

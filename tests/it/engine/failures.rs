@@ -140,9 +140,16 @@ async fn a_function_that_is_deleted_and_made_again_gets_its_messages() {
     stage.world.send("q", "a").unwrap();
     sleep(10 * MINUTE).await;
     assert_eq!(stage.left("q"), 1);
+    let (now, why) = state(&stage);
+    assert_eq!(now, State::Failing);
+    assert!(
+        why.starts_with("failed to invoke: ResourceNotFoundException"),
+        "{why}"
+    );
     stage.function(FunctionConfig::default(), |_| Reply::ok(""));
     stage.emptied("q", MINUTE).await;
     assert_eq!(receives(&stage), 1);
+    assert_eq!(state(&stage), (State::Enabled, String::new()));
     running.stop().await;
 }
 

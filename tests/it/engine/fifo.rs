@@ -282,3 +282,26 @@ async fn a_poison_message_blocks_its_group_until_it_is_dead_and_no_other() {
     assert_eq!(stage.world.dlq(QUEUE).unwrap().messages[0].body, "a0");
     running.stop().await;
 }
+
+// reliability: I4, I6: its lease is gone, the queue hands it out again, and with it one that came later
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_a_held_message_of_its_group_is_left_to_the_queue() {
+    let stage = stage(10);
+    let slow = FunctionConfig {
+        timeout: MINUTE,
+        ..FunctionConfig::default()
+    };
+    stage.function(slow, |_| Reply::ok("").after(50 * SECOND));
+    stage
+        .world
+        .fault_next(Operation::ReceiveMessage, Fault::EarlyVisibility, 1);
+    send(&stage, &["a"], 0..1);
+    let running = stage.start(QUEUE, &[]);
+    sleep(SECOND).await;
+    send(&stage, &["a"], 1..2);
+    stage.emptied(QUEUE, 5 * MINUTE).await;
+    assert_eq!(batches(&stage), ["a0", "a1"]);
+    let busy = "sluicegate_messages_passed_over_total{mapping=\"m\",reason=\"group_busy\"}";
+    assert_eq!(stage.metric(busy), 1.0);
+    running.stop().await;
+}

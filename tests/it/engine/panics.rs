@@ -49,7 +49,7 @@ fn mined(stage: &Stage, operation: &'static str, times: u64) -> (Running, Mine) 
         went_off: Arc::default(),
     };
     let text = format!(
-        "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: work\n",
+        "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: process\n",
         stage.world.queue_arn("q")
     );
     let config = Config::parse("test.yaml", &text, &|_| None).expect("it is valid");

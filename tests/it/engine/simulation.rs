@@ -7,6 +7,7 @@ mod plan;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -282,6 +283,11 @@ fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mu
     }
 }
 
+/// A line on stderr, past the capture of the test's output.
+fn tell(line: &str) {
+    writeln!(std::io::stderr(), "{line}").expect("stderr is open");
+}
+
 /// Runs these seeds and says what came of all of them.
 fn seeds(fifo: bool) {
     let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
@@ -309,10 +315,10 @@ fn seeds(fifo: bool) {
         }
     }
     let name = if fifo { "ordered" } else { "standard" };
-    eprintln!(
+    tell(&format!(
         "{name}: {:.1} simulated hours, {faults} faults, the longest run was {longest:?}",
         lasted.as_secs_f64() / 3600.0
-    );
+    ));
     assert!(
         failures.is_empty(),
         "{} of the seeds failed; to replay one: SLUICEGATE_SEED=n cargo test --test it engine::simulation::{name}\n{}",
@@ -429,7 +435,7 @@ fn the_same_seed_gives_the_same_run_in_another_process() {
     const CHILD: &str = "SLUICEGATE_TEST_HASH";
     let mine = format!("hash {:x} {:x}", stormy_hash(false), stormy_hash(true));
     if std::env::var_os(CHILD).is_some() {
-        eprintln!("{mine}");
+        tell(&mine);
         return;
     }
     let name = "engine::simulation::the_same_seed_gives_the_same_run_in_another_process";
