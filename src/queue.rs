@@ -5,15 +5,17 @@
 //! Beside the turns `heartbeat` extends the leases of everything in custody. The queue keeps the progress, so there is
 //! no checkpoint: what this process forgets comes again when its lease ends.
 
+pub mod account;
 mod deliver;
 mod gather;
 pub mod heartbeat;
 pub mod reports;
 mod settle;
 mod slots;
+mod terms;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,15 +35,16 @@ use crate::model::backoff::Backoff;
 use crate::model::custody::Custody;
 use crate::model::event::QueueStamp;
 use crate::model::filter::Filters;
-use crate::model::lease::lease;
 use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
 use crate::model::window::Window;
 
+pub use account::Account;
 use deliver::Delivered;
 use gather::Gathered;
 use reports::Reports;
 use slots::{Slot, Slots};
+use terms::Terms;
 
 /// A long poll waits at most this long on the queue. // spec: 4.5, 10
 const WAIT_MAX_S: u64 = 20;
@@ -68,56 +71,6 @@ struct Item {
     arrived: Duration,
 }
 
-/// What became of the messages of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Handled or filtered out, and deleted.
-    pub deleted: u64,
-    /// Failed, or their lease was lost: the queue delivers them again or dead-letters them.
-    pub left: u64,
-    /// Received but not tried, and given back at once.
-    pub handed_back: u64,
-    /// In hand when the grace period ended: left to their leases.
-    pub abandoned: u64,
-}
-
-impl Account {
-    /// The sum of two accounts.
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            deleted: self.deleted + other.deleted,
-            left: self.left + other.left,
-            handed_back: self.handed_back + other.handed_back,
-            abandoned: self.abandoned + other.abandoned,
-        }
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            deleted,
-            left,
-            handed_back,
-            abandoned,
-        } = self;
-        write!(
-            f,
-            "{deleted} deleted, {left} left to the queue, {handed_back} handed back, {abandoned} abandoned"
-        )
-    }
-}
-
-/// What the queue and the function promise each other at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Terms {
-    lease: Duration,
-    /// The queue's own.
-    visibility: Duration,
-    /// `None` when we may not ask.
-    timeout: Option<Duration>,
-}
-
 /// One mapping's engine.
 #[derive(Debug)]
 pub struct Engine {
@@ -134,6 +87,8 @@ pub struct Engine {
     custody: Mutex<Custody>,
     leases_changed: Notify,
     terms: Mutex<Terms>,
+    /// Said once, and not for every message.
+    extension_denied: AtomicBool,
     receive_repeats: Mutex<Backoff>,
     /// Receives that brought nothing to do with what they brought.
     idle_repeats: Mutex<Backoff>,
@@ -180,6 +135,7 @@ impl Engine {
             custody: Mutex::new(Custody::new(mapping.fifo())),
             leases_changed: Notify::new(),
             terms: Mutex::new(terms),
+            extension_denied: AtomicBool::new(false),
             receive_repeats: Mutex::new(Backoff::new(RECEIVE_REPEAT_FIRST, RECEIVE_REPEAT_LONGEST)),
             idle_repeats: Mutex::new(Backoff::new(IDLE_REPEAT_FIRST, IDLE_REPEAT_LONGEST)),
             receiving: watch::Sender::new(0),
@@ -466,40 +422,5 @@ impl Drop for Hands<'_> {
             .engine
             .in_custody(|custody, _| custody.release_batch(self.number));
         self.engine.account(|account| account.left += left as u64);
-    }
-}
-
-impl Terms {
-    async fn look(
-        queue: &Queue,
-        function: &Function,
-        mapping: &Mapping,
-        reports: &Reports,
-    ) -> Result<Self, Failure> {
-        let attributes = queue.attributes().await;
-        reports.request(Operation::GetQueueAttributes, &attributes);
-        let visibility = attributes?.visibility;
-        let timeout = function.timeout().await?;
-        let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());
-        Ok(Self {
-            lease,
-            visibility,
-            timeout,
-        })
-    }
-
-    /// AWS refuses to create such a mapping; we lease for longer instead and say so. // spec: 1.6
-    fn warn_if_too_short(&self, mapping: &Mapping) {
-        let Some(timeout) = self.timeout else {
-            info!(mapping = %mapping.name, "the function's time-out may not be read: the queue's visibility is used as it is");
-            return;
-        };
-        if self.visibility < timeout {
-            warn!(
-                mapping = %mapping.name, lease_s = self.lease.as_secs(),
-                "Queue visibility timeout: {} seconds is less than Function timeout: {} seconds; messages are hidden for longer",
-                self.visibility.as_secs(), timeout.as_secs()
-            );
-        }
     }
 }

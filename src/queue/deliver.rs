@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::reports::malformed;
 use super::{Engine, Item};
@@ -164,7 +164,7 @@ impl Engine {
                         (Judged::Settled(Outcome::Handled), metrics::Outcome::Success)
                     }
                     Reply::Failed { ids } => {
-                        info!(
+                        debug!(
                             mapping,
                             events,
                             failed = ids.len(),

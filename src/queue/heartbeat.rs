@@ -1,6 +1,7 @@
 //! What goes on beside the batches: leases are extended before they end, and the queue's and the function's terms are
 //! looked at again from time to time, since a change of either silently breaks what was right at the start. // spec: 11.5
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::stream::{self, FuturesUnordered, StreamExt as _};
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::Engine;
+use super::terms::Terms;
 use crate::aws::clients::CALL_TIMEOUT;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::BATCH_ENTRIES_MAX;
@@ -66,6 +68,17 @@ impl Engine {
         let answer = call.await.unwrap_or_else(|_| Err(Failure::unanswered()));
         self.reports
             .batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
+        if let Err(failure) = &answer
+            && failure.fault == Fault::Denied
+            && !self.extension_denied.swap(true, Ordering::Relaxed)
+        {
+            // The role that AWS ships for SQS mappings lacks it: AWS itself never extends. // spec: 9
+            warn!(
+                mapping = %self.mapping.name, %failure,
+                "visibility can not be extended, so a slow or throttled function will cause duplicates: \
+                 allow sqs:ChangeMessageVisibility"
+            );
+        }
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); extensions.len()]);
         let mut extended = 0;
         for (extension, result) in extensions.iter().zip(results) {
@@ -112,7 +125,7 @@ impl Engine {
 
     /// Look at both now.
     pub(super) async fn look_again(&self) {
-        let looked = super::Terms::look(&self.queue, &self.function, &self.mapping, &self.reports);
+        let looked = Terms::look(&self.queue, &self.function, &self.mapping, &self.reports);
         match looked.await {
             Ok(terms) => self.set_terms(terms),
             Err(failure) => {

@@ -265,3 +265,28 @@ async fn a_visibility_that_falls_under_a_held_message_does_not_end_its_extension
     assert_eq!(receives(&stage), 1);
     running.stop().await;
 }
+
+// The role that AWS ships for SQS mappings: it may not change a message's visibility. // spec: 9
+#[tokio::test(start_paused = true)]
+async fn a_role_that_may_not_extend_leases_serves_functions_that_need_no_more() {
+    let stage = Stage::new(19);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "30")])
+        .unwrap();
+    stage.world.fault_chance(
+        Some(Operation::ChangeMessageVisibilityBatch),
+        Fault::AccessDenied,
+        1.0,
+    );
+    stage.function(FunctionConfig::default(), |_| {
+        Reply::ok("").after(Duration::from_secs(2))
+    });
+    for number in 0..40 {
+        stage.world.send("q", &number.to_string()).unwrap();
+    }
+    let running = stage.start("q", &["BatchSize: 5"]);
+    stage.emptied("q", Duration::from_secs(120)).await;
+    assert!(stage.receives().values().all(|count| *count == 1));
+    assert_eq!(running.stop().await.deleted, 40);
+}
