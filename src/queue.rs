@@ -216,37 +216,19 @@ impl Engine {
         };
         let mut waiting = VecDeque::new();
         loop {
-            let (mut batch, mut overflow) =
-                match self.gather(number, &mut slot, waiting, &drain).await {
-                    Gathered::Nothing => return,
-                    Gathered::Stopped { batch, overflow } => {
-                        self.hand_back(
-                            batch
-                                .into_iter()
-                                .chain(overflow)
-                                .map(|item| item.id)
-                                .collect(),
-                        )
-                        .await;
-                        return;
-                    }
-                    Gathered::Due { batch, overflow } => (batch, overflow),
-                };
+            let gathered = self.gather(number, &mut slot, waiting, &drain).await;
+            let (mut batch, mut overflow) = match gathered {
+                Gathered::Nothing => return,
+                Gathered::Stopped { batch, overflow } => {
+                    return self.untried(batch, overflow).await;
+                }
+                Gathered::Due { batch, overflow } => (batch, overflow),
+            };
             // The groups that stand still: a message of theirs is in the queue again.
             let mut stopped = BTreeSet::new();
             match self.deliver(&mut batch, &mut stopped, &drain).await {
                 Delivered::Settled(outcome) => self.settle(batch, &outcome, &mut stopped).await,
-                Delivered::Stopped => {
-                    self.hand_back(
-                        batch
-                            .into_iter()
-                            .chain(overflow)
-                            .map(|item| item.id)
-                            .collect(),
-                    )
-                    .await;
-                    return;
-                }
+                Delivered::Stopped => return self.untried(batch, overflow).await,
             }
             // Behind a failed message of its group nothing is tried before the failed one was.
             let behind = |item: &Item| {
@@ -266,6 +248,12 @@ impl Engine {
             }
             waiting = overflow;
         }
+    }
+
+    /// The mapping drains: the queue has these again at once.
+    async fn untried(&self, batch: Vec<Item>, overflow: VecDeque<Item>) {
+        let ids = batch.into_iter().chain(overflow).map(|item| item.id);
+        self.hand_back(ids.collect()).await;
     }
 
     /// Delete and leave as the outcome says.
