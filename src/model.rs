@@ -8,6 +8,7 @@ pub mod event;
 pub mod filter;
 mod json;
 pub mod lease;
+pub mod progress;
 pub mod record;
 pub mod response;
 pub mod scaling;

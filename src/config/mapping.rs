@@ -5,6 +5,7 @@ mod filter;
 mod foreign;
 mod identity;
 mod lesser;
+pub mod stream;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::function::{Functions, Target};
 use super::function_name::FunctionName;
 use batch::Batch;
 use identity::{Identity, Source};
+use stream::Stream;
 
 /// One event source mapping, checked: what the engine runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +45,8 @@ pub struct Mapping {
     pub maximum_concurrency: Option<usize>,
     /// `FilterCriteria.Filters[].Pattern`, as given: checked, and compiled by the engine.
     pub filter_patterns: Vec<String>,
+    /// What only a stream's mapping has; `None` for a queue.
+    pub stream: Option<Stream>,
 }
 
 impl Mapping {
@@ -122,6 +126,7 @@ pub(super) fn read_all(
             reports_item_failures: settings.reports_item_failures,
             maximum_concurrency: settings.maximum_concurrency,
             filter_patterns: settings.filter_patterns,
+            stream: None,
         });
     }
     mappings

@@ -1,6 +1,11 @@
 //! What a source hands over, in our own words: SDK types are converted at the edge (`aws/`).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// One message of a queue, as ReceiveMessage returned it. Maps are sorted, so that a run repeats to the byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,5 +48,159 @@ impl Message {
     /// The FIFO message group; a standard queue's message may carry one too (fair queues), without any order.
     pub fn group(&self) -> Option<&str> {
         self.attributes.get("MessageGroupId").map(String::as_str)
+    }
+}
+
+/// The place of a record in its shard: a decimal number of up to 129 digits, ordered by value. // spec: 2.2
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SequenceNumber(String);
+
+/// A text that is no sequence number.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no sequence number: expected 1 to 129 digits")]
+pub struct NoSequenceNumber(String);
+
+/// As Kinesis bounds it; a DynamoDB stream's has up to 40 digits. // spec: 2.2, 2.3
+const SEQUENCE_NUMBER_DIGITS_MAX: usize = 129;
+
+impl SequenceNumber {
+    /// The digits as the source wrote them: leading zeros, if it wrote any, are kept.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn significant(&self) -> &str {
+        self.0.trim_start_matches('0')
+    }
+}
+
+impl TryFrom<String> for SequenceNumber {
+    type Error = NoSequenceNumber;
+
+    fn try_from(text: String) -> Result<Self, NoSequenceNumber> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        if text.is_empty() || !digits || text.len() > SEQUENCE_NUMBER_DIGITS_MAX {
+            let shown = text.chars().take(SEQUENCE_NUMBER_DIGITS_MAX).collect();
+            return Err(NoSequenceNumber(shown));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<SequenceNumber> for String {
+    fn from(number: SequenceNumber) -> String {
+        number.0
+    }
+}
+
+impl Ord for SequenceNumber {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (ours, theirs) = (self.significant(), other.significant());
+        let by_value = (ours.len(), ours).cmp(&(theirs.len(), theirs));
+        // Equal numbers written differently are told apart, so that order and equality agree.
+        by_value.then_with(|| self.0.len().cmp(&other.0.len()))
+    }
+}
+
+impl PartialOrd for SequenceNumber {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for SequenceNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One record of a Kinesis stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KinesisRecord {
+    /// Its place in the shard.
+    pub sequence_number: SequenceNumber,
+    /// Decides the shard, and the lane; empty where the record has none.
+    pub partition_key: String,
+    /// The data, decoded.
+    pub data: Bytes,
+    /// `ApproximateArrivalTimestamp`, milliseconds since 1970.
+    pub arrived_ms: u64,
+}
+
+/// One record of a DynamoDB stream: a change of an item. Items are JSON texts with their types, keys sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamoRecord {
+    /// 32 hexadecimal digits.
+    pub event_id: String,
+    /// `INSERT`, `MODIFY`, `REMOVE`.
+    pub event_name: String,
+    /// `1.1`.
+    pub event_version: String,
+    /// Its place in the shard.
+    pub sequence_number: SequenceNumber,
+    /// `ApproximateCreationDateTime`, milliseconds since 1970; AWS gives whole seconds.
+    pub arrived_ms: u64,
+    /// `Keys`, such as `{"id":{"S":"a"}}`: decides the lane.
+    pub keys: String,
+    /// `NewImage`, where the view type and the event have one.
+    pub new_image: Option<String>,
+    /// `OldImage`, likewise.
+    pub old_image: Option<String>,
+    /// `SizeBytes`.
+    pub size_bytes: i64,
+    /// `NEW_AND_OLD_IMAGES`, ...
+    pub view_type: String,
+    /// `userIdentity` of deletes that the service made: its `Type` and `PrincipalId`.
+    pub user_identity: Option<(String, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(text: &str) -> SequenceNumber {
+        SequenceNumber::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn sequence_numbers_are_ordered_by_value_whatever_their_length() {
+        let digits_129 = "9".repeat(129);
+        let ascending = [
+            "0",
+            "9",
+            "10",
+            "99",
+            "100",
+            "49701234567890123456789012345678901234567890123456789012",
+            "49701234567890123456789012345678901234567890123456789013",
+            &digits_129,
+        ];
+        for pair in ascending.windows(2) {
+            assert!(number(pair[0]) < number(pair[1]), "{pair:?}");
+        }
+        assert!(number("0099") < number("100"));
+        assert_ne!(number("099"), number("99"));
+    }
+
+    #[test]
+    fn what_is_no_sequence_number_is_refused() {
+        for text in [
+            "",
+            "-1",
+            "1.0",
+            "LATEST",
+            " 1",
+            "1\n",
+            "٣",
+            &"1".repeat(130),
+        ] {
+            assert!(SequenceNumber::try_from(text.to_owned()).is_err(), "{text}");
+        }
+        assert_eq!(
+            serde_json::from_str::<SequenceNumber>("\"12\"").unwrap(),
+            number("12")
+        );
+        assert!(serde_json::from_str::<SequenceNumber>("\"x\"").is_err());
     }
 }

@@ -1,0 +1,104 @@
+//! How far a shard is settled: what a checkpoint holds, and no more than that.
+//!
+//! A reader that begins at `position` and leaves out what `lanes` says is settled meets exactly the records that are
+//! still owed, in their order; `owed` gives those of them that were tried already their counts back.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::SequenceNumber;
+
+/// Where reading goes on. Ordered: a shard's position never moves back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Position {
+    /// At the oldest record that the shard still has.
+    Horizon,
+    /// At the first record that arrived then or later, in milliseconds since 1970.
+    At {
+        /// Milliseconds since 1970.
+        ms: u64,
+    },
+    /// Behind this record.
+    After {
+        /// The last record that is settled, as are all before it.
+        sequence_number: SequenceNumber,
+    },
+    /// The shard is closed, and everything in it is settled.
+    End,
+}
+
+/// The checkpoint of one shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardProgress {
+    /// Everything before it is settled, in every lane.
+    pub position: Position,
+    /// `ParallelizationFactor` when this was written, 1 to 10: a key's lane depends on it.
+    pub factor: u32,
+    /// The lanes that are ahead of the position, or that owe something that was tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneProgress>,
+    /// The tumbling window that is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<WindowProgress>,
+}
+
+/// How far a lane is, and what it owes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneProgress {
+    /// Its number, from 0.
+    pub lane: u32,
+    /// Every record of the lane up to this one is settled; none where the position says it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<SequenceNumber>,
+    /// The batch in hand, where it was tried and failed: its slices in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owed: Vec<Owed>,
+}
+
+/// Records that are delivered together: from the end of the slice before to `through`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    /// The slice's last record.
+    pub through: SequenceNumber,
+    /// How often the function failed on exactly this slice.
+    pub failures: u32,
+    /// Retries are used up, and the slice is being taken apart to find the record that fails.
+    #[serde(default)]
+    pub isolating: bool,
+    /// When it failed first, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_failed_ms: Option<u64>,
+}
+
+/// A tumbling window that is open. // spec: 5.8
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowProgress {
+    /// Its beginning in milliseconds since 1970, a multiple of its length.
+    pub start_ms: u64,
+    /// Its length in milliseconds.
+    pub length_ms: u64,
+    /// What the function returned last, a JSON text; `{}` at the beginning.
+    pub state: String,
+    /// The state grew past its limit: the window ends early. // spec: 5.8
+    #[serde(default)]
+    pub terminated_early: bool,
+    /// How often the final invocation failed.
+    #[serde(default)]
+    pub final_failures: u32,
+}
+
+impl ShardProgress {
+    /// Nothing is settled from this position on.
+    pub fn beginning(position: Position, factor: u32) -> Self {
+        Self {
+            position,
+            factor,
+            lanes: Vec::new(),
+            window: None,
+        }
+    }
+
+    /// The shard is closed and settled.
+    pub fn ended(&self) -> bool {
+        self.position == Position::End
+    }
+}
