@@ -12,6 +12,7 @@
 //! queue       engine 1, an SQS queue: slot, gather, deliver, settle; leases are extended meanwhile
 //! function    invoke a function, in AWS Lambda or behind a URL
 //! aws         clients, what an error asks of us, and adapters at which the SDK's types end
+//! reports     what an engine tells: its counters, and its place in the status
 //! status      the state of each mapping       metrics   every family, and a `record_*` per thing that happens
 //! config      files -> mappings that cannot be wrong
 //! clock       the only reader of the wall clock
@@ -44,7 +45,7 @@
 //!
 //! # Where this differs from the plan it was built from
 //!
-//! - `status` stands beside `metrics`: the engine writes a mapping's state to both through one `queue::reports`.
+//! - `status` stands beside `metrics`: an engine writes a mapping's state to both through its `reports`.
 //! - There is no `destination` and no `checkpoint` yet: a queue needs neither.
 
 pub mod admin;
@@ -57,6 +58,7 @@ pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod queue;
+pub mod reports;
 pub mod service;
 pub mod sim;
 pub mod status;

@@ -26,6 +26,14 @@
 //! | `sluicegate_messages_passed_over_total` | reason | | Messages received and left to the queue, or in hand already. |
 //! | `sluicegate_replies_ignored_total` | | | Answers with batchItemFailures that nobody reads: FunctionResponseTypes lacks ReportBatchItemFailures, and the messages named in them are deleted. |
 //! | `sluicegate_replies_malformed_total` | reason | | Answers that cannot be read as a report of failed items: the whole batch counts as failed. |
+//! | `sluicegate_events_dropped_total` | reason | DroppedEventCount | Records discarded by a limit, of which no on-failure record tells. |
+//! | `sluicegate_events_on_failure_delivered_total` | | OnFailureDestinationDeliveredEventCount | Records discarded by a limit, whose on-failure record was delivered. |
+//! | `sluicegate_destination_deliveries_total` | outcome | DestinationDeliveryFailures and its complement | Attempts to deliver an on-failure record; a failed one is repeated. |
+//! | `sluicegate_iterator_age_seconds` | shard | IteratorAge | Age of the oldest record of the shard that is read and not settled, or how far reading is behind; 0 when all is settled. |
+//! | `sluicegate_shard_failures` | shard | | Failures in a row on the records that the shard is at: above 0 it stands still. |
+//! | `sluicegate_shards_waiting` | | | Shards that wait for their parents to be settled. |
+//! | `sluicegate_stream_gaps_total` | | | Times that the source had trimmed records before they were read: they are lost. |
+//! | `sluicegate_checkpoint_commits_total` | outcome | | Attempts to write a checkpoint. |
 //!
 //! Beside them `sluicegate_build_info` (label `version`) and, on Linux, the `process_*` families that every Prometheus
 //! client has. Of the `prometheus` crate we use histograms, the process collector and the text encoder. Its labelled
@@ -35,6 +43,7 @@
 pub mod family;
 pub mod label;
 pub mod mapping;
+pub mod shard;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,8 +51,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prometheus::{IntGauge, Opts, Registry, TextEncoder};
 
 pub use family::{FAMILIES, Family};
-pub use label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome, State};
+pub use label::{
+    CommitOutcome, DeliveryOutcome, Dropped, Label, Malformed, Operation, Outcome, PassedOver,
+    RequestOutcome, Source, State,
+};
 pub use mapping::{InFlight, MappingMetrics};
+pub use shard::ShardMetrics;
+
+use crate::clock::Clock;
 
 /// What `Metrics::encode` writes, for `Content-Type`.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -51,6 +66,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Every metric of the process. Cheap to clone: all clones are the same.
 #[derive(Clone, Debug)]
 pub struct Metrics {
+    clock: Clock,
     process: Registry,
     mappings: Arc<Mutex<BTreeMap<String, MappingMetrics>>>,
 }
@@ -62,9 +78,14 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// No mappings yet; the process's own metrics are there.
+    /// No mappings yet; the process's own metrics are there. Ages are those of the machine's clock.
     pub fn new() -> Self {
-        let metrics = Self::without_process();
+        Self::at(Clock::machine())
+    }
+
+    /// The same, with ages as this clock has them.
+    pub fn at(clock: Clock) -> Self {
+        let metrics = Self::without_process(clock);
         #[cfg(target_os = "linux")]
         metrics
             .process
@@ -75,7 +96,7 @@ impl Metrics {
         metrics
     }
 
-    fn without_process() -> Self {
+    fn without_process(clock: Clock) -> Self {
         let process = Registry::new();
         let options = Opts::new("sluicegate_build_info", "1; the version is in the label.")
             .const_label("version", env!("CARGO_PKG_VERSION"));
@@ -85,16 +106,17 @@ impl Metrics {
             .register(Box::new(build))
             .expect("the registry is new");
         Self {
+            clock,
             process,
             mappings: Arc::default(),
         }
     }
 
-    /// The series of a mapping, made at zero if they are not there.
-    pub fn mapping(&self, name: &str) -> MappingMetrics {
+    /// The series of a mapping of such a source, made at zero if they are not there.
+    pub fn mapping(&self, name: &str, source: Source) -> MappingMetrics {
         self.mappings()
             .entry(name.to_owned())
-            .or_insert_with(MappingMetrics::new)
+            .or_insert_with(|| MappingMetrics::new(source))
             .clone()
     }
 
@@ -113,12 +135,15 @@ impl Metrics {
                 .expect("writing to a string cannot fail, and no family is empty");
         };
         if !mappings.is_empty() {
+            let now_ms = self.clock.now_ms();
             for family in FAMILIES {
-                write(&[family.collect(
-                    mappings
-                        .iter()
-                        .map(|(name, metrics)| (name.as_str(), metrics.cells())),
-                )]);
+                let cells = mappings
+                    .iter()
+                    .map(|(name, metrics)| (name.as_str(), metrics.cells()));
+                let family = family.collect(cells, now_ms);
+                if !family.get_metric().is_empty() {
+                    write(&[family]);
+                }
             }
         }
         write(&self.process.gather());

@@ -9,7 +9,6 @@ pub mod account;
 mod deliver;
 mod gather;
 pub mod heartbeat;
-pub mod reports;
 mod settle;
 mod slots;
 mod terms;
@@ -39,10 +38,10 @@ use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
 use crate::model::window::Window;
 
+use crate::reports::Reports;
 pub use account::Account;
 use deliver::Delivered;
 use gather::Gathered;
-use reports::Reports;
 use slots::{Slot, Slots};
 use terms::Terms;
 

@@ -13,11 +13,11 @@ use crate::aws::clients::Clients;
 use crate::aws::fault::Failure;
 use crate::config::Config;
 use crate::config::mapping::Mapping;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Source};
 use crate::model::backoff::Backoff;
 use crate::model::filter::Filters;
-use crate::queue::reports::Reports;
 use crate::queue::{Account, Engine};
+use crate::reports::Reports;
 use crate::status::{State, Status};
 
 /// Repeats of a failed start: the first delay and the longest.
@@ -51,6 +51,10 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
             &around.metrics,
             &around.status,
             &mapping.name,
+            match mapping.stream {
+                Some(_) => Source::Stream,
+                None => Source::Queue,
+            },
             mapping.enabled,
         );
         if !mapping.enabled {

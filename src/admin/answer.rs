@@ -185,7 +185,10 @@ mod tests {
     #[tokio::test]
     async fn metrics_and_version_say_what_they_are() {
         let admin = admin();
-        admin.metrics.mapping("orders").record_polled(3);
+        admin
+            .metrics
+            .mapping("orders", crate::metrics::Source::Queue)
+            .record_polled(3);
         let (status, content_type, text) = get(&admin, "/metrics").await;
         assert_eq!(
             (status, content_type.as_str()),

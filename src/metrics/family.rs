@@ -6,7 +6,10 @@ use prometheus::core::Metric as _;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Histogram, HistogramOpts};
 
-use super::label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome, State};
+use super::label::{
+    CommitOutcome, DeliveryOutcome, Dropped, Label, Malformed, Operation, Outcome, PassedOver,
+    RequestOutcome, Source, State,
+};
 use super::mapping::Cells;
 
 /// Up to the 900 s that a function may run. // spec: 10
@@ -49,6 +52,8 @@ pub struct Family {
     pub aws: &'static str,
     /// What it counts.
     pub help: &'static str,
+    /// Which mappings have it; all, where none is named.
+    pub source: Option<Source>,
     read: fn(&Cells, &mut Series<'_>),
 }
 
@@ -57,12 +62,17 @@ impl Family {
     pub(super) fn collect<'a>(
         &self,
         mappings: impl Iterator<Item = (&'a str, &'a Cells)>,
+        now_ms: u64,
     ) -> MetricFamily {
         let mut series = Series {
             mapping: "",
+            now_ms,
             metrics: Vec::new(),
         };
         for (mapping, cells) in mappings {
+            if self.source.is_some_and(|source| source != cells.source) {
+                continue;
+            }
             series.mapping = mapping;
             (self.read)(cells, &mut series);
         }
@@ -78,6 +88,8 @@ impl Family {
 /// Takes the series of a family, one after the other.
 struct Series<'a> {
     mapping: &'a str,
+    /// The time of the scrape, in milliseconds since 1970.
+    now_ms: u64,
     metrics: Vec<Metric>,
 }
 
@@ -91,8 +103,12 @@ impl Series<'_> {
     }
 
     fn gauge(&mut self, labels: &[(&str, &str)], value: usize) {
+        self.gauge_of(labels, value as f64);
+    }
+
+    fn gauge_of(&mut self, labels: &[(&str, &str)], value: f64) {
         let mut gauge = Gauge::default();
-        gauge.set_value(value as f64);
+        gauge.set_value(value);
         let mut metric = Metric::default();
         metric.set_gauge(gauge);
         self.push(labels, metric);
@@ -135,6 +151,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "PolledEventCount",
         help: "Events read from the source.",
+        source: None,
         read: |cells, series| series.counter(&[], &cells.polled),
     },
     Family {
@@ -143,6 +160,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "FilteredOutEventCount",
         help: "Events that match no filter.",
+        source: None,
         read: |cells, series| series.counter(&[], &cells.filtered_out),
     },
     Family {
@@ -151,6 +169,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "InvokedEventCount",
         help: "Events handed to the function; each repeat counts again.",
+        source: None,
         read: |cells, series| series.counter(&[], &cells.invoked),
     },
     Family {
@@ -159,6 +178,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "FailedInvokeEventCount",
         help: "Events of invocations that did not handle all of their batch.",
+        source: None,
         read: |cells, series| series.counter(&[], &cells.failed_invoke),
     },
     Family {
@@ -167,6 +187,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "DeletedEventCount",
         help: "Messages deleted from the queue, handled or filtered out.",
+        source: Some(Source::Queue),
         read: |cells, series| series.counter(&[], &cells.deleted),
     },
     Family {
@@ -175,6 +196,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Messages that were to be deleted and could not be while their lease lasted: they come again.",
+        source: Some(Source::Queue),
         read: |cells, series| series.counter(&[], &cells.delete_failed),
     },
     Family {
@@ -183,6 +205,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &["outcome"],
         aws: "Invocations, Errors, Throttles",
         help: "Invocations of the function by how they ended.",
+        source: None,
         read: |cells, series| series.by::<Outcome>("outcome", &cells.invocations),
     },
     Family {
@@ -191,6 +214,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "Duration",
         help: "Time from sending the event to the end of the answer, where the function ran.",
+        source: None,
         read: |cells, series| series.histogram(&cells.invocation_duration),
     },
     Family {
@@ -199,6 +223,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "ConcurrentExecutions",
         help: "Invocations that run now.",
+        source: None,
         read: |cells, series| series.gauge(&[], load(&cells.in_flight)),
     },
     Family {
@@ -207,6 +232,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Invocations that may run at once, as scaling decided.",
+        source: Some(Source::Queue),
         read: |cells, series| series.gauge(&[], load(&cells.concurrency_limit)),
     },
     Family {
@@ -215,6 +241,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Events in a batch.",
+        source: None,
         read: |cells, series| series.histogram(&cells.batch_events),
     },
     Family {
@@ -223,6 +250,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Length of the event that a batch makes.",
+        source: None,
         read: |cells, series| series.histogram(&cells.batch_bytes),
     },
     Family {
@@ -231,8 +259,10 @@ pub const FAMILIES: &[Family] = &[
         labels: &["operation", "outcome"],
         aws: "",
         help: "Calls to the source: what the bill counts.",
+        source: None,
         read: |cells, series| {
-            for operation in Operation::ALL {
+            let has = |operation: &&Operation| operation.source() == cells.source;
+            for operation in Operation::ALL.iter().filter(has) {
                 for outcome in RequestOutcome::ALL {
                     let labels = [
                         ("operation", operation.label()),
@@ -252,6 +282,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &["state"],
         aws: "State",
         help: "1 for the state that the mapping is in, 0 for the others.",
+        source: None,
         read: |cells, series| {
             let current = load(&cells.state);
             for state in State::ALL {
@@ -268,6 +299,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Messages received and not yet settled.",
+        source: Some(Source::Queue),
         read: |cells, series| series.gauge(&[], load(&cells.held)),
     },
     Family {
@@ -276,6 +308,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Messages received, not dispatched, and made visible again at once.",
+        source: Some(Source::Queue),
         read: |cells, series| series.counter(&[], &cells.handed_back),
     },
     Family {
@@ -284,6 +317,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Messages whose visibility ended before they were settled: they may be handled twice.",
+        source: Some(Source::Queue),
         read: |cells, series| series.counter(&[], &cells.lease_lost),
     },
     Family {
@@ -292,6 +326,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &[],
         aws: "",
         help: "Extensions of a message's visibility.",
+        source: Some(Source::Queue),
         read: |cells, series| series.counter(&[], &cells.visibility_extended),
     },
     Family {
@@ -300,6 +335,7 @@ pub const FAMILIES: &[Family] = &[
         labels: &["reason"],
         aws: "",
         help: "Messages received and left to the queue, or in hand already.",
+        source: Some(Source::Queue),
         read: |cells, series| series.by::<PassedOver>("reason", &cells.passed_over),
     },
     Family {
@@ -309,6 +345,7 @@ pub const FAMILIES: &[Family] = &[
         aws: "",
         help: "Answers with batchItemFailures that nobody reads: FunctionResponseTypes lacks ReportBatchItemFailures, \
                and the messages named in them are deleted.",
+        source: None,
         read: |cells, series| series.counter(&[], &cells.replies_ignored),
     },
     Family {
@@ -317,6 +354,89 @@ pub const FAMILIES: &[Family] = &[
         labels: &["reason"],
         aws: "",
         help: "Answers that cannot be read as a report of failed items: the whole batch counts as failed.",
+        source: None,
         read: |cells, series| series.by::<Malformed>("reason", &cells.replies_malformed),
+    },
+    Family {
+        name: "sluicegate_events_dropped_total",
+        kind: MetricType::COUNTER,
+        labels: &["reason"],
+        aws: "DroppedEventCount",
+        help: "Records discarded by a limit, of which no on-failure record tells.",
+        source: Some(Source::Stream),
+        read: |cells, series| series.by::<Dropped>("reason", &cells.dropped),
+    },
+    Family {
+        name: "sluicegate_events_on_failure_delivered_total",
+        kind: MetricType::COUNTER,
+        labels: &[],
+        aws: "OnFailureDestinationDeliveredEventCount",
+        help: "Records discarded by a limit, whose on-failure record was delivered.",
+        source: Some(Source::Stream),
+        read: |cells, series| series.counter(&[], &cells.on_failure_delivered),
+    },
+    Family {
+        name: "sluicegate_destination_deliveries_total",
+        kind: MetricType::COUNTER,
+        labels: &["outcome"],
+        aws: "DestinationDeliveryFailures and its complement",
+        help: "Attempts to deliver an on-failure record; a failed one is repeated.",
+        source: Some(Source::Stream),
+        read: |cells, series| {
+            series.by::<DeliveryOutcome>("outcome", &cells.destination_deliveries)
+        },
+    },
+    Family {
+        name: "sluicegate_iterator_age_seconds",
+        kind: MetricType::GAUGE,
+        labels: &["shard"],
+        aws: "IteratorAge",
+        help: "Age of the oldest record of the shard that is read and not settled, or how far reading is behind; 0 when all is settled.",
+        source: Some(Source::Stream),
+        read: |cells, series| {
+            for (id, shard) in cells.shards().iter() {
+                series.gauge_of(&[("shard", id)], shard.age_seconds(series.now_ms));
+            }
+        },
+    },
+    Family {
+        name: "sluicegate_shard_failures",
+        kind: MetricType::GAUGE,
+        labels: &["shard"],
+        aws: "",
+        help: "Failures in a row on the records that the shard is at: above 0 it stands still.",
+        source: Some(Source::Stream),
+        read: |cells, series| {
+            for (id, shard) in cells.shards().iter() {
+                series.gauge(&[("shard", id)], shard.failures());
+            }
+        },
+    },
+    Family {
+        name: "sluicegate_shards_waiting",
+        kind: MetricType::GAUGE,
+        labels: &[],
+        aws: "",
+        help: "Shards that wait for their parents to be settled.",
+        source: Some(Source::Stream),
+        read: |cells, series| series.gauge(&[], load(&cells.shards_waiting)),
+    },
+    Family {
+        name: "sluicegate_stream_gaps_total",
+        kind: MetricType::COUNTER,
+        labels: &[],
+        aws: "",
+        help: "Times that the source had trimmed records before they were read: they are lost.",
+        source: Some(Source::Stream),
+        read: |cells, series| series.counter(&[], &cells.gaps),
+    },
+    Family {
+        name: "sluicegate_checkpoint_commits_total",
+        kind: MetricType::COUNTER,
+        labels: &["outcome"],
+        aws: "",
+        help: "Attempts to write a checkpoint.",
+        source: Some(Source::Stream),
+        read: |cells, series| series.by::<CommitOutcome>("outcome", &cells.checkpoint_commits),
     },
 ];

@@ -74,6 +74,80 @@ labels! {
         GetQueueUrl = "GetQueueUrl",
         /// The queue's visibility time-out.
         GetQueueAttributes = "GetQueueAttributes",
+        /// What a Kinesis stream is: its retention.
+        DescribeStreamSummary = "DescribeStreamSummary",
+        /// One page of a Kinesis stream's shards.
+        ListShards = "ListShards",
+        /// One page of a DynamoDB stream's shards, and what the stream is.
+        DescribeStream = "DescribeStream",
+        /// A place in a shard to read from.
+        GetShardIterator = "GetShardIterator",
+        /// One read of a shard.
+        GetRecords = "GetRecords",
+        /// One subscription to a shard, of at most five minutes (enhanced fan-out).
+        SubscribeToShard = "SubscribeToShard",
+    }
+}
+
+impl Operation {
+    /// The kind of source that has it.
+    pub fn source(self) -> Source {
+        match self {
+            Self::ReceiveMessage
+            | Self::DeleteMessageBatch
+            | Self::ChangeMessageVisibilityBatch
+            | Self::GetQueueUrl
+            | Self::GetQueueAttributes => Source::Queue,
+            Self::DescribeStreamSummary
+            | Self::ListShards
+            | Self::DescribeStream
+            | Self::GetShardIterator
+            | Self::GetRecords
+            | Self::SubscribeToShard => Source::Stream,
+        }
+    }
+}
+
+/// What a mapping reads: series that make no sense for it are not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An SQS queue.
+    Queue,
+    /// A Kinesis stream or a DynamoDB stream.
+    Stream,
+}
+
+labels! {
+    /// Why records of a stream were discarded without an on-failure record of them.
+    Dropped {
+        /// `MaximumRetryAttempts` are used up.
+        RetryAttemptsExhausted = "retry_attempts_exhausted",
+        /// Older than `MaximumRecordAgeInSeconds`.
+        RecordAgeExceeded = "record_age_exceeded",
+        /// Older than the stream keeps its records.
+        ExpiredAtSource = "expired_at_source",
+    }
+}
+
+labels! {
+    /// How an attempt to deliver an on-failure record ended.
+    DeliveryOutcome {
+        /// The destination has it.
+        Success = "success",
+        /// It is tried again.
+        Failure = "failure",
+    }
+}
+
+labels! {
+    /// How an attempt to write a checkpoint ended.
+    CommitOutcome {
+        /// It is on the disk.
+        Success = "success",
+        /// Somebody else owns the shard now.
+        Stale = "stale",
+        /// The store can not be written.
+        Failure = "failure",
     }
 }
 

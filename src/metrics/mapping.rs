@@ -1,13 +1,18 @@
 //! What one mapping counts: a flat block of atomics, so that counting is one addition and an idle mapping costs little.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus::Histogram;
 
 use super::family;
-use super::label::{Label, Malformed, Operation, Outcome, PassedOver, RequestOutcome, State};
+use super::label::{
+    CommitOutcome, DeliveryOutcome, Dropped, Label, Malformed, Operation, Outcome, PassedOver,
+    RequestOutcome, Source, State,
+};
+use super::shard::{ShardCells, ShardMetrics};
 
 /// The series of one mapping. Cheap to clone: all clones count into the same ones.
 #[derive(Clone, Debug)]
@@ -37,10 +42,26 @@ pub(super) struct Cells {
     pub(super) replies_ignored: AtomicU64,
     pub(super) replies_malformed: [AtomicU64; Malformed::ALL.len()],
     pub(super) passed_over: [AtomicU64; PassedOver::ALL.len()],
+    pub(super) source: Source,
+    pub(super) dropped: [AtomicU64; Dropped::ALL.len()],
+    pub(super) on_failure_delivered: AtomicU64,
+    pub(super) destination_deliveries: [AtomicU64; DeliveryOutcome::ALL.len()],
+    pub(super) checkpoint_commits: [AtomicU64; CommitOutcome::ALL.len()],
+    pub(super) gaps: AtomicU64,
+    pub(super) shards_waiting: AtomicUsize,
+    pub(super) shards: Mutex<BTreeMap<String, Arc<ShardCells>>>,
+}
+
+impl Cells {
+    /// The shards that are read now, by their names.
+    pub(super) fn shards(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ShardCells>>> {
+        // Each change is one insertion or removal: a panic of its holder leaves nothing half written.
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl MappingMetrics {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(source: Source) -> Self {
         Self(Arc::new(Cells {
             polled: AtomicU64::default(),
             filtered_out: AtomicU64::default(),
@@ -63,6 +84,14 @@ impl MappingMetrics {
             replies_ignored: AtomicU64::default(),
             replies_malformed: Default::default(),
             passed_over: Default::default(),
+            source,
+            dropped: Default::default(),
+            on_failure_delivered: AtomicU64::default(),
+            destination_deliveries: Default::default(),
+            checkpoint_commits: Default::default(),
+            gaps: AtomicU64::default(),
+            shards_waiting: AtomicUsize::default(),
+            shards: Mutex::default(),
         }))
     }
 
@@ -168,6 +197,41 @@ impl MappingMetrics {
     /// The function's answer cannot be read: the batch counts as failed. // spec: 3.1
     pub fn record_malformed_reply(&self, reason: Malformed) {
         add(&self.0.replies_malformed[reason.index()], 1);
+    }
+
+    /// The series of a shard, there until the handle is dropped.
+    pub fn shard(&self, id: &str) -> ShardMetrics {
+        ShardMetrics::begin(&self.0, id)
+    }
+
+    /// So many shards wait for their parents to be settled.
+    pub fn set_shards_waiting(&self, count: usize) {
+        self.0.shards_waiting.store(count, Relaxed);
+    }
+
+    /// `count` records were discarded, and no on-failure record tells of them.
+    pub fn record_dropped(&self, reason: Dropped, count: usize) {
+        add(&self.0.dropped[reason.index()], count);
+    }
+
+    /// The on-failure record of `count` records was delivered.
+    pub fn record_on_failure_delivered(&self, count: usize) {
+        add(&self.0.on_failure_delivered, count);
+    }
+
+    /// An attempt to deliver an on-failure record ended.
+    pub fn record_destination_delivery(&self, outcome: DeliveryOutcome) {
+        add(&self.0.destination_deliveries[outcome.index()], 1);
+    }
+
+    /// An attempt to write a checkpoint ended.
+    pub fn record_checkpoint_commit(&self, outcome: CommitOutcome) {
+        add(&self.0.checkpoint_commits[outcome.index()], 1);
+    }
+
+    /// Records were trimmed by the source before they were read.
+    pub fn record_gap(&self) {
+        add(&self.0.gaps, 1);
     }
 
     /// A message that was received is neither invoked with nor dropped.

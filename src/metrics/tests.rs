@@ -7,6 +7,14 @@ use prometheus::proto::MetricType;
 
 use super::*;
 
+/// Half a minute after 1970 began.
+const NOW_MS: u64 = 30_000;
+
+fn fresh() -> Metrics {
+    let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_millis(NOW_MS);
+    Metrics::without_process(Clock::starting_at(now))
+}
+
 /// The lines of a text that are samples and not zero.
 fn told(text: &str) -> Vec<&str> {
     text.lines()
@@ -16,8 +24,8 @@ fn told(text: &str) -> Vec<&str> {
 
 #[test]
 fn a_small_scenario_reads_as_it_happened() {
-    let metrics = Metrics::without_process();
-    let orders = metrics.mapping("orders");
+    let metrics = fresh();
+    let orders = metrics.mapping("orders", Source::Queue);
     orders.set_state(State::Enabled);
     orders.set_concurrency_limit(5);
     orders.record_source_request(Operation::ReceiveMessage, RequestOutcome::Success);
@@ -110,10 +118,14 @@ sluicegate_build_info{version="VERSION"} 1"#
 
 #[test]
 fn every_series_of_a_mapping_is_there_from_its_start() {
-    let metrics = Metrics::without_process();
-    metrics.mapping("quiet");
+    let metrics = fresh();
+    metrics.mapping("quiet", Source::Queue);
     let text = metrics.encode();
-    for family in FAMILIES {
+    let streams_only = |family: &&Family| family.source == Some(Source::Stream);
+    for family in FAMILIES.iter().filter(streams_only) {
+        assert!(!text.contains(family.name), "{}", family.name);
+    }
+    for family in FAMILIES.iter().filter(|family| !streams_only(family)) {
         assert!(
             text.contains(&format!("# HELP {} {}\n", family.name, family.help)),
             "{}",
@@ -145,9 +157,91 @@ fn every_series_of_a_mapping_is_there_from_its_start() {
 }
 
 #[test]
+fn a_stream_has_the_series_of_a_stream() {
+    let metrics = fresh();
+    let clicks = metrics.mapping("clicks", Source::Stream);
+    let text = metrics.encode();
+    for family in FAMILIES {
+        let per_shard = family.labels.contains(&"shard");
+        let has = family.source != Some(Source::Queue) && !per_shard;
+        assert_eq!(text.contains(family.name), has, "{}", family.name);
+    }
+    let series = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
+    assert_eq!(series("sluicegate_source_requests_total{"), 24);
+    assert_eq!(series("sluicegate_events_dropped_total{"), 3);
+
+    clicks.record_dropped(Dropped::RecordAgeExceeded, 4);
+    clicks.record_on_failure_delivered(2);
+    clicks.record_destination_delivery(DeliveryOutcome::Failure);
+    clicks.record_checkpoint_commit(CommitOutcome::Success);
+    clicks.record_gap();
+    clicks.set_shards_waiting(3);
+    clicks.set_state(State::Enabled);
+    let text = metrics.encode();
+    let of_clicks: Vec<&str> = told(&text)
+        .into_iter()
+        .filter(|line| line.contains("mapping=") && !line.contains("mapping_state"))
+        .collect();
+    assert_eq!(
+        of_clicks,
+        [
+            "sluicegate_events_dropped_total{mapping=\"clicks\",reason=\"record_age_exceeded\"} 4",
+            "sluicegate_events_on_failure_delivered_total{mapping=\"clicks\"} 2",
+            "sluicegate_destination_deliveries_total{mapping=\"clicks\",outcome=\"failure\"} 1",
+            "sluicegate_shards_waiting{mapping=\"clicks\"} 3",
+            "sluicegate_stream_gaps_total{mapping=\"clicks\"} 1",
+            "sluicegate_checkpoint_commits_total{mapping=\"clicks\",outcome=\"success\"} 1",
+        ]
+    );
+}
+
+/// The age is that at the time of the scrape: it rises while the shard stands still.
+#[tokio::test(start_paused = true)]
+async fn a_shards_age_rises_while_it_stands_still_and_ends_with_it() {
+    let metrics = fresh();
+    let clicks = metrics.mapping("clicks", Source::Stream);
+    let age = |metrics: &Metrics| {
+        let text = metrics.encode();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("sluicegate_iterator_age_seconds"));
+        line.map(str::to_owned)
+    };
+    let of = |age: &str| {
+        Some(format!(
+            "sluicegate_iterator_age_seconds{{mapping=\"clicks\",shard=\"s-0\"}} {age}"
+        ))
+    };
+    assert_eq!(age(&metrics), None);
+    let shard = clicks.shard("s-0");
+    assert_eq!(age(&metrics), of("0"));
+    shard.set_behind(1_500);
+    assert_eq!(age(&metrics), of("1.5"));
+    shard.set_oldest(Some(NOW_MS - 250));
+    assert_eq!(age(&metrics), of("0.25"));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(age(&metrics), of("60.25"));
+    // A clock that lags behind that of the source makes no negative age.
+    shard.set_oldest(Some(NOW_MS + 3_600_000));
+    assert_eq!(age(&metrics), of("0"));
+    shard.set_failures(7);
+    assert!(
+        metrics
+            .encode()
+            .contains("sluicegate_shard_failures{mapping=\"clicks\",shard=\"s-0\"} 7\n")
+    );
+    // A newer reader of the same shard has its own series, and keeps it.
+    let newer = clicks.shard("s-0");
+    drop(shard);
+    assert_eq!(age(&metrics), of("0"));
+    drop(newer);
+    assert_eq!(age(&metrics), None);
+}
+
+#[test]
 fn a_mapping_is_in_one_state_at_a_time() {
-    let metrics = Metrics::without_process();
-    let mapping = metrics.mapping("m");
+    let metrics = fresh();
+    let mapping = metrics.mapping("m", Source::Queue);
     for &state in State::ALL {
         mapping.set_state(state);
         let text = metrics.encode();
@@ -167,9 +261,9 @@ fn a_mapping_is_in_one_state_at_a_time() {
 
 #[test]
 fn a_removed_mapping_leaves_no_series_and_starts_again_at_zero() {
-    let metrics = Metrics::without_process();
-    let old = metrics.mapping("m");
-    metrics.mapping("m").record_polled(1);
+    let metrics = fresh();
+    let old = metrics.mapping("m", Source::Queue);
+    metrics.mapping("m", Source::Queue).record_polled(1);
     old.record_polled(1);
     assert!(
         metrics
@@ -179,7 +273,7 @@ fn a_removed_mapping_leaves_no_series_and_starts_again_at_zero() {
     metrics.remove("m");
     old.record_polled(1);
     assert!(!metrics.encode().contains("mapping="));
-    metrics.mapping("m");
+    metrics.mapping("m", Source::Queue);
     assert!(
         metrics
             .encode()
@@ -189,8 +283,8 @@ fn a_removed_mapping_leaves_no_series_and_starts_again_at_zero() {
 
 #[test]
 fn a_name_with_quotes_and_line_breaks_cannot_forge_a_series() {
-    let metrics = Metrics::without_process();
-    metrics.mapping("a\"} 1\nforged{x=\"\\");
+    let metrics = fresh();
+    metrics.mapping("a\"} 1\nforged{x=\"\\", Source::Queue);
     let text = metrics.encode();
     assert!(text.contains(r#"sluicegate_messages_held{mapping="a\"} 1\nforged{x=\"\\"} 0"#));
     assert!(!text.lines().any(|line| line.starts_with("forged")));

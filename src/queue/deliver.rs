@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::reports::malformed;
 use super::{Engine, Item};
 use crate::function::Answer;
 use crate::metrics;
@@ -21,6 +20,7 @@ use crate::model::event::event;
 use crate::model::response::{self, Reply};
 use crate::model::scaling::Ended;
 use crate::model::settlement::Outcome;
+use crate::reports::malformed;
 
 /// Repeats of an invocation that did not run: the first delay and the longest. // spec: 3.5 (about 0.2 s, doubling)
 const REPEAT_FIRST: Duration = Duration::from_millis(200);

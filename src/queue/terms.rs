@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::reports::Reports;
 use crate::aws::fault::Failure;
 use crate::aws::sqs::Queue;
 use crate::config::mapping::Mapping;
 use crate::function::Function;
 use crate::metrics::Operation;
 use crate::model::lease::lease;
+use crate::reports::Reports;
 
 /// What the queue and the function promise each other at present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

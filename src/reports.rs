@@ -1,13 +1,32 @@
 //! What an engine tells the world about itself: its metrics, and its place in `/readyz`.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::info;
 
 use crate::aws::fault::{Failure, Fault};
-use crate::metrics::{Malformed, MappingMetrics, Metrics, Operation, RequestOutcome};
+use crate::metrics::{Malformed, MappingMetrics, Metrics, Operation, RequestOutcome, Source};
 use crate::model::response;
 use crate::status::{State, Status};
+
+/// So many shards that stand still are named; the others are counted.
+const SHARDS_NAMED_MAX: usize = 3;
+
+impl Health {
+    /// Empty where nothing is wrong.
+    fn reason(&self) -> String {
+        let whole = [&self.store, &self.source, &self.function];
+        let mut reasons: Vec<String> = whole.into_iter().flatten().cloned().collect();
+        let named = self.shards.iter().take(SHARDS_NAMED_MAX);
+        reasons.extend(named.map(|(id, why)| format!("{id} stands still: {why}")));
+        let others = self.shards.len().saturating_sub(SHARDS_NAMED_MAX);
+        if others > 0 {
+            reasons.push(format!("{others} more shards stand still"));
+        }
+        reasons.join("; ")
+    }
+}
 
 /// One mapping's voice. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,20 +41,30 @@ pub struct Reports {
 /// What keeps a mapping that runs from its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Health {
-    /// The last receive failed, for this reason.
+    /// The last call to the source failed, for this reason.
     source: Option<String>,
     /// The last invocation could not be made, for this reason.
     function: Option<String>,
+    /// Checkpoints can not be written, for this reason.
+    store: Option<String>,
+    /// The shards that stand still, and why.
+    shards: BTreeMap<String, String>,
     /// The mapping drains, and from now on that is its state.
     draining: bool,
 }
 
 impl Reports {
     /// The mapping gets a place in both.
-    pub fn new(metrics: &Metrics, status: &Status, mapping: &str, enabled: bool) -> Self {
+    pub fn new(
+        metrics: &Metrics,
+        status: &Status,
+        mapping: &str,
+        source: Source,
+        enabled: bool,
+    ) -> Self {
         status.add(mapping, enabled);
         let reports = Self {
-            metrics: metrics.mapping(mapping),
+            metrics: metrics.mapping(mapping, source),
             status: status.clone(),
             mapping: Arc::from(mapping),
             health: Arc::default(),
@@ -58,17 +87,34 @@ impl Reports {
     }
 
     /// The last receive failed for this reason, or succeeded.
-    pub(super) fn source(&self, trouble: Option<String>) {
+    pub fn source(&self, trouble: Option<String>) {
         self.change(|health| health.source = trouble);
     }
 
     /// The last invocation could not be made for this reason, or the function ran.
-    pub(super) fn function(&self, trouble: Option<String>) {
+    pub fn function(&self, trouble: Option<String>) {
         self.change(|health| health.function = trouble);
     }
 
+    /// Checkpoints can not be written for this reason, or can again.
+    pub fn store(&self, trouble: Option<String>) {
+        self.change(|health| health.store = trouble);
+    }
+
+    /// The shard stands still for this reason, or goes on.
+    pub fn shard(&self, id: &str, trouble: Option<String>) {
+        self.change(|health| match trouble {
+            Some(trouble) => {
+                health.shards.insert(id.to_owned(), trouble);
+            }
+            None => {
+                health.shards.remove(id);
+            }
+        });
+    }
+
     /// The mapping drains.
-    pub(super) fn draining(&self) {
+    pub fn draining(&self) {
         self.change(|health| health.draining = true);
     }
 
@@ -79,12 +125,7 @@ impl Reports {
         if *health == before {
             return;
         }
-        let reasons: Vec<&str> = [&health.source, &health.function]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        let reason = reasons.join("; ");
+        let reason = health.reason();
         match (health.draining, reason.is_empty()) {
             (true, _) => self.state(State::Disabling, None),
             (false, true) => {
@@ -135,7 +176,7 @@ fn refused(failure: &Failure) -> RequestOutcome {
 }
 
 /// The label for why an answer can not be read: a few kinds, where the log has the exact reason.
-pub(super) fn malformed(why: response::Malformed) -> Malformed {
+pub fn malformed(why: response::Malformed) -> Malformed {
     match why {
         response::Malformed::NotJson | response::Malformed::RepeatedKey => Malformed::NotJson,
         response::Malformed::NotAnObject
