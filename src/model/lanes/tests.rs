@@ -1,3 +1,5 @@
+//! Lives of lanes: crashes, other factors, and a ledger of every record.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
