@@ -53,6 +53,8 @@ struct Place {
     lane: u32,
     /// How many of its records are not settled.
     left: u32,
+    /// When it arrived at the source, in milliseconds since 1970.
+    arrived_ms: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -115,7 +117,13 @@ impl Lanes {
     }
 
     /// A record was read: `records` user records with this key, in one place.
-    pub fn admit(&mut self, number: &SequenceNumber, key: &str, records: u32) -> Admitted {
+    pub fn admit(
+        &mut self,
+        number: &SequenceNumber,
+        key: &str,
+        records: u32,
+        arrived_ms: u64,
+    ) -> Admitted {
         let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
         if beyond && self.factor != self.wanted {
             if !self.places.is_empty() {
@@ -142,6 +150,7 @@ impl Lanes {
             own: number.clone(),
             lane,
             left: records,
+            arrived_ms,
         });
         let place = self.first + self.places.len() as u64 - 1;
         Admitted::Lane { lane, place }
@@ -210,9 +219,9 @@ impl Lanes {
         self.places.is_empty()
     }
 
-    /// The oldest place that is not settled.
-    pub fn oldest(&self) -> Option<u64> {
-        (!self.places.is_empty()).then_some(self.first)
+    /// When the oldest record that is owed arrived, in milliseconds since 1970.
+    pub fn oldest_ms(&self) -> Option<u64> {
+        self.places.front().map(|place| place.arrived_ms)
     }
 
     /// What is to be kept, apart from an open window.

@@ -19,7 +19,7 @@ fn fresh(factor: u32) -> Lanes {
 }
 
 fn place(lanes: &mut Lanes, n: u64, key: &str) -> (u32, u64) {
-    match lanes.admit(&number(n), key, 1) {
+    match lanes.admit(&number(n), key, 1, 0) {
         Admitted::Lane { lane, place } => (lane, place),
         other => panic!("{n}: {other:?}"),
     }
@@ -88,7 +88,7 @@ fn a_dropped_record_is_settled_with_what_is_before_it() {
 #[test]
 fn a_packed_record_is_settled_with_its_last() {
     let mut lanes = fresh(1);
-    let Admitted::Lane { place, .. } = lanes.admit(&number(1), "k", 3) else {
+    let Admitted::Lane { place, .. } = lanes.admit(&number(1), "k", 3, 0) else {
         panic!("not admitted");
     };
     lanes.settled(place);
@@ -97,7 +97,7 @@ fn a_packed_record_is_settled_with_its_last() {
     assert!(lanes.progress().lanes.is_empty());
     lanes.settled(place);
     assert_eq!(lanes.position(), &after(1));
-    assert_eq!(lanes.admit(&number(2), "k", 0), Admitted::Settled);
+    assert_eq!(lanes.admit(&number(2), "k", 0, 0), Admitted::Settled);
     assert_eq!(lanes.position(), &after(2));
 }
 
@@ -117,11 +117,11 @@ fn a_lane_that_stands_still_lets_the_others_run_ahead_only_so_far() {
         let (_, place) = place(&mut lanes, n + 2, &free);
         lanes.settled(place);
     }
-    assert_eq!(lanes.admit(&number(1_000_000), &free, 1), Admitted::Hold);
+    assert_eq!(lanes.admit(&number(1_000_000), &free, 1, 0), Admitted::Hold);
     assert_eq!(lanes.position(), &Position::Horizon);
     lanes.settled(0);
     assert!(matches!(
-        lanes.admit(&number(1_000_000), &free, 1),
+        lanes.admit(&number(1_000_000), &free, 1, 0),
         Admitted::Lane { .. }
     ));
 }
@@ -155,13 +155,13 @@ fn with_another_factor_the_old_lanes_serve_until_nothing_is_left_of_them() {
         .unwrap();
     let (lane, two) = place(&mut lanes, 2, &zero);
     assert_eq!(lane, 0);
-    assert_eq!(lanes.admit(&number(4), &one, 1), Admitted::Settled);
+    assert_eq!(lanes.admit(&number(4), &one, 1, 0), Admitted::Settled);
     let (lane, six) = place(&mut lanes, 6, &one);
     assert_eq!(lane, 1);
     assert_eq!(lanes.owed(1).len(), 1);
-    assert_eq!(lanes.admit(&number(7), &one, 1), Admitted::Hold);
+    assert_eq!(lanes.admit(&number(7), &one, 1, 0), Admitted::Hold);
     lanes.settled(six);
-    assert_eq!(lanes.admit(&number(7), &one, 1), Admitted::Hold);
+    assert_eq!(lanes.admit(&number(7), &one, 1, 0), Admitted::Hold);
     lanes.settled(two);
     assert_eq!(place(&mut lanes, 7, &one).0, lane_of(&one, 7));
     assert_eq!(lanes.factor(), 7);
@@ -197,7 +197,7 @@ fn over_all_lives_every_record_is_settled_once_and_in_order() {
                         lanes.pass(&number(read));
                         read += 1;
                     } else {
-                        match lanes.admit(&number(read), &keys[read as usize], 1) {
+                        match lanes.admit(&number(read), &keys[read as usize], 1, 0) {
                             Admitted::Lane { lane, place } => {
                                 waiting.entry(lane).or_default().push_back((read, place));
                                 read += 1;
