@@ -19,7 +19,7 @@ impl Health {
         let whole = [&self.store, &self.source, &self.function];
         let mut reasons: Vec<String> = whole.into_iter().flatten().cloned().collect();
         let named = self.shards.iter().take(SHARDS_NAMED_MAX);
-        reasons.extend(named.map(|(id, why)| format!("{id} stands still: {why}")));
+        reasons.extend(named.map(|((id, does), why)| format!("{id} stands still ({does}): {why}")));
         let others = self.shards.len().saturating_sub(SHARDS_NAMED_MAX);
         if others > 0 {
             reasons.push(format!("{others} more shards stand still"));
@@ -47,8 +47,8 @@ struct Health {
     function: Option<String>,
     /// Checkpoints can not be written, for this reason.
     store: Option<String>,
-    /// The shards that stand still, and why.
-    shards: BTreeMap<String, String>,
+    /// The shards that stand still: their reading or their delivery, and why.
+    shards: BTreeMap<(String, &'static str), String>,
     /// The mapping drains, and from now on that is its state.
     draining: bool,
 }
@@ -101,14 +101,15 @@ impl Reports {
         self.change(|health| health.store = trouble);
     }
 
-    /// The shard stands still for this reason, or goes on.
-    pub fn shard(&self, id: &str, trouble: Option<String>) {
+    /// What the shard does (`reading`, `delivery`) stands still for this reason, or goes on.
+    pub fn shard(&self, id: &str, does: &'static str, trouble: Option<String>) {
+        let key = (id.to_owned(), does);
         self.change(|health| match trouble {
             Some(trouble) => {
-                health.shards.insert(id.to_owned(), trouble);
+                health.shards.insert(key, trouble);
             }
             None => {
-                health.shards.remove(id);
+                health.shards.remove(&key);
             }
         });
     }

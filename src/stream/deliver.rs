@@ -1,0 +1,280 @@
+//! Deliver a batch until every record of it is handled or discarded: ask the policy, act, report back, keep. // spec: 3, 5
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Engine;
+use super::book::Book;
+use super::judge::{Judged, Response};
+use super::lane::Item;
+use crate::checkpoint::CommitError;
+use crate::metrics::{self, ShardMetrics};
+use crate::model::backoff::Backoff;
+use crate::model::delivery::{Delivery, Outcome, Reason, Slice, Step};
+use crate::model::event::{EVENT_BYTES_MAX, event};
+use crate::model::progress::Owed;
+
+/// Repeats of records that failed: the first delay and the longest. With these, eight attempts fit into the minute of
+/// AWS's recording. // spec: 3.5, 14
+const REPEAT_FIRST: Duration = Duration::from_millis(500);
+const REPEAT_LONGEST: Duration = Duration::from_secs(60);
+/// Repeats of an invocation that did not run: they do not count. // spec: 5.3
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_LONGEST: Duration = Duration::from_secs(20);
+/// A service that asks for a longer wait than this is asked again all the same.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// After so many failures in a row the shard is said to stand still.
+const FAILURES_TOLD: u32 = 3;
+
+/// What the lanes of a shard share.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub engine: Arc<Engine>,
+    pub id: String,
+    pub book: Book,
+    pub metrics: ShardMetrics,
+}
+
+/// How the delivery of a batch ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// Nothing of it is owed.
+    Settled,
+    /// The mapping drains: what is owed stays in the stream, and its counts in the checkpoint.
+    Stopped,
+    /// Its progress can not be kept: nobody may go on with the shard here.
+    Lost(CommitError),
+}
+
+/// What is remembered of the last invocation, for the record of a discard.
+#[derive(Debug, Default)]
+pub(super) struct Last {
+    pub request_id: Option<String>,
+    pub response: Option<Response>,
+}
+
+impl Line {
+    /// Deliver one batch of a lane.
+    pub async fn deliver(
+        &self,
+        lane: u32,
+        items: &[Item],
+        slices: Vec<Slice>,
+        drain: &CancellationToken,
+    ) -> Ended {
+        let mut delivery = Delivery::resume(self.engine.policy, slices);
+        let mut last = Last::default();
+        let mut counted = false;
+        loop {
+            let now_ms = self.engine.clock.now_ms();
+            let before = delivery.settled();
+            match delivery.next(|record| self.expired(&items[record], now_ms)) {
+                Step::Done => {
+                    self.stands_still(None);
+                    return Ended::Settled;
+                }
+                Step::Discard {
+                    records,
+                    reason,
+                    invoke_count,
+                } => {
+                    let count = records.len();
+                    let discard = Discard {
+                        items: &items[records],
+                        reason,
+                        invoke_count,
+                        last: &last,
+                    };
+                    if !self.discard(discard, drain).await {
+                        return Ended::Stopped;
+                    }
+                    delivery.discarded(count);
+                }
+                Step::Deliver { .. } if drain.is_cancelled() => return Ended::Stopped,
+                Step::Deliver { .. } if delivery.repeat_after().is_some() => {
+                    let failures = delivery.repeat_after().unwrap_or_default();
+                    let delay = repeat_delay(failures, self.engine.jitter());
+                    self.engine.rest(delay, drain).await;
+                    // Time has passed: the ages are asked anew.
+                    delivery.rested();
+                    continue;
+                }
+                Step::Deliver { records, fresh, .. } => {
+                    if fresh {
+                        last = Last::default();
+                    }
+                    if !std::mem::replace(&mut counted, true) {
+                        let bytes = items.iter().map(|item| item.record.len()).sum();
+                        self.engine.metrics.record_batch(items.len(), bytes);
+                    }
+                    let Some(outcome) = self.invoke(items, records, &mut last, drain).await else {
+                        continue;
+                    };
+                    delivery.delivered(outcome, self.engine.clock.now_ms());
+                }
+            }
+            self.note(lane, items, before, &delivery);
+            if let Err(lost) = self.book.commit().await {
+                return Ended::Lost(lost);
+            }
+        }
+    }
+
+    /// Invoke with these records. None when the function did not run: nothing is known, and nothing counts.
+    async fn invoke(
+        &self,
+        items: &[Item],
+        records: Range<usize>,
+        last: &mut Last,
+        drain: &CancellationToken,
+    ) -> Option<Outcome> {
+        let engine = &*self.engine;
+        let batch = &items[records.clone()];
+        let event = event(batch.iter().map(|item| item.record.as_str()));
+        if EVENT_BYTES_MAX < event.len() {
+            // spec: 5.7
+            warn!(
+                mapping = %engine.mapping.name, shard = %self.id, bytes = event.len(),
+                "a record makes a larger event than any function may be given: it is not invoked"
+            );
+            return Some(Outcome::Refused);
+        }
+        let in_flight = engine.metrics.in_flight();
+        engine.metrics.record_invoked(batch.len());
+        let sent = engine.now();
+        let invoked = engine.answer(event).await;
+        drop(in_flight);
+        last.request_id = invoked.request_id.clone().or(last.request_id.take());
+        let (judged, kind) = engine.judge(&self.id, batch, invoked);
+        engine.metrics.record_invocation(kind, engine.now() - sent);
+        if kind != metrics::Outcome::Success {
+            engine.metrics.record_failed_invoke(batch.len());
+        }
+        match judged {
+            Judged::Ran { outcome, response } => {
+                last.response = response;
+                engine.ran();
+                Some(match outcome {
+                    // Counted from the batch's beginning, not the slice's.
+                    Outcome::Stopped { handled } => Outcome::Stopped {
+                        handled: records.start + handled,
+                    },
+                    Outcome::Delivered | Outcome::Failed | Outcome::Refused => outcome,
+                })
+            }
+            Judged::Repeat { after } => {
+                let delay = engine
+                    .did_not_run()
+                    .max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
+                engine.rest(delay, drain).await;
+                None
+            }
+        }
+    }
+
+    /// Why a record may not be delivered any more. // spec: 5.3, 5.4
+    fn expired(&self, item: &Item, now_ms: u64) -> Option<Reason> {
+        let age = Duration::from_millis(now_ms.saturating_sub(item.arrived_ms));
+        let engine = &self.engine;
+        if engine.stream.age_max.is_some_and(|age_max| age_max < age) {
+            return Some(Reason::RecordAgeExceeded);
+        }
+        (engine.retention() < age).then_some(Reason::ExpiredAtSource)
+    }
+
+    /// Note what is settled and what is owed; it is kept with the next commit.
+    fn note(&self, lane: u32, items: &[Item], before: usize, delivery: &Delivery) {
+        let settled = delivery.settled();
+        let owed: Vec<Owed> = if delivery.is_untried() {
+            Vec::new()
+        } else {
+            let kept = |slice: &Slice| slice.kept(items[slice.records.end - 1].number.clone());
+            delivery.owed().map(kept).collect()
+        };
+        let head = delivery.owed().next();
+        let failures = head.map_or(0, |slice| slice.failures);
+        let oldest = self.book.write(|page| {
+            for item in &items[before..settled] {
+                page.lanes.settled(item.place);
+            }
+            page.lanes.owes(lane, owed);
+            page.lanes.oldest_ms()
+        });
+        self.engine.account(|account| account.settled += (settled - before) as u64);
+        self.metrics.set_oldest(oldest);
+        self.metrics.set_failures(failures as usize);
+        match head.filter(|_| FAILURES_TOLD <= failures) {
+            Some(slice) => {
+                let (first, count) = (&items[slice.records.start].number, slice.records.len());
+                self.stands_still(Some(format!(
+                    "the function failed {failures} times in a row on the {count} records from {first} on"
+                )));
+            }
+            None => self.stands_still(None),
+        }
+    }
+
+    /// Say why the shard does not move, or that it does.
+    pub(super) fn stands_still(&self, why: Option<String>) {
+        self.engine.reports.shard(&self.id, why);
+    }
+}
+
+/// Records that go out of our care, and why.
+#[derive(Debug)]
+pub(super) struct Discard<'a> {
+    pub items: &'a [Item],
+    pub reason: Reason,
+    pub invoke_count: u32,
+    pub last: &'a Last,
+}
+
+/// The delay before the repeat after so many failures.
+fn repeat_delay(failures: u32, jitter: f64) -> Duration {
+    let mut backoff = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
+    // Doubling has long reached the longest by then.
+    for _ in 1..failures.clamp(1, 32) {
+        backoff.delay(jitter);
+    }
+    backoff.delay(jitter)
+}
+
+/// The delays between invocations that did not run.
+pub(super) fn retries() -> Backoff {
+    Backoff::new(RETRY_FIRST, RETRY_LONGEST)
+}
+
+/// A batch that was in hand when the process ended.
+pub(super) fn told_of_resumption(mapping: &str, shard: &str, slices: &[Slice]) {
+    let failures: u32 = slices.iter().map(|slice| slice.failures).max().unwrap_or(0);
+    if failures > 0 || slices.len() > 1 {
+        info!(
+            mapping,
+            shard,
+            slices = slices.len(),
+            failures,
+            "goes on with a batch that failed before the restart"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // spec: 14: with half a second, doubling, seven attempts fit into a minute and an eighth does not
+    #[test]
+    fn repeats_wait_half_a_second_at_first_and_a_minute_at_most() {
+        let delays: Vec<u128> = (1..=9).map(|n| repeat_delay(n, 1.0).as_millis()).collect();
+        assert_eq!(
+            delays,
+            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+        );
+        assert_eq!(repeat_delay(10_000, 1.0), REPEAT_LONGEST);
+        assert_eq!(repeat_delay(1, 0.0).as_millis(), 250);
+    }
+}

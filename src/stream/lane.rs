@@ -1,0 +1,203 @@
+//! What waits in a lane for its batch, and when that is due: by count, by bytes, by time. // spec: 5.2
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::delivery::Slice;
+use crate::model::event::{EVENT_BYTES_MAX, event_bytes};
+use crate::model::progress::Owed;
+use crate::model::record::SequenceNumber;
+
+/// A record on its way: what is left of it once its event record is written.
+#[derive(Clone, Debug)]
+pub(super) struct Item {
+    /// Names it when it is settled.
+    pub place: u64,
+    pub number: SequenceNumber,
+    /// When it arrived at the source, in milliseconds since 1970.
+    pub arrived_ms: u64,
+    pub record: String,
+}
+
+/// A mapping's rule for when to invoke.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// `BatchSize`.
+    pub count_max: usize,
+    /// `MaximumBatchingWindowInSeconds`.
+    pub window: Duration,
+    /// `TumblingWindowInSeconds`, in milliseconds: no batch spans two of them.
+    pub tumbling_ms: Option<u64>,
+}
+
+/// Whether a batch is to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Now: the first so many of what waits.
+    Now(usize),
+    /// Then, unless it is full before.
+    At(Duration),
+    /// More must be read first.
+    Not,
+}
+
+/// How far the shard was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading<'a> {
+    /// The last record that was read.
+    pub through: Option<&'a SequenceNumber>,
+    /// The shard is closed, and was read to its end.
+    pub ended: bool,
+}
+
+/// One lane.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    waiting: VecDeque<Item>,
+    record_bytes: usize,
+    /// Since when something waits and no batch is on its way.
+    opened: Option<Duration>,
+    /// A batch is on its way.
+    busy: bool,
+    /// What a checkpoint says of the batch that was in hand when it was written.
+    resumed: Vec<Owed>,
+}
+
+impl Lane {
+    /// A lane that owes this since before a restart.
+    pub fn resume(owed: &[Owed]) -> Self {
+        Self {
+            resumed: owed.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    pub fn push(&mut self, item: Item, now: Duration) {
+        self.record_bytes += item.record.len();
+        self.waiting.push_back(item);
+        if !self.busy {
+            self.opened.get_or_insert(now);
+        }
+    }
+
+    /// The bytes of what waits.
+    pub fn bytes(&self) -> usize {
+        self.record_bytes
+    }
+
+    pub fn busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Nothing waits, and nothing is on its way.
+    pub fn idle(&self) -> bool {
+        self.waiting.is_empty() && !self.busy
+    }
+
+    /// More would not make the next batch larger.
+    pub fn full(&self, rule: &Rule) -> bool {
+        match self.resumed.last() {
+            Some(owed) => self.waiting.back().is_some_and(|last| owed.through < last.number),
+            None => self.limited(rule),
+        }
+    }
+
+    /// Whether the next batch is due.
+    pub fn due(&self, rule: &Rule, reading: Reading<'_>, now: Duration) -> Due {
+        if self.busy {
+            return Due::Not;
+        }
+        if let Some(owed) = self.resumed.last() {
+            let read = reading.ended
+                || reading
+                    .through
+                    .is_some_and(|through| owed.through <= *through);
+            let count = self
+                .waiting
+                .iter()
+                .take_while(|item| item.number <= owed.through)
+                .count();
+            return match (read, count) {
+                (true, 1..) => Due::Now(count),
+                // The source has trimmed them, or a filter drops them now: the caller forgets them.
+                (true, 0) => Due::Now(0),
+                (false, _) => Due::Not,
+            };
+        }
+        let Some(opened) = self.opened else {
+            return Due::Not;
+        };
+        let ends = opened + rule.window;
+        if self.limited(rule) || ends <= now || reading.ended {
+            return Due::Now(self.fitting(rule));
+        }
+        Due::At(ends)
+    }
+
+    /// Take a batch that is due, and what is known of it from before a restart.
+    pub fn take(&mut self, count: usize) -> (Vec<Item>, Vec<Slice>) {
+        let batch: Vec<Item> = self.waiting.drain(..count).collect();
+        self.record_bytes -= batch.iter().map(|item| item.record.len()).sum::<usize>();
+        let slices = slices(&batch, &std::mem::take(&mut self.resumed));
+        self.opened = None;
+        self.busy = !batch.is_empty();
+        (batch, slices)
+    }
+
+    /// The batch that was taken is settled: the window of the next begins now. // spec: 5.2
+    pub fn freed(&mut self, now: Duration) {
+        self.busy = false;
+        self.opened = (!self.waiting.is_empty()).then_some(now);
+    }
+
+    /// A batch can take no more of what comes: by count, by bytes, or because a tumbling window is over.
+    fn limited(&self, rule: &Rule) -> bool {
+        let (Some(first), Some(last)) = (self.waiting.front(), self.waiting.back()) else {
+            return false;
+        };
+        let count = self.waiting.len();
+        let bytes = event_bytes([self.record_bytes].into_iter()) + count - 1;
+        rule.count_max <= count || EVENT_BYTES_MAX < bytes || !rule.together(first, last)
+    }
+
+    /// How many of what waits make one batch. The first always does: it can not be made smaller, and what is to become
+    /// of it is the policy's to say.
+    fn fitting(&self, rule: &Rule) -> usize {
+        let Some(first) = self.waiting.front() else {
+            return 0;
+        };
+        let mut bytes = event_bytes([].into_iter());
+        let fits = |item: &&Item| {
+            bytes += item.record.len() + 1;
+            // The last record has no comma behind it.
+            bytes - 1 <= EVENT_BYTES_MAX && rule.together(first, item)
+        };
+        let count = self.waiting.iter().take_while(fits).count();
+        count.clamp(1, rule.count_max.max(1))
+    }
+}
+
+impl Rule {
+    /// Both belong into the same tumbling window.
+    fn together(&self, first: &Item, other: &Item) -> bool {
+        self.tumbling_ms
+            .is_none_or(|length| first.arrived_ms / length == other.arrived_ms / length)
+    }
+}
+
+/// The slices of a batch as a checkpoint knows them; the whole batch as one where it knows nothing.
+fn slices(batch: &[Item], owed: &[Owed]) -> Vec<Slice> {
+    if owed.is_empty() {
+        return vec![Slice::untried(0..batch.len())];
+    }
+    let mut slices = Vec::new();
+    let mut start = 0;
+    for owed in owed {
+        let end = batch.partition_point(|item| item.number <= owed.through);
+        if start < end {
+            slices.push(Slice::resumed(start..end, owed));
+            start = end;
+        }
+    }
+    slices
+}

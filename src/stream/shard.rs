@@ -1,0 +1,356 @@
+//! One shard: read, admit, deliver, keep, until it is settled to its end or the mapping drains.
+//!
+//! An actor: it alone owns what waits, and starts a read when a lane could use more, a delivery when a lane's batch is
+//! due, and a commit when only dropped records moved the position. Each is a task that it waits for.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::Engine;
+use super::admit::Raw;
+use super::book::Book;
+use super::deliver::{self, Ended, Line, told_of_resumption};
+use super::lane::{Due, Item, Lane, Reading};
+use super::reader::{Fetched, Reader, Trouble};
+use crate::aws::stream::ShardIterator;
+use crate::checkpoint::{CommitError, Revision};
+use crate::model::lanes::Admitted;
+use crate::model::progress::ShardProgress;
+use crate::model::record::SequenceNumber;
+
+/// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read: two events.
+const WAITING_BYTES_MAX: usize = 2 * crate::model::event::EVENT_BYTES_MAX;
+/// How often a position is kept that only dropped records have moved.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How the work on a shard ended.
+#[derive(Debug)]
+pub(super) enum ShardEnded {
+    /// It is closed, and everything in it is settled and kept so.
+    Settled,
+    /// The mapping drains.
+    Stopped,
+    /// The source does not know it any more. Everything that was read is settled.
+    Gone,
+    /// Its progress can not be kept.
+    Lost(CommitError),
+}
+
+enum Event {
+    Read(Fetched),
+    Delivered { lane: u32, ended: Ended },
+    Kept(Result<(), CommitError>),
+}
+
+/// The work on one shard.
+pub(super) struct Shard {
+    line: Arc<Line>,
+    reader: Reader,
+    reading: bool,
+    /// Read and not yet admitted.
+    pending: VecDeque<Raw>,
+    through: Option<SequenceNumber>,
+    /// It was read to its end.
+    ended: bool,
+    gone: bool,
+    lanes: Vec<Lane>,
+    keeping: bool,
+    keep_at: Option<Duration>,
+    tasks: JoinSet<Event>,
+}
+
+impl Shard {
+    pub fn new(
+        engine: Arc<Engine>,
+        id: &str,
+        progress: &ShardProgress,
+        revision: Option<Revision>,
+        latest: Option<ShardIterator>,
+    ) -> Self {
+        let stream = &engine.stream;
+        let book = Book::open(
+            engine.store.clone(),
+            engine.claim.clone(),
+            id,
+            engine.metrics.clone(),
+            progress,
+            revision,
+            stream.parallelization_factor,
+        );
+        let reader = Reader::new(&progress.position, &stream.kind, latest);
+        let metrics = engine.metrics.shard(id);
+        let lanes = book.read(|page| {
+            (0..page.lanes.factor())
+                .map(|lane| Lane::resume(page.lanes.owed(lane)))
+                .collect()
+        });
+        let line = Line {
+            id: id.to_owned(),
+            book,
+            metrics,
+            engine,
+        };
+        Self {
+            line: Arc::new(line),
+            reader,
+            reading: false,
+            pending: VecDeque::new(),
+            through: None,
+            ended: false,
+            gone: false,
+            lanes,
+            keeping: false,
+            keep_at: None,
+            tasks: JoinSet::new(),
+        }
+    }
+
+    pub async fn run(mut self, drain: CancellationToken) -> ShardEnded {
+        loop {
+            let stopping = drain.is_cancelled();
+            if !stopping {
+                self.admit();
+                self.start_deliveries(&drain);
+                self.start_read();
+            }
+            self.start_keeping(stopping);
+            if let Some(ended) = self.over(stopping).await {
+                self.line.stands_still(None);
+                self.line.engine.reports.shard(&self.line.id, READING, None);
+                return ended;
+            }
+            let wake = self.wake();
+            let event = tokio::select! {
+                biased;
+                () = drain.cancelled(), if !stopping => continue,
+                Some(event) = self.tasks.join_next() => event,
+                () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() && !stopping => continue,
+            };
+            match event {
+                Ok(event) => {
+                    if let Some(lost) = self.happened(event) {
+                        return ShardEnded::Lost(lost);
+                    }
+                }
+                // A panic of a task is the shard's, and the mapping's.
+                Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            }
+        }
+    }
+
+    /// Whether nothing is left to do.
+    async fn over(&mut self, stopping: bool) -> Option<ShardEnded> {
+        let busy = self.keeping || self.lanes.iter().any(Lane::busy);
+        if busy {
+            return None;
+        }
+        if stopping {
+            // What only dropped records moved is kept, too.
+            return Some(match self.line.book.commit().await {
+                Ok(()) => ShardEnded::Stopped,
+                Err(lost) => ShardEnded::Lost(lost),
+            });
+        }
+        let empty = self.pending.is_empty() && self.lanes.iter().all(Lane::idle);
+        if !empty || self.reading {
+            return None;
+        }
+        if self.ended {
+            self.line.book.write(|page| page.lanes.end());
+        }
+        if !self.ended && !self.gone {
+            return None;
+        }
+        Some(match self.line.book.commit().await {
+            Ok(()) if self.ended => ShardEnded::Settled,
+            Ok(()) => ShardEnded::Gone,
+            Err(lost) => ShardEnded::Lost(lost),
+        })
+    }
+
+    fn happened(&mut self, event: Event) -> Option<CommitError> {
+        match event {
+            Event::Read(fetched) => {
+                self.reading = false;
+                self.read(fetched);
+            }
+            Event::Delivered { lane, ended } => {
+                let now = self.line.engine.now();
+                self.lanes[lane as usize].freed(now);
+                match ended {
+                    Ended::Settled | Ended::Stopped => {}
+                    Ended::Lost(lost) => return Some(lost),
+                }
+            }
+            Event::Kept(kept) => {
+                self.keeping = false;
+                return kept.err();
+            }
+        }
+        None
+    }
+
+    fn read(&mut self, fetched: Fetched) {
+        let engine = self.line.engine.clone();
+        let now = engine.now();
+        let last = fetched.last().or(self.through.as_ref()).cloned();
+        match self.reader.answered(fetched, last.as_ref(), now) {
+            Ok(read) => {
+                engine.reports.shard(&self.line.id, READING, None);
+                engine.metrics.record_polled(read.records.len());
+                self.line.metrics.set_behind(read.behind_ms.unwrap_or_default());
+                self.ended = read.next.is_none();
+                self.pending.extend(Raw::all(read.records));
+            }
+            Err((failure, iterator)) => {
+                match self.reader.failed(&engine, &self.line.id, &failure, iterator) {
+                    Trouble::Wait { told } => {
+                        engine.reports.shard(&self.line.id, READING, told);
+                    }
+                    Trouble::Gone => self.gone = true,
+                }
+            }
+        }
+    }
+
+    /// What was read goes into its lanes, as far as they take it.
+    fn admit(&mut self) {
+        let engine = self.line.engine.clone();
+        let now = engine.now();
+        while let Some(raw) = self.pending.front() {
+            let number = raw.number();
+            // A position that was opened anew may repeat what is in hand already.
+            if self.through.as_ref().is_some_and(|through| number <= through) {
+                self.pending.pop_front();
+                continue;
+            }
+            let records = if self.reader.too_old(raw.arrived_ms()) {
+                Vec::new()
+            } else {
+                engine.written(&self.line.id, raw)
+            };
+            let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+            let admitted = self.line.book.write(|page| {
+                let admitted = page.lanes.admit(number, raw.key(), count, raw.arrived_ms());
+                (admitted, page.lanes.factor(), page.lanes.oldest_ms())
+            });
+            let (admitted, factor, oldest) = admitted;
+            if factor as usize != self.lanes.len() {
+                // The old ones have run empty.
+                self.lanes = (0..factor).map(|_| Lane::default()).collect();
+            }
+            let (number, arrived_ms) = (number.clone(), raw.arrived_ms());
+            match admitted {
+                Admitted::Hold => return,
+                Admitted::Settled => {
+                    self.keep_at.get_or_insert(now + KEEP_EVERY);
+                }
+                Admitted::Lane { lane, place } => {
+                    for record in records {
+                        let item = Item {
+                            place,
+                            number: number.clone(),
+                            arrived_ms,
+                            record,
+                        };
+                        self.lanes[lane as usize].push(item, now);
+                    }
+                }
+            }
+            self.line.metrics.set_oldest(oldest);
+            self.through = Some(number);
+            self.pending.pop_front();
+        }
+    }
+
+    fn start_deliveries(&mut self, drain: &CancellationToken) {
+        let engine = self.line.engine.clone();
+        let now = engine.now();
+        let reading = Reading {
+            through: self.through.as_ref(),
+            ended: (self.ended || self.gone) && self.pending.is_empty(),
+        };
+        for (lane, number) in self.lanes.iter_mut().zip(0..) {
+            // Until everything that one read brought is admitted, a batch without a window is not due: it would be
+            // smaller than it can be.
+            let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
+                continue;
+            };
+            let (items, slices) = lane.take(count);
+            if items.is_empty() {
+                self.line.book.write(|page| page.lanes.owes(number, Vec::new()));
+                self.keep_at.get_or_insert(now + KEEP_EVERY);
+                continue;
+            }
+            told_of_resumption(&engine.mapping.name, &self.line.id, &slices);
+            let (line, drain) = (self.line.clone(), drain.clone());
+            self.tasks.spawn(async move {
+                let ended = line.deliver(number, &items, slices, &drain).await;
+                Event::Delivered { lane: number, ended }
+            });
+        }
+    }
+
+    fn start_read(&mut self) {
+        let over = self.ended || self.gone || self.reading || !self.pending.is_empty();
+        if over || self.line.engine.now() < self.reader.next_at() || !self.wants_more() {
+            return;
+        }
+        self.reading = true;
+        let (iterator, start) = self.reader.place();
+        let line = self.line.clone();
+        self.tasks.spawn(async move {
+            Event::Read(line.engine.fetch(&line.id, iterator, start).await)
+        });
+    }
+
+    /// A lane's next batch is not full, and there is room for more.
+    fn wants_more(&self) -> bool {
+        let rule = &self.line.engine.rule;
+        let resuming = self.lanes.iter().any(Lane::resuming);
+        let bytes: usize = self.lanes.iter().map(Lane::bytes).sum();
+        let room = resuming || bytes < WAITING_BYTES_MAX;
+        room && self.lanes.iter().any(|lane| !lane.full(rule))
+    }
+
+    /// A position that dropped records have moved is kept now and then, and all of it in the end.
+    fn start_keeping(&mut self, stopping: bool) {
+        let now = self.line.engine.now();
+        if self.keeping || stopping || self.keep_at.is_none_or(|at| now < at) {
+            return;
+        }
+        self.keep_at = None;
+        self.keeping = true;
+        let line = self.line.clone();
+        self.tasks
+            .spawn(async move { Event::Kept(line.book.commit().await) });
+    }
+
+    /// When there is something to do though nothing happened.
+    fn wake(&self) -> Option<Instant> {
+        let engine = &self.line.engine;
+        let reading = Reading {
+            through: self.through.as_ref(),
+            ended: false,
+        };
+        let due = self.lanes.iter().filter_map(|lane| {
+            match lane.due(&engine.rule, reading, engine.now()) {
+                Due::At(at) => Some(at),
+                Due::Now(_) | Due::Not => None,
+            }
+        });
+        let reads = !self.ended && !self.gone && !self.reading && self.pending.is_empty();
+        let read = (reads && self.wants_more()).then(|| self.reader.next_at());
+        let keep = self.keep_at.filter(|_| !self.keeping);
+        due.chain(read).chain(keep).min().map(|at| engine.at(at))
+    }
+}
+
+/// What of a shard may stand still: its reading, apart from its delivery.
+pub(super) const READING: &str = "reading";
+pub(super) const DELIVERY: &str = "delivery";

@@ -1,0 +1,275 @@
+//! The start of a mapping: find the stream and the function, take the checkpoints, and settle where each shard begins.
+//!
+//! `StartingPosition` applies once. Before the mapping is called enabled every shard has a checkpoint, so that nothing
+//! that arrives from then on can be missed: `LATEST` is an iterator that was opened at the tip, and in the checkpoint
+//! the time of that, for a restart before the first record came. // spec: 5.6
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::lane::Rule;
+use super::reader;
+use super::terms::{Terms, describing};
+use super::{Engine, Plan, deliver};
+use crate::aws::clients::Clients;
+use crate::aws::fault::{Failure, Fault};
+use crate::aws::stream::{self as source, Start, Status, Stream};
+use crate::checkpoint::{Broken, CommitError, Owner, Saved, Store, StoreError, Taken};
+use crate::clock::Clock;
+use crate::config::function::Target;
+use crate::config::mapping::Mapping;
+use crate::config::mapping::stream::{Kind, StartingPosition};
+use crate::destination::Destination;
+use crate::function::Function;
+use crate::metrics::Operation;
+use crate::model::delivery::Policy;
+use crate::model::filter::Filters;
+use crate::model::progress::{Position, ShardProgress};
+use crate::model::shards::{Lineage, Listed};
+use crate::reports::Reports;
+
+/// Our clock and the source's differ by no more than this; a restart before the first record looks so far back.
+const CLOCKS_DIFFER_MAX_MS: u64 = 30_000;
+/// So many iterators are opened, and checkpoints written, beside each other.
+const BESIDE: usize = 64;
+
+/// Why a mapping does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The stream or the function can not be had.
+    #[error(transparent)]
+    Failure(#[from] Failure),
+    /// The checkpoints can not be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The first checkpoints can not be written.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// What the store says of the mapping can not be read.
+    #[error("the checkpoint store's note about the mapping can not be read: {0}")]
+    Meta(serde_json::Error),
+}
+
+impl StartError {
+    /// The store is out of use, for every mapping.
+    pub fn broken(&self) -> Option<&Broken> {
+        match self {
+            Self::Store(StoreError::Broken(broken))
+            | Self::Commit(CommitError::Broken(broken)) => Some(broken),
+            Self::Store(_) | Self::Commit(_) | Self::Failure(_) | Self::Meta(_) => None,
+        }
+    }
+}
+
+/// What is noted of a mapping that was started.
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    source: String,
+    started_ms: u64,
+}
+
+/// What an engine is made of, beside its mapping.
+#[derive(Debug)]
+pub struct Parts<'a> {
+    /// AWS.
+    pub clients: &'a Clients,
+    /// The mapping's filters, compiled.
+    pub filters: Filters,
+    /// Where progress is kept.
+    pub store: Store,
+    /// Who keeps it.
+    pub owner: Owner,
+    /// What it tells.
+    pub reports: Reports,
+    /// Ages are those of this clock.
+    pub clock: Clock,
+    /// Jitter.
+    pub chance: fastrand::Rng,
+}
+
+impl Engine {
+    /// Find the stream and the function, and settle where each shard begins. Nothing is read yet.
+    ///
+    /// # Errors
+    /// The stream, the function or the checkpoints can not be had; whatever was settled stays so.
+    ///
+    /// # Panics
+    /// For a mapping of a queue.
+    pub async fn start(mapping: Mapping, parts: Parts<'_>) -> Result<Arc<Self>, StartError> {
+        let stream = mapping
+            .stream
+            .clone()
+            .expect("the service starts this engine for streams alone");
+        let source = Stream::new(parts.clients, &mapping.source, &stream.kind);
+        let function = Function::new(parts.clients, &mapping.target);
+        let (terms, status) = Terms::look(&source, &stream.kind, &function, &parts.reports).await?;
+        match status {
+            Status::Active => {}
+            Status::Disabled => warn!(
+                mapping = %mapping.name,
+                "the stream is switched off: what it still holds is read; if it was switched on again, it has another ARN"
+            ),
+            Status::Starting | Status::Deleting => {
+                let text = format!("the stream is not active ({status:?})");
+                return Err(Failure::new(Fault::Transient, "not active", &text).into());
+            }
+        }
+        let taken = parts.store.take(&mapping.uuid, &parts.owner).await?;
+        let destination = stream
+            .on_failure
+            .as_ref()
+            .map(|destination| Destination::new(parts.clients, destination));
+        let rule = Rule {
+            count_max: mapping.batch_size,
+            window: mapping.window,
+        };
+        let policy = Policy {
+            bisect: stream.bisect,
+            retries_max: stream.retries_max,
+            discard_only_failing: stream.discard_only_failing,
+        };
+        let version = match &mapping.target {
+            Target::Lambda {
+                qualifier: Some(qualifier),
+                ..
+            } => qualifier.clone(),
+            Target::Lambda {
+                qualifier: None, ..
+            }
+            | Target::Http { .. } => "$LATEST".to_owned(),
+        };
+        let lineage = Lineage::resume(
+            taken
+                .shards
+                .iter()
+                .map(|(id, saved)| (id.as_str(), &saved.progress.position)),
+        );
+        let plan = Plan {
+            lineage,
+            saved: taken.shards.clone(),
+            latest: BTreeMap::new(),
+        };
+        let engine = Self {
+            read_limit: reader::limit(mapping.batch_size, stream.parallelization_factor),
+            claim: taken.claim.clone(),
+            metrics: parts.reports.metrics.clone(),
+            retries: Mutex::new(deliver::retries()),
+            chance: Mutex::new(parts.chance),
+            account: Mutex::default(),
+            plan: Mutex::new(plan),
+            terms: watch::Sender::new(terms),
+            began: Instant::now(),
+            filters: parts.filters,
+            store: parts.store,
+            reports: parts.reports,
+            clock: parts.clock,
+            mapping,
+            stream,
+            source,
+            function,
+            policy,
+            rule,
+            destination,
+            version,
+        };
+        engine.begin(&taken).await?;
+        Ok(Arc::new(engine))
+    }
+
+    /// Every shard gets a checkpoint.
+    async fn begin(&self, taken: &Taken) -> Result<(), StartError> {
+        if let Some(meta) = &taken.meta {
+            let meta: Meta = serde_json::from_value(meta.clone()).map_err(StartError::Meta)?;
+            info!(
+                mapping = %self.mapping.name, shards = taken.shards.len(), started_ms = meta.started_ms,
+                "goes on from its checkpoints"
+            );
+            let listed = self.list().await?;
+            return Ok(self.welcome(&listed).await?);
+        }
+        let now_ms = self.clock.now_ms();
+        let listed = self.list().await?;
+        // A start that was interrupted before has written some already.
+        let fresh = self.plan(|plan| plan.lineage.update(&listed, self.now()));
+        let mut positions = Vec::new();
+        for shard in listed.iter().filter(|shard| fresh.contains(&shard.id)) {
+            positions.push((shard.id.clone(), self.first_position(shard, now_ms).await?));
+        }
+        self.keep_first(positions).await?;
+        let meta = Meta {
+            source: self.mapping.source.to_string(),
+            started_ms: now_ms,
+        };
+        let meta = serde_json::to_value(meta).map_err(StartError::Meta)?;
+        Ok(self.store.set_meta(&self.claim, meta).await?)
+    }
+
+    async fn first_position(&self, shard: &Listed, now_ms: u64) -> Result<Position, Failure> {
+        match self.stream.starting_position {
+            StartingPosition::TrimHorizon => Ok(Position::Horizon),
+            StartingPosition::AtTimestamp { ms } => Ok(Position::At { ms }),
+            // What a closed shard holds was there before.
+            StartingPosition::Latest if shard.closed => {
+                self.plan(|plan| plan.lineage.settled(&shard.id));
+                Ok(Position::End)
+            }
+            StartingPosition::Latest => {
+                let opened = self.source.open(&shard.id, &Start::Latest).await;
+                self.reports.request(Operation::GetShardIterator, &opened);
+                let opened = opened?;
+                self.plan(|plan| plan.latest.insert(shard.id.clone(), opened));
+                Ok(Position::At {
+                    ms: now_ms.saturating_sub(CLOCKS_DIFFER_MAX_MS),
+                })
+            }
+        }
+    }
+
+    /// All shards of the stream, as the source lists them now.
+    pub(super) async fn list(&self) -> Result<Vec<Listed>, Failure> {
+        let listed = self.source.list_shards().await;
+        let operation = match self.stream.kind {
+            Kind::Kinesis { .. } => Operation::ListShards,
+            Kind::DynamoDb => describing(&self.stream.kind),
+        };
+        self.reports.request(operation, &listed);
+        let shard = |shard: source::Shard| Listed {
+            closed: shard.closed(),
+            id: shard.id,
+            parents: shard.parents,
+        };
+        Ok(listed?.into_iter().map(shard).collect())
+    }
+
+    /// Shards that came after the mapping was started are read from their beginning. // spec: 5.6
+    pub(super) async fn welcome(&self, listed: &[Listed]) -> Result<(), CommitError> {
+        let fresh = self.plan(|plan| plan.lineage.update(listed, self.now()));
+        let horizon = |id| (id, Position::Horizon);
+        self.keep_first(fresh.into_iter().map(horizon).collect())
+            .await
+    }
+
+    /// The first checkpoints of these shards.
+    async fn keep_first(&self, positions: Vec<(String, Position)>) -> Result<(), CommitError> {
+        let factor = self.stream.parallelization_factor;
+        let mut kept = stream::iter(positions)
+            .map(|(id, position)| async move {
+                let progress = ShardProgress::beginning(position, factor);
+                let committed = self.store.commit(&self.claim, &id, None, &progress).await;
+                committed.map(|revision| (id, Saved { revision, progress }))
+            })
+            .buffer_unordered(BESIDE);
+        while let Some(kept) = kept.next().await {
+            let (id, saved) = kept?;
+            self.plan(|plan| plan.saved.insert(id, saved));
+        }
+        Ok(())
+    }
+}

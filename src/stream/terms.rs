@@ -1,0 +1,125 @@
+//! What the source and the function promise: how long records stay, how long an invocation may take, as whom it runs.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Engine;
+use crate::aws::fault::Failure;
+use crate::aws::stream::{Status, Stream};
+use crate::config::mapping::stream::Kind;
+use crate::function::{Answer, Function, Invoked};
+use crate::metrics::Operation;
+use crate::reports::Reports;
+
+/// How often it is looked whether something changed: twelve times an hour.
+const LOOK_EVERY: Duration = Duration::from_secs(300);
+/// How much later than its time-out a function's answer may come: it may have started cold, and the answer travels.
+const ANSWER_MARGIN: Duration = Duration::from_secs(60);
+
+/// What the source and the function promise at present.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// How long the source keeps a record.
+    pub retention: Duration,
+    /// `None` when we may not ask.
+    pub timeout: Option<Duration>,
+    /// `invokeIdentityArn`; `None` when we may not ask. // spec: 2.2
+    pub role: Option<String>,
+}
+
+/// The call that says what a stream is.
+pub(super) fn describing(kind: &Kind) -> Operation {
+    match kind {
+        Kind::Kinesis { .. } => Operation::DescribeStreamSummary,
+        Kind::DynamoDb => Operation::DescribeStream,
+    }
+}
+
+impl Terms {
+    /// Look at both.
+    pub(super) async fn look(
+        source: &Stream,
+        kind: &Kind,
+        function: &Function,
+        reports: &Reports,
+    ) -> Result<(Self, Status), Failure> {
+        let described = source.describe().await;
+        reports.request(describing(kind), &described);
+        let described = described?;
+        let configuration = function.configuration().await?;
+        let terms = Self {
+            retention: described.retention,
+            timeout: configuration.timeout,
+            role: configuration.role,
+        };
+        Ok((terms, described.status))
+    }
+}
+
+impl Engine {
+    /// Keep the terms as they are.
+    pub(super) async fn watch_terms(&self, stop: &CancellationToken) {
+        loop {
+            self.rest(LOOK_EVERY, stop).await;
+            if stop.is_cancelled() {
+                return;
+            }
+            self.look_again().await;
+        }
+    }
+
+    async fn look_again(&self) {
+        let looked = Terms::look(
+            &self.source,
+            &self.stream.kind,
+            &self.function,
+            &self.reports,
+        );
+        match looked.await {
+            Ok((terms, _)) => {
+                let changed = self.terms.send_replace(terms.clone()) != terms;
+                if changed {
+                    info!(mapping = %self.mapping.name, ?terms, "the terms changed");
+                }
+            }
+            Err(failure) => {
+                warn!(mapping = %self.mapping.name, %failure, "the terms could not be looked at: the old ones hold");
+            }
+        }
+    }
+
+    /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not
+    /// come long after that got lost. The time-out may have been raised since it was last looked at.
+    pub(super) async fn answer(&self, event: Bytes) -> Invoked {
+        let mut answer = pin!(self.function.invoke(event, None));
+        let sent = Instant::now();
+        loop {
+            let Some(timeout) = self.terms.borrow().timeout else {
+                return answer.await;
+            };
+            let until = sent + timeout + ANSWER_MARGIN;
+            if let Ok(answer) = tokio::time::timeout_at(until, &mut answer).await {
+                return answer;
+            }
+            self.look_again().await;
+            if self.terms.borrow().timeout.is_none_or(|now| now > timeout) {
+                continue;
+            }
+            let lost = || Invoked {
+                answer: Answer::Errored {
+                    kind: "no answer long after the function's time-out".into(),
+                    timeout: true,
+                },
+                request_id: None,
+                executed_version: None,
+            };
+            return answer.now_or_never().unwrap_or_else(lost);
+        }
+    }
+}
