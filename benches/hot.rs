@@ -9,7 +9,7 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::model::custody::Custody;
 use sluicegate::model::event::{QueueStamp, StreamStamp, event, kinesis_record, queue_record};
-use sluicegate::model::filter::Filters;
+use sluicegate::model::filter::{Filters, Source};
 use sluicegate::model::record::{KinesisRecord, Message, SequenceNumber};
 use sluicegate::model::response;
 
@@ -99,7 +99,7 @@ fn match_filters(criterion: &mut Criterion) {
         let texts: Vec<String> = (0..patterns)
             .map(|index| format!(r#"{{"body":{{"kind":["other-{index}"],"number":[{{"numeric":[">",{index}]}}]}}}}"#))
             .collect();
-        let filters = Filters::parse(&texts).expect("the patterns are valid");
+        let filters = Filters::parse(&texts, Source::Sqs).expect("the patterns are valid");
         for bytes in [256, 10_240, 262_144] {
             let message = message(bytes);
             let id = BenchmarkId::new(format!("{patterns} patterns"), bytes);

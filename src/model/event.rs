@@ -10,7 +10,9 @@ mod window;
 use bytes::Bytes;
 
 pub use self::dynamodb::dynamodb_record;
+pub(in crate::model) use self::dynamodb::whole_seconds;
 pub use self::kinesis::kinesis_record;
+pub(in crate::model) use self::kinesis::seconds;
 pub use self::queue::{QueueStamp, queue_record};
 pub use self::window::{WindowEnvelope, window_event, window_event_bytes};
 
