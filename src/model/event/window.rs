@@ -185,8 +185,11 @@ mod tests {
 
     #[test]
     fn days_follow_each_other_without_gap_for_four_centuries() {
-        let month_days = |year: u64, month| match month {
-            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        let leap = |year: u64| {
+            year.is_multiple_of(400) || year.is_multiple_of(4) && !year.is_multiple_of(100)
+        };
+        let month_days = |year, month| match month {
+            2 if leap(year) => 29,
             2 => 28,
             4 | 6 | 9 | 11 => 30,
             _ => 31,

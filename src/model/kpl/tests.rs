@@ -45,7 +45,10 @@ fn packed(data: &[u8]) -> Vec<u8> {
     field(0x1a, &[b"\x08\x00", field(0x1a, data).as_slice()].concat())
 }
 
-fn shown(record: &KinesisRecord) -> Option<Vec<(String, Option<String>, Vec<u8>)>> {
+/// Partition key, explicit hash key, data.
+type Shown = (String, Option<String>, Vec<u8>);
+
+fn shown(record: &KinesisRecord) -> Option<Vec<Shown>> {
     let inner = deaggregate(record)?;
     let shown = inner.iter().map(|inner| {
         (

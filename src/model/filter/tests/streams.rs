@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::super::*;
+use super::super::{Filters, Source, Trap, Why};
 use crate::model::record::{DynamoRecord, KinesisRecord, SequenceNumber};
 
 fn number(text: &str) -> SequenceNumber {
