@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod custody;
+pub mod delivery;
 pub mod event;
 pub mod filter;
 mod json;
