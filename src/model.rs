@@ -14,4 +14,5 @@ pub mod record;
 pub mod response;
 pub mod scaling;
 pub mod settlement;
+pub mod tumbling;
 pub mod window;

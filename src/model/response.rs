@@ -1,5 +1,5 @@
-//! What a function's answer says of each message, where the mapping reports item failures. // spec: 3.1, 3.2
-//! An answer that cannot be trusted in full is trusted in nothing: its whole batch failed.
+//! What a function's answer says of each record, where the mapping reports item failures, and of its window's state.
+//! An answer that cannot be trusted in full is trusted in nothing: its whole batch failed. // spec: 3.1, 3.2, 3.3
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use super::json::{self, Level};
 
 const FAILURES: &str = "batchItemFailures";
 const IDENTIFIER: &str = "itemIdentifier";
+const STATE: &str = "state";
 
 /// An answer, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,23 @@ pub enum Reply {
     },
 }
 
+/// An answer to a batch of a stream, read. // spec: 3.1, 3.3
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamReply {
+    /// No failure is listed.
+    AllHandled,
+    /// Everything before the lowest record that is listed was handled; it and everything behind it comes again.
+    Stopped {
+        /// The lowest place that is listed, as the caller counts places.
+        handled: usize,
+    },
+    /// The whole batch failed, though the function did run without an error.
+    Malformed {
+        /// For the log; holds nothing of the answer.
+        why: Malformed,
+    },
+}
+
 /// Why an answer counts as the failure of its whole batch. // spec: 3.1
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
@@ -34,7 +52,7 @@ pub enum Malformed {
     /// A scalar other than null and the empty string, or a list that is not empty.
     #[error("the reply is no object")]
     NotAnObject,
-    /// `batchItemFailures` or `itemIdentifier` twice in one object: parsers disagree on which one counts.
+    /// `batchItemFailures`, `itemIdentifier` or `state` twice in one object: parsers disagree on which one counts.
     #[error("the reply repeats a key")]
     RepeatedKey,
     /// `batchItemFailures` is neither a list nor null.
@@ -61,15 +79,68 @@ pub enum Malformed {
     /// Two entries for one message. // reliability: I9
     #[error("two entries of batchItemFailures name the same message")]
     RepeatedIdentifier,
+    /// No `state` beside a tumbling window, or null. // spec: 5.8
+    #[error("the reply has no state")]
+    NoState,
 }
 
 /// Reads the answer to a batch, given which ids are in the batch. The caller bounds the length of `body`; depth needs
 /// no bound. An empty list as the whole answer is a success, as for streams; for queues AWS's behaviour is unknown.
 pub fn items_failed(body: &[u8], in_batch: impl Fn(&str) -> bool) -> Reply {
-    match read(body, in_batch) {
+    let read = || {
+        let mut ids = BTreeSet::new();
+        for entry in entries(body)? {
+            let id = identifier(entry)?;
+            if !in_batch(&id) {
+                return Err(Malformed::UnknownIdentifier);
+            }
+            if !ids.insert(id) {
+                return Err(Malformed::RepeatedIdentifier);
+            }
+        }
+        Ok(ids)
+    };
+    match read() {
         Ok(ids) if ids.is_empty() => Reply::AllHandled,
         Ok(ids) => Reply::Failed { ids },
         Err(why) => Reply::Malformed { why },
+    }
+}
+
+/// Reads the answer to a batch of a stream, given at which place an id (a sequence number, letter for letter) is in the
+/// batch; `None` is not in it. Several entries for one place are refused, unless `shared` tells that records share
+/// numbers: those of an aggregate that was taken apart do, and each of them may be listed. Bounds as for
+/// [`items_failed`].
+pub fn lowest_failed(
+    body: &[u8],
+    shared: bool,
+    place: impl Fn(&str) -> Option<usize>,
+) -> StreamReply {
+    let read = || {
+        let mut places = BTreeSet::new();
+        for entry in entries(body)? {
+            let place = place(&identifier(entry)?).ok_or(Malformed::UnknownIdentifier)?;
+            if !places.insert(place) && !shared {
+                return Err(Malformed::RepeatedIdentifier);
+            }
+        }
+        Ok(places)
+    };
+    match read().map(|places| places.first().copied()) {
+        Ok(None) => StreamReply::AllHandled,
+        Ok(Some(handled)) => StreamReply::Stopped { handled },
+        Err(why) => StreamReply::Malformed { why },
+    }
+}
+
+/// The state that an answer returns for its tumbling window: any JSON text but null, byte for byte as the function
+/// wrote it. Needed whether the mapping reports item failures or not; an answer without it is a failure, except that
+/// to a final invocation, whose state is dropped. // spec: 3.1, 5.8
+pub fn window_state(body: &[u8]) -> Result<&str, Malformed> {
+    let members = object(body)?.ok_or(Malformed::NoState)?;
+    match member(members, STATE)?.map(json::Raw::get) {
+        None | Some("null") => Err(Malformed::NoState),
+        Some(state) => Ok(state),
     }
 }
 
@@ -90,44 +161,39 @@ pub fn reports_failures_unasked(body: &[u8]) -> bool {
         })
 }
 
-fn read(body: &[u8], in_batch: impl Fn(&str) -> bool) -> Result<BTreeSet<String>, Malformed> {
-    let mut ids = BTreeSet::new();
+/// The answer's members; `None` where it is empty in a way that AWS takes for a success.
+fn object(body: &[u8]) -> Result<Option<json::Members<'_>>, Malformed> {
     if body.is_empty() {
-        return Ok(ids);
+        return Ok(None);
     }
     let text = std::str::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    let reply = json::check(text)
-        .and_then(json::open)
-        .map_err(|_| Malformed::NotJson)?;
-    let members = match reply {
-        Level::Object(members) => members,
-        Level::Null => return Ok(ids),
-        Level::Text(text) if text.is_empty() => return Ok(ids),
-        Level::List(items) if items.is_empty() => return Ok(ids),
-        Level::Text(_) | Level::List(_) | Level::Bool(_) | Level::Number(_) => {
-            return Err(Malformed::NotAnObject);
-        }
-    };
-    let entries = match member(members, FAILURES)? {
-        None | Some(Level::Null) => return Ok(ids),
-        Some(Level::List(entries)) => entries,
-        Some(Level::Bool(_) | Level::Number(_) | Level::Text(_) | Level::Object(_)) => {
-            return Err(Malformed::NotAList);
-        }
-    };
-    for entry in entries {
-        let id = identifier(entry)?;
-        if !in_batch(&id) {
-            return Err(Malformed::UnknownIdentifier);
-        }
-        if !ids.insert(id) {
-            return Err(Malformed::RepeatedIdentifier);
+    match json::check(text).and_then(json::open) {
+        Err(_) => Err(Malformed::NotJson),
+        Ok(Level::Object(members)) => Ok(Some(members)),
+        Ok(Level::Null) => Ok(None),
+        Ok(Level::Text(text)) if text.is_empty() => Ok(None),
+        Ok(Level::List(items)) if items.is_empty() => Ok(None),
+        Ok(Level::Text(_) | Level::List(_) | Level::Bool(_) | Level::Number(_)) => {
+            Err(Malformed::NotAnObject)
         }
     }
-    Ok(ids)
 }
 
-/// The message that an entry names; other keys of the entry do not matter.
+/// What `batchItemFailures` lists.
+fn entries(body: &[u8]) -> Result<Vec<&json::Raw>, Malformed> {
+    let Some(members) = object(body)? else {
+        return Ok(Vec::new());
+    };
+    match level(member(members, FAILURES)?)? {
+        None | Some(Level::Null) => Ok(Vec::new()),
+        Some(Level::List(entries)) => Ok(entries),
+        Some(Level::Bool(_) | Level::Number(_) | Level::Text(_) | Level::Object(_)) => {
+            Err(Malformed::NotAList)
+        }
+    }
+}
+
+/// The record that an entry names; other keys of the entry do not matter.
 fn identifier(entry: &json::Raw) -> Result<String, Malformed> {
     let members = match json::open(entry).map_err(|_| Malformed::NotJson)? {
         Level::Object(members) => members,
@@ -135,7 +201,7 @@ fn identifier(entry: &json::Raw) -> Result<String, Malformed> {
             return Err(Malformed::EntryNotAnObject);
         }
     };
-    match member(members, IDENTIFIER)? {
+    match level(member(members, IDENTIFIER)?)? {
         None => Err(Malformed::EntryWithoutIdentifier),
         Some(Level::Null) => Err(Malformed::NullIdentifier),
         Some(Level::Text(id)) if id.is_empty() => Err(Malformed::EmptyIdentifier),
@@ -146,16 +212,22 @@ fn identifier(entry: &json::Raw) -> Result<String, Malformed> {
     }
 }
 
-fn member<'a>(members: json::Members<'a>, key: &str) -> Result<Option<Level<'a>>, Malformed> {
+fn member<'a>(members: json::Members<'a>, key: &str) -> Result<Option<&'a json::Raw>, Malformed> {
     let mut values = members
         .into_iter()
         .filter(|(name, _)| name == key)
         .map(|(_, value)| value);
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(Malformed::RepeatedKey),
-        (None, None) => Ok(None),
-        (Some(value), None) => json::open(value).map(Some).map_err(|_| Malformed::NotJson),
+        (value, None) => Ok(value),
     }
+}
+
+fn level(value: Option<&json::Raw>) -> Result<Option<Level<'_>>, Malformed> {
+    value
+        .map(json::open)
+        .transpose()
+        .map_err(|_| Malformed::NotJson)
 }
 
 #[cfg(test)]
@@ -349,6 +421,153 @@ mod tests {
                 }
             );
         }
+    }
+
+    fn read_stream(body: impl AsRef<[u8]>) -> StreamReply {
+        lowest_failed(body.as_ref(), false, |id| {
+            ["100", "101", "102"].iter().position(|known| *known == id)
+        })
+    }
+
+    // spec: 3.1, the column of Kinesis and DynamoDB, row by row
+    #[test]
+    fn an_answer_of_a_stream_is_read_as_aws_reads_it() {
+        let stopped = |handled| StreamReply::Stopped { handled };
+        let malformed = |why| StreamReply::Malformed { why };
+        for (body, expected) in [
+            ("", StreamReply::AllHandled), // spec: 14
+            (r#""""#, StreamReply::AllHandled),
+            ("[]", StreamReply::AllHandled),
+            ("null", StreamReply::AllHandled),
+            ("{}", StreamReply::AllHandled),
+            (r#"{"batchItemFailures":[]}"#, StreamReply::AllHandled),
+            (r#"{"batchItemFailures":null}"#, StreamReply::AllHandled),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"101"}]}"#,
+                stopped(1),
+            ),
+            (
+                r#"{"state":{},"batchItemFailures":[{"itemIdentifier":"101"}]}"#,
+                stopped(1),
+            ),
+            // No progress: that is Delivery's to say.
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"100"}]}"#,
+                stopped(0),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#,
+                malformed(Malformed::EmptyIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":null}]}"#,
+                malformed(Malformed::NullIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"103"}]}"#,
+                malformed(Malformed::UnknownIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{"foo":123}]}"#,
+                malformed(Malformed::EntryWithoutIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{"foo":null}]}"#,
+                malformed(Malformed::EntryWithoutIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{}]}"#,
+                malformed(Malformed::EntryWithoutIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":101}]}"#,
+                malformed(Malformed::IdentifierNotAString),
+            ),
+            (
+                r#"{"batchItemFailures":"101"}"#,
+                malformed(Malformed::NotAList),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"101"},{"itemIdentifier":"x"}]}"#,
+                malformed(Malformed::UnknownIdentifier),
+            ),
+            (
+                r#"{"batchItemFailures":[{"itemIdentifier":"101"},{"itemIdentifier":""}]}"#,
+                malformed(Malformed::EmptyIdentifier),
+            ),
+            ("OK", malformed(Malformed::NotJson)),
+            (r#""OK""#, malformed(Malformed::NotAnObject)),
+        ] {
+            assert_eq!(read_stream(body), expected, "{body}");
+        }
+    }
+
+    // spec: 3.3
+    #[test]
+    fn the_lowest_place_that_is_listed_decides_in_whatever_order_they_are_listed() {
+        for (ids, handled) in [
+            (["100", "102"], 0),
+            (["102", "100"], 0),
+            (["102", "101"], 1),
+        ] {
+            let body = format!(
+                r#"{{"batchItemFailures":[{{"itemIdentifier":"{}"}},{{"itemIdentifier":"{}"}}]}}"#,
+                ids[0], ids[1]
+            );
+            assert_eq!(read_stream(body), StreamReply::Stopped { handled });
+        }
+    }
+
+    // reliability: I9
+    #[test]
+    fn a_place_may_be_listed_twice_only_where_records_share_their_number() {
+        let body = r#"{"batchItemFailures":[{"itemIdentifier":"102"},{"itemIdentifier":"102"}]}"#;
+        let place = |id: &str| (id == "102").then_some(2);
+        for (shared, expected) in [
+            (true, StreamReply::Stopped { handled: 2 }),
+            (
+                false,
+                StreamReply::Malformed {
+                    why: Malformed::RepeatedIdentifier,
+                },
+            ),
+        ] {
+            assert_eq!(lowest_failed(body.as_bytes(), shared, place), expected);
+        }
+    }
+
+    // spec: 5.8, 3.1
+    #[test]
+    fn the_state_of_a_window_is_kept_as_it_was_written() {
+        for (body, expected) in [
+            (r#"{"state":{}}"#, Ok("{}")),
+            (
+                r#" { "x" : 1, "state" : { "b" : 1.50, "a":[ ],"a":"\u00e9\ud800" } , "batchItemFailures":[]} "#,
+                Ok(r#"{ "b" : 1.50, "a":[ ],"a":"\u00e9\ud800" }"#),
+            ),
+            (r#"{"st\u0061te":{"n":1}}"#, Ok(r#"{"n":1}"#)),
+            (r#"{"state":0}"#, Ok("0")),
+            (r#"{"state":"null"}"#, Ok(r#""null""#)),
+            (r#"{"state":null}"#, Err(Malformed::NoState)),
+            (r#"{"State":{}}"#, Err(Malformed::NoState)),
+            (r#"{"x":{"state":{}}}"#, Err(Malformed::NoState)),
+            ("{}", Err(Malformed::NoState)),
+            ("", Err(Malformed::NoState)),
+            (r#""""#, Err(Malformed::NoState)),
+            ("null", Err(Malformed::NoState)),
+            ("[]", Err(Malformed::NoState)),
+            (r#"[{"state":{}}]"#, Err(Malformed::NotAnObject)),
+            ("1", Err(Malformed::NotAnObject)),
+            (r#"{"state":{},"state":{}}"#, Err(Malformed::RepeatedKey)),
+            (r#"{"state":{}"#, Err(Malformed::NotJson)),
+            (r#"{"state":}"#, Err(Malformed::NotJson)),
+        ] {
+            assert_eq!(window_state(body.as_bytes()), expected, "{body}");
+        }
+        assert_eq!(
+            window_state(b"{\"state\":\"\xff\"}"),
+            Err(Malformed::NotJson)
+        );
     }
 
     #[test]
