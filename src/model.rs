@@ -4,6 +4,7 @@
 
 pub mod backoff;
 pub mod custody;
+pub mod delivery;
 pub mod event;
 pub mod filter;
 mod json;
@@ -16,4 +17,5 @@ pub mod response;
 pub mod scaling;
 pub mod settlement;
 pub mod shards;
+pub mod tumbling;
 pub mod window;

@@ -183,7 +183,8 @@ pub fn malformed(why: response::Malformed) -> Malformed {
         response::Malformed::NotAnObject
         | response::Malformed::NotAList
         | response::Malformed::EntryNotAnObject
-        | response::Malformed::IdentifierNotAString => Malformed::WrongType,
+        | response::Malformed::IdentifierNotAString
+        | response::Malformed::NoState => Malformed::WrongType,
         response::Malformed::EntryWithoutIdentifier
         | response::Malformed::NullIdentifier
         | response::Malformed::EmptyIdentifier => Malformed::NoIdentifier,

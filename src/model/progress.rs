@@ -84,6 +84,9 @@ pub struct WindowProgress {
     /// How often the final invocation failed.
     #[serde(default)]
     pub final_failures: u32,
+    /// When it failed first, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_first_failed_ms: Option<u64>,
 }
 
 impl ShardProgress {
