@@ -1,6 +1,11 @@
 //! AWS at the edge: clients, what an error asks of us, and thin adapters at which the SDK's types end.
 
+#[cfg(test)]
+pub mod canned;
 pub mod clients;
+pub mod dynamodbstreams;
 pub mod fault;
+pub mod kinesis;
 pub mod producer;
 pub mod sqs;
+pub mod stream;

@@ -170,9 +170,12 @@ impl Reports {
 fn refused(failure: &Failure) -> RequestOutcome {
     match failure.fault {
         Fault::Throttled { .. } => RequestOutcome::Throttled,
-        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => {
-            RequestOutcome::Error
-        }
+        Fault::Transient
+        | Fault::Expired
+        | Fault::Trimmed
+        | Fault::Denied
+        | Fault::Gone
+        | Fault::Invalid => RequestOutcome::Error,
     }
 }
 

@@ -26,12 +26,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take, above what it is asked to wait: a server that never answers must not hold a batch.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What every service's client has in common; each has its own type of builder.
+macro_rules! settings {
+    ($clients:expr, $sdk:ident, $service:ident, $region:expr, $wait:expr) => {{
+        let config = $sdk::config::Builder::from(&$clients.base)
+            .region(Region::new($region.to_string()))
+            .timeout_config(timeouts(CALL_TIMEOUT + $wait));
+        match $clients.endpoint($clients.aws.endpoints.$service.as_ref()) {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        }
+    }};
+}
+
 /// Makes clients for the regions and services that the mappings name.
 #[derive(Clone, Debug)]
 pub struct Clients {
     aws: Aws,
     base: SdkConfig,
     connector: SharedHttpConnector,
+    s3_endpoint_in_environment: bool,
 }
 
 impl Clients {
@@ -53,7 +67,10 @@ impl Clients {
                 .or_else(ProfileFileRegionProvider::new())
                 .or_else(region.map(|name| Region::new(name.to_string()))),
         );
-        Self::new(aws, loader.load().await, connector)
+        Self {
+            s3_endpoint_in_environment: std::env::var_os("AWS_ENDPOINT_URL_S3").is_some(),
+            ..Self::new(aws, loader.load().await, connector)
+        }
     }
 
     /// For a server that takes any credentials: nothing is read from the environment.
@@ -88,41 +105,64 @@ impl Clients {
             aws: aws.clone(),
             base,
             connector,
+            s3_endpoint_in_environment: false,
         }
     }
 
     /// For calls that answer at once (`wait` zero), or for those that may wait on the service.
     pub fn sqs(&self, region: &str, wait: Duration) -> aws_sdk_sqs::Client {
-        let mut config = aws_sdk_sqs::config::Builder::from(&self.base)
-            .region(Region::new(region.to_string()))
-            .timeout_config(timeouts(CALL_TIMEOUT + wait));
-        if let Some(url) = self
-            .aws
-            .endpoints
-            .sqs
-            .as_ref()
-            .or(self.aws.endpoint_url.as_ref())
-        {
-            config = config.endpoint_url(url);
-        }
+        let config = settings!(self, aws_sdk_sqs, sqs, region, wait);
         aws_sdk_sqs::Client::from_conf(config.build())
     }
 
     /// For a function that may take up to `timeout` to answer.
     pub fn lambda(&self, region: &str, timeout: Duration) -> aws_sdk_lambda::Client {
-        let mut config = aws_sdk_lambda::config::Builder::from(&self.base)
-            .region(Region::new(region.to_string()))
-            .timeout_config(timeouts(CALL_TIMEOUT + timeout));
-        if let Some(url) = self
-            .aws
-            .endpoints
-            .lambda
-            .as_ref()
-            .or(self.aws.endpoint_url.as_ref())
-        {
-            config = config.endpoint_url(url);
-        }
+        let config = settings!(self, aws_sdk_lambda, lambda, region, timeout);
         aws_sdk_lambda::Client::from_conf(config.build())
+    }
+
+    /// For calls that answer at once (`wait` zero), or for reads, whose answers may be large.
+    pub fn kinesis(&self, region: &str, wait: Duration) -> aws_sdk_kinesis::Client {
+        let config = settings!(self, aws_sdk_kinesis, kinesis, region, wait);
+        aws_sdk_kinesis::Client::from_conf(config.build())
+    }
+
+    /// `Aws.Endpoints.DynamoDb` is no stand-in for `DynamoDbStreams`: in AWS they are two services at two addresses, and
+    /// every AWS tool tells them apart.
+    pub fn dynamodb_streams(
+        &self,
+        region: &str,
+        wait: Duration,
+    ) -> aws_sdk_dynamodbstreams::Client {
+        let config = settings!(
+            self,
+            aws_sdk_dynamodbstreams,
+            dynamodb_streams,
+            region,
+            wait
+        );
+        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+    }
+
+    /// For on-failure records.
+    pub fn sns(&self, region: &str) -> aws_sdk_sns::Client {
+        let config = settings!(self, aws_sdk_sns, sns, region, Duration::ZERO);
+        aws_sdk_sns::Client::from_conf(config.build())
+    }
+
+    /// For objects that may take `wait` to send. A server of one's own has the bucket in the path: it seldom has a name
+    /// in the DNS for every bucket.
+    pub fn s3(&self, region: &str, wait: Duration) -> aws_sdk_s3::Client {
+        let own_server = self.endpoint(self.aws.endpoints.s3.as_ref()).is_some()
+            || self.base.endpoint_url().is_some()
+            || self.s3_endpoint_in_environment;
+        let config = settings!(self, aws_sdk_s3, s3, region, wait).force_path_style(own_server);
+        aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// The address of a service as the configuration file has it.
+    fn endpoint<'a>(&'a self, own: Option<&'a String>) -> Option<&'a String> {
+        own.or(self.aws.endpoint_url.as_ref())
     }
 
     /// The connections underneath, for functions behind a plain URL.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::event_stream::RawMessage;
 
 /// The longest piece of somebody else's error text that we keep.
 const TEXT_MAX: usize = 300;
@@ -21,8 +22,11 @@ pub enum Fault {
     },
     /// It may work next time: the network, the service, an answer that can not be read.
     Transient,
-    /// The receipt (or iterator) is no longer valid: what it stood for is not ours any more.
+    /// The receipt, iterator or page token is no longer valid: what it stood for is not ours any more. A reader opens its
+    /// position anew.
     Expired,
+    /// The position is older than the oldest record that the stream still has: what lay between is lost. // spec: 5.1
+    Trimmed,
     /// Credentials or permissions: it will not work until somebody changes them.
     Denied,
     /// What was named does not exist.
@@ -65,6 +69,11 @@ impl Failure {
             message: legible(message),
             status: None,
         }
+    }
+
+    /// A successful answer that lacks something, or that says what can not be.
+    pub fn unreadable(what: &str) -> Self {
+        Self::new(Fault::Transient, "unreadable answer", what)
     }
 
     /// We waited no longer for an answer.
@@ -138,6 +147,34 @@ where
     }
 }
 
+/// An error inside an event stream that was well when it began: there is no status any more, only a code.
+impl<E> From<SdkError<E, RawMessage>> for Failure
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    fn from(error: SdkError<E, RawMessage>) -> Self {
+        let SdkError::ServiceError(service) = &error else {
+            return Self::new(Fault::Transient, "stream broken", &chain(&error));
+        };
+        // The code stands in a header of the frame, where the SDK leaves it.
+        let code = exception_type(service.raw()).unwrap_or_default();
+        let message = service.err().message().unwrap_or_default();
+        Self::new(classify(code, NO_STATUS, None), code, message)
+    }
+}
+
+fn exception_type(frame: &RawMessage) -> Option<&str> {
+    let RawMessage::Decoded(frame) = frame else {
+        return None;
+    };
+    let mut headers = frame.headers().iter();
+    let header = headers.find(|header| header.name().as_str() == ":exception-type")?;
+    header.value().as_string().ok().map(|text| text.as_str())
+}
+
+/// In place of an HTTP status: a code that is not known says nothing then but that it may work next time.
+const NO_STATUS: u16 = 0;
+
 /// The kind of an error by its code, and where that says nothing by its status.
 pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
     // Codes arrive with a namespace (`com.amazonaws.sqs#...`) or a prefix of the old protocol.
@@ -161,8 +198,11 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         "ReceiptHandleIsInvalid"
         | "MessageNotInflight"
         | "ExpiredIteratorException"
+        | "ExpiredNextTokenException"
         | "InvalidIdFormat"
         | "AWS.SimpleQueueService.MessageNotInflight" => Fault::Expired,
+        // Kinesis says nothing as certain: a number that it can not place may as well be of another stream.
+        "TrimmedDataAccessException" => Fault::Trimmed,
         "AccessDenied"
         | "AccessDeniedException"
         | "UnrecognizedClientException"
@@ -175,6 +215,11 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         | "InvalidSecurity"
         | "KmsAccessDenied"
         | "KMSAccessDeniedException"
+        // The key of an encrypted stream: somebody must put it right.
+        | "KMSDisabledException"
+        | "KMSInvalidStateException"
+        | "KMSNotFoundException"
+        | "KMSOptInRequired"
         | "OptInRequired"
         | "NotAuthorized" => Fault::Denied,
         "ResourceNotFoundException"
@@ -183,6 +228,8 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         | "QueueDeletedRecently" => Fault::Gone,
         "RequestTimeTooSkewed"
         | "RequestExpired"
+        // A stream that is being made or changed, or a shard that was subscribed to a moment ago.
+        | "ResourceInUseException"
         | "ServiceUnavailable"
         | "ServiceUnavailableException"
         | "InternalFailure"
@@ -248,10 +295,29 @@ mod tests {
             ("TooManyRequestsException", 429, Fault::Throttled { after }),
             ("OverLimit", 403, Fault::Throttled { after }),
             ("", 429, Fault::Throttled { after }),
+            ("LimitExceededException", 400, Fault::Throttled { after }),
+            (
+                "ProvisionedThroughputExceededException",
+                400,
+                Fault::Throttled { after },
+            ),
+            (
+                "KMSThrottlingException",
+                NO_STATUS,
+                Fault::Throttled { after },
+            ),
             ("ReceiptHandleIsInvalid", 400, Fault::Expired),
+            ("ExpiredIteratorException", 400, Fault::Expired),
+            ("ExpiredNextTokenException", 400, Fault::Expired),
+            (
+                "com.amazonaws.dynamodb.v20120810#TrimmedDataAccessException",
+                400,
+                Fault::Trimmed,
+            ),
             ("AccessDenied", 400, Fault::Denied),
             ("AccessDeniedException", 403, Fault::Denied),
             ("ExpiredTokenException", 400, Fault::Denied),
+            ("KMSDisabledException", 400, Fault::Denied),
             ("", 401, Fault::Denied),
             ("QueueDoesNotExist", 400, Fault::Gone),
             ("AWS.SimpleQueueService.NonExistentQueue", 400, Fault::Gone),
@@ -259,6 +325,9 @@ mod tests {
             ("ResourceNotFoundException", 404, Fault::Gone),
             ("InvalidParameterValue", 400, Fault::Invalid),
             ("", 413, Fault::Invalid),
+            ("InvalidArgumentException", 400, Fault::Invalid),
+            ("ResourceInUseException", 400, Fault::Transient),
+            ("InternalFailureException", NO_STATUS, Fault::Transient),
             ("InternalFailure", 500, Fault::Transient),
             ("RequestTimeTooSkewed", 403, Fault::Transient),
             ("", 503, Fault::Transient),

@@ -81,13 +81,9 @@ impl Queue {
             .await
             .map_err(Failure::from);
         let url = match asked {
-            Ok(answer) => answer.queue_url.ok_or_else(|| {
-                Failure::new(
-                    Fault::Transient,
-                    "unreadable answer",
-                    "GetQueueUrl returned no URL",
-                )
-            })?,
+            Ok(answer) => answer
+                .queue_url
+                .ok_or_else(|| Failure::unreadable("GetQueueUrl returned no URL"))?,
             // The execution role that AWS ships for SQS mappings does not allow GetQueueUrl. // spec: 9
             Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => {
                 plain_url(arn).ok_or(failure)?
@@ -115,11 +111,7 @@ impl Queue {
             answer.attributes()?.get(&name)?.parse().ok()
         };
         let visibility = number(QueueAttributeName::VisibilityTimeout).ok_or_else(|| {
-            Failure::new(
-                Fault::Transient,
-                "unreadable answer",
-                "GetQueueAttributes returned no VisibilityTimeout",
-            )
+            Failure::unreadable("GetQueueAttributes returned no VisibilityTimeout")
         })?;
         let visible = number(QueueAttributeName::ApproximateNumberOfMessages).unwrap_or(0);
         Ok(Attributes {
@@ -218,13 +210,7 @@ fn by_entry<'a>(
     done: impl Iterator<Item = &'a str>,
     failed: &[BatchResultErrorEntry],
 ) -> Vec<Result<(), Failure>> {
-    let unanswered = || {
-        Err(Failure::new(
-            Fault::Transient,
-            "unreadable answer",
-            "no result for an entry",
-        ))
-    };
+    let unanswered = || Err(Failure::unreadable("no result for an entry"));
     let mut results: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
     let slot = |id: &str| id.parse().ok().filter(|index: &usize| *index < count);
     for index in done.filter_map(slot) {

@@ -95,7 +95,9 @@ impl Lambda {
 /// answers is an emulator that knows Invoke alone.
 fn unknowable(failure: &Failure) -> bool {
     match failure.fault {
-        Fault::Denied | Fault::Invalid | Fault::Expired => failure.status.is_some(),
+        Fault::Denied | Fault::Invalid | Fault::Expired | Fault::Trimmed => {
+            failure.status.is_some()
+        }
         Fault::Gone => failure.code != "ResourceNotFoundException",
         Fault::Transient => failure.status == Some(501),
         Fault::Throttled { .. } => false,
@@ -129,9 +131,12 @@ fn unanswered(failure: Failure) -> Answer {
         Fault::Invalid if matches!(failure.status, Some(400 | 413 | 415)) => {
             Answer::Refused(failure)
         }
-        Fault::Transient | Fault::Expired | Fault::Denied | Fault::Gone | Fault::Invalid => {
-            Answer::Unavailable(failure)
-        }
+        Fault::Transient
+        | Fault::Expired
+        | Fault::Trimmed
+        | Fault::Denied
+        | Fault::Gone
+        | Fault::Invalid => Answer::Unavailable(failure),
     }
 }
 

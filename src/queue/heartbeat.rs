@@ -92,7 +92,7 @@ impl Engine {
                 Fault::Throttled { .. } | Fault::Transient | Fault::Denied => {
                     self.in_custody(|custody, now| custody.not_extended(extension, now))
                 }
-                Fault::Expired | Fault::Gone | Fault::Invalid => {
+                Fault::Expired | Fault::Trimmed | Fault::Gone | Fault::Invalid => {
                     self.in_custody(|custody, _| custody.lost(extension))
                 }
             };

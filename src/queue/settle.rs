@@ -80,7 +80,7 @@ impl Engine {
                     again.push(id.clone())
                 }
                 // A newer receipt may have come meanwhile; the same one would be refused again.
-                Fault::Expired | Fault::Invalid => {
+                Fault::Expired | Fault::Trimmed | Fault::Invalid => {
                     if self
                         .in_custody(|custody, _| custody.receipt(id))
                         .is_some_and(|newest| newest != *receipt)
@@ -170,7 +170,7 @@ impl Engine {
                     self.release(std::slice::from_ref(id));
                 }
                 // The queue has it already.
-                Err(Fault::Expired | Fault::Invalid | Fault::Gone) => {
+                Err(Fault::Expired | Fault::Trimmed | Fault::Invalid | Fault::Gone) => {
                     self.leave(std::slice::from_ref(id))
                 }
                 Err(Fault::Throttled { .. } | Fault::Transient | Fault::Denied) => {
