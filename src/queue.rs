@@ -5,7 +5,6 @@
 //! Beside the turns `heartbeat` extends the leases of everything in custody. The queue keeps the progress, so there is
 //! no checkpoint: what this process forgets comes again when its lease ends.
 
-pub mod account;
 mod deliver;
 mod gather;
 pub mod heartbeat;
@@ -38,8 +37,7 @@ use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
 use crate::model::window::Window;
 
-use crate::reports::Reports;
-pub use account::Account;
+use crate::reports::{Account, Reports};
 use deliver::Delivered;
 use gather::Gathered;
 use slots::{Slot, Slots};

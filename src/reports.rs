@@ -1,5 +1,7 @@
 //! What an engine tells the world about itself: its metrics, and its place in `/readyz`.
 
+mod account;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,6 +11,8 @@ use crate::aws::fault::{Failure, Fault};
 use crate::metrics::{Malformed, MappingMetrics, Metrics, Operation, RequestOutcome, Source};
 use crate::model::response;
 use crate::status::{State, Status};
+
+pub use account::Account;
 
 /// So many shards that stand still are named; the others are counted.
 const SHARDS_NAMED_MAX: usize = 3;

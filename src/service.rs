@@ -16,7 +16,8 @@ use crate::config::mapping::Mapping;
 use crate::metrics::{Metrics, Source};
 use crate::model::backoff::Backoff;
 use crate::model::filter::{Filters, Source as FilterSource};
-use crate::queue::{Account, Engine};
+use crate::queue::Engine;
+use crate::reports::Account;
 use crate::reports::Reports;
 use crate::status::{State, Status};
 

@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::metrics::Metrics;
-use crate::queue::Account;
+use crate::reports::Account;
 use crate::service::{self, Surroundings};
 use crate::sim::{self, Settings, World};
 use crate::status::Status;

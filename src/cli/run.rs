@@ -15,7 +15,7 @@ use crate::aws::clients::Clients;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::queue::Account;
+use crate::reports::Account;
 use crate::service::{self, Surroundings};
 use crate::status::Status;
 

@@ -20,7 +20,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use sluicegate::aws::clients::Clients;
 use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use sluicegate::service::{self, Surroundings};
 use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply, Settings, World};
 use sluicegate::status::Status;

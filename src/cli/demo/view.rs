@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::FRAME;
 use crate::metrics::Metrics;
-use crate::queue::Account;
+use crate::reports::Account;
 use crate::sim::World;
 
 /// One queue's figures at a moment: its own counts from the embedded AWS, the invocations from the service's metrics.

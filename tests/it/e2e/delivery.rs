@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use serde_json::{Value, json};
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use tokio::time::Instant;
 
 use crate::e2e::{bodies, count, numbers};

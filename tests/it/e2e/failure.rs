@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 
 use crate::e2e::{LEASE_S, bodies, count, impatient, numbers, receives};
 use crate::support::cloud::Cloud;

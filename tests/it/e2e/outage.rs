@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 
 use crate::e2e::{bodies, numbers};
 use crate::support::cloud::Cloud;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::{MessageAttributeValue, MessageSystemAttributeNameForSends};
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use sluicegate::sim::{Entry, Event, Fault, FunctionConfig, Operation, Reply};
 
 use super::{Stage, of_mapping};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use sluicegate::sim::{Ending, Event, Fault, FunctionConfig, Operation, Reply};
 use sluicegate::status::State;
 use tokio::time::{Instant, sleep};

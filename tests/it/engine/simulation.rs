@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use sluicegate::metrics::Metrics;
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply};
 use tokio::time::{Instant, sleep};
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::Value;
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
