@@ -113,7 +113,8 @@ async fn credentials_that_are_nowhere_are_named_as_the_reason_with_what_to_set()
         });
         let gate = program.start().await;
         let reason = reason(&gate).await;
-        let expected = "failed to start: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+        let expected = "failed to start: the queue arn:aws:sqs:us-east-1:000000000000:orders: \
+                        no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
                         or AWS_PROFILE, or give this machine a role; tried: ";
         assert!(
             reason.starts_with(expected) && reason.contains(cause),
