@@ -1,6 +1,8 @@
 //! One supervised task per mapping; readiness; drain within the grace period.
 //!
-//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other.
+//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other. What is
+//! shipped aborts at a panic (`dist` in Cargo.toml): there whoever started the process starts it anew, and the queue has
+//! kept everything.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
