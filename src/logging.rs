@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::debug_fn;
 /// error comes back to us anyway.
 const NOISY: [(&str, LevelFilter); 6] = [
     ("aws_", LevelFilter::WARN),
-    ("aws_config", LevelFilter::ERROR),
+    ("aws_conf", LevelFilter::ERROR),
     ("h2", LevelFilter::WARN),
     ("hyper", LevelFilter::WARN),
     ("rustls", LevelFilter::WARN),
