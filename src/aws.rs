@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod canned;
 pub mod clients;
+mod credentials;
 pub mod dynamodbstreams;
 pub mod fault;
 pub mod kinesis;

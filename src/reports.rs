@@ -53,6 +53,8 @@ struct Health {
     store: Option<String>,
     /// The shards that stand still: their reading or their delivery, and why.
     shards: BTreeMap<(String, &'static str), String>,
+    /// The last invocation was refused because there are too many: nothing is wrong, but the mapping waits.
+    throttled: bool,
     /// The mapping drains, and from now on that is its state.
     draining: bool,
 }
@@ -118,6 +120,11 @@ impl Reports {
         });
     }
 
+    /// The last invocation was refused because there are too many, or was not.
+    pub fn throttled(&self, throttled: bool) {
+        self.change(|health| health.throttled = throttled);
+    }
+
     /// The mapping drains.
     pub fn draining(&self) {
         self.change(|health| health.draining = true);
@@ -134,8 +141,11 @@ impl Reports {
         match (health.draining, reason.is_empty()) {
             (true, _) => self.state(State::Disabling, None),
             (false, true) => {
-                self.state(State::Enabled, None);
-                info!(mapping = %self.mapping, "at work again");
+                let waits = health.throttled.then_some("the function is throttled");
+                self.state(State::Enabled, waits);
+                if !before.reason().is_empty() {
+                    info!(mapping = %self.mapping, "at work again");
+                }
             }
             (false, false) => self.state(State::Failing, Some(&reason)),
         }

@@ -1,8 +1,12 @@
 //! One supervised task per mapping; readiness; drain within the grace period.
 //!
-//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other.
+//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other. What is
+//! shipped aborts at a panic (`dist` in Cargo.toml): there whoever started the process starts it anew, and the queue has
+//! kept everything.
 
-use std::sync::{Arc, Mutex};
+mod engines;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -10,16 +14,19 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::aws::clients::Clients;
-use crate::aws::fault::Failure;
+use crate::checkpoint::{Owner, Store};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::mapping::Mapping;
+use crate::config::mapping::stream::Kind;
 use crate::metrics::{Metrics, Source};
 use crate::model::backoff::Backoff;
 use crate::model::filter::{Filters, Source as FilterSource};
-use crate::queue::Engine;
-use crate::reports::Account;
-use crate::reports::Reports;
+use crate::reports::{Account, Reports};
 use crate::status::{State, Status};
+use crate::{queue, stream};
+
+use engines::{Engine, Engines};
 
 /// Repeats of a failed start: the first delay and the longest.
 const START_REPEAT_FIRST: Duration = Duration::from_secs(1);
@@ -36,12 +43,21 @@ pub struct Surroundings {
     pub metrics: Metrics,
     /// What `/readyz` shows.
     pub status: Status,
+    /// Where the progress of streams is kept.
+    pub store: Store,
+    /// Who keeps it.
+    pub owner: Owner,
+    /// Ages of records are those of this clock.
+    pub clock: Clock,
     /// The seed of all jitter.
     pub seed: u64,
 }
 
 /// Run every mapping until `drain` is cancelled, settle what is in hand within the grace period, and say what became
 /// of it. Messages still in hand when the period ends are counted as abandoned: the queue delivers them again.
+///
+/// When the store breaks the service drains by itself, since nothing that a stream settles from then on would be kept:
+/// [`Store::broken`] tells.
 pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken) -> Account {
     let grace = config.service.shutdown_grace;
     let mut tasks = JoinSet::new();
@@ -63,7 +79,7 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
         }
         let supervised = Supervised {
             mapping: mapping.clone(),
-            clients: around.clients.clone(),
+            around: around.clone(),
             reports,
             grace,
             chance: chance.fork(),
@@ -94,51 +110,9 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
     account
 }
 
-/// The engines that were started, for the final account.
-#[derive(Debug, Default)]
-struct Engines {
-    running: Mutex<Vec<Arc<Engine>>>,
-    past: Mutex<Account>,
-}
-
-impl Engines {
-    fn started(&self, engine: &Arc<Engine>) {
-        self.running
-            .lock()
-            .expect("nothing panics while it holds the list")
-            .push(engine.clone());
-    }
-
-    fn ended(&self, engine: &Arc<Engine>) {
-        self.running
-            .lock()
-            .expect("nothing panics while it holds the list")
-            .retain(|other| !Arc::ptr_eq(other, engine));
-        let mut past = self
-            .past
-            .lock()
-            .expect("nothing panics while it holds the account");
-        *past = past.and(engine.account_now());
-    }
-
-    fn account(&self) -> Account {
-        let running = self
-            .running
-            .lock()
-            .expect("nothing panics while it holds the list");
-        let past = *self
-            .past
-            .lock()
-            .expect("nothing panics while it holds the account");
-        running
-            .iter()
-            .fold(past, |sum, engine| sum.and(engine.account_now()))
-    }
-}
-
 struct Supervised {
     mapping: Mapping,
-    clients: Clients,
+    around: Surroundings,
     reports: Reports,
     grace: Duration,
     chance: fastrand::Rng,
@@ -159,16 +133,22 @@ impl Supervised {
                     info!(mapping = %self.mapping.name, source = %self.mapping.source, "enabled");
                     self.reports.started();
                     let began = tokio::time::Instant::now();
-                    if self.watch(engine, &drain).await {
+                    let broke = self.watch(engine, &drain).await;
+                    if drain.is_cancelled() {
                         return self.stopped();
                     }
                     if STEADY <= began.elapsed() {
                         repeats.reset();
                     }
-                    "the engine ended in a panic".to_string()
+                    broke
                 }
-                Err(failure) => format!("failed to start: {failure}"),
+                Err(error) => format!("failed to start: {error}"),
             };
+            if let Some(broken) = self.around.store.broken().filter(|_| self.needs_store()) {
+                error!(mapping = %self.mapping.name, %broken, "progress can not be kept: the service stops");
+                self.reports.store(Some(broken.to_string()));
+                return drain.cancel();
+            }
             let delay = repeats.delay(self.chance.f64());
             warn!(mapping = %self.mapping.name, reason, delay_ms = delay.as_millis() as u64, "the mapping does not run");
             self.reports.state(State::Failing, Some(&reason));
@@ -180,30 +160,45 @@ impl Supervised {
         }
     }
 
-    async fn start(&mut self) -> Result<Arc<Engine>, Failure> {
-        let filters =
-            Filters::parse(&self.mapping.filter_patterns, FilterSource::Sqs).map_err(|error| {
-                Failure::new(
-                    crate::aws::fault::Fault::Invalid,
-                    "InvalidParameterValueException",
-                    &error.to_string(),
-                )
-            })?;
-        let reports = self.reports.clone();
-        let chance = self.chance.fork();
-        Engine::start(
-            self.mapping.clone(),
-            filters,
-            &self.clients,
-            reports,
-            self.grace,
-            chance,
-        )
-        .await
+    fn needs_store(&self) -> bool {
+        self.mapping.stream.is_some()
     }
 
-    /// Run the engine in a task of its own, so that its panic is an event. True when it ended as it should.
-    async fn watch(&self, engine: Arc<Engine>, drain: &CancellationToken) -> bool {
+    async fn start(&mut self) -> Result<Engine, String> {
+        let (source, patterns) = (
+            filter_source(&self.mapping),
+            &self.mapping.filter_patterns,
+        );
+        let filters = Filters::parse(patterns, source).map_err(|error| error.to_string())?;
+        let (mapping, reports, chance) = (
+            self.mapping.clone(),
+            self.reports.clone(),
+            self.chance.fork(),
+        );
+        if mapping.stream.is_none() {
+            let clients = &self.around.clients;
+            return queue::Engine::start(mapping, filters, clients, reports, self.grace, chance)
+                .await
+                .map(Engine::Queue)
+                .map_err(|error| error.to_string());
+        }
+        let parts = stream::Parts {
+            clients: &self.around.clients,
+            store: self.around.store.clone(),
+            owner: self.around.owner.clone(),
+            clock: self.around.clock.clone(),
+            filters,
+            reports,
+            chance,
+        };
+        stream::Engine::start(mapping, parts)
+            .await
+            .map(Engine::Stream)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Run the engine in a task of its own, so that its panic is an event. Returns why it ended where nobody asked it to.
+    async fn watch(&self, engine: Engine, drain: &CancellationToken) -> String {
         self.engines.started(&engine);
         let mut task = JoinSet::new();
         task.spawn(engine.clone().run(drain.clone()));
@@ -212,17 +207,25 @@ impl Supervised {
         match ended {
             Some(Ok(account)) => {
                 info!(mapping = %self.mapping.name, %account, "drained");
-                true
+                "the engine could not go on".to_string()
             }
             Some(Err(panic)) => {
                 error!(mapping = %self.mapping.name, %panic, "the engine broke");
-                false
+                "the engine ended in a panic".to_string()
             }
-            None => true,
+            None => "the engine did not run".to_string(),
         }
     }
 
     fn stopped(&self) {
         self.reports.state(State::Disabled, None);
+    }
+}
+
+fn filter_source(mapping: &Mapping) -> FilterSource {
+    match mapping.stream.as_ref().map(|stream| &stream.kind) {
+        None => FilterSource::Sqs,
+        Some(Kind::Kinesis { .. }) => FilterSource::Kinesis,
+        Some(Kind::DynamoDb) => FilterSource::DynamoDb,
     }
 }

@@ -12,8 +12,11 @@ use super::{Exit, environment, failed, in_runtime, log, refused};
 use crate::admin::heartbeat::Heartbeat;
 use crate::admin::{Admin, Server};
 use crate::aws::clients::Clients;
+use crate::checkpoint::{Broken, Owner, Store, StoreError};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::config::checkpoints::Checkpoints;
+use crate::config::mapping::Mapping;
 use crate::metrics::Metrics;
 use crate::reports::Account;
 use crate::service::{self, Surroundings};
@@ -51,11 +54,34 @@ pub fn run(args: &Args) -> Exit {
         Ok(server) => server,
         Err(error) => return failed(&error),
     };
+    let store = match store(&config) {
+        Ok(store) => store,
+        Err(error) => return failed(&error),
+    };
     let drain = CancellationToken::new();
-    let work = serve(&config, admin, server.address(), drain.clone());
+    let work = serve(
+        &config,
+        admin,
+        server.address(),
+        store,
+        drain.clone(),
+    );
     match in_runtime(Box::pin(work), drain) {
-        Ok(account) => concluded(account),
+        Ok((account, None)) => concluded(account),
+        Ok((account, Some(broken))) => {
+            concluded(account);
+            failed(&broken)
+        }
         Err(exit) => exit,
+    }
+}
+
+/// Where the progress of streams is kept; who reads queues alone needs no file.
+fn store(config: &Config) -> Result<Store, StoreError> {
+    let needed = |mapping: &Mapping| mapping.enabled && mapping.stream.is_some();
+    match &config.checkpoints {
+        Checkpoints::File(path) if config.mappings.iter().any(needed) => Store::open(path),
+        Checkpoints::File(_) | Checkpoints::Memory => Ok(Store::memory()),
     }
 }
 
@@ -63,8 +89,9 @@ async fn serve(
     config: &Config,
     admin: Admin,
     listen: SocketAddr,
+    store: Store,
     drain: CancellationToken,
-) -> Account {
+) -> (Account, Option<Broken>) {
     // From here on signals are taken: who reads this line may send one.
     let version = env!("CARGO_PKG_VERSION");
     info!(version, %listen, mappings = config.mappings.len(), "started");
@@ -80,10 +107,15 @@ async fn serve(
         metrics: admin.metrics,
         status: admin.status,
         seed: seed(&clock),
+        owner: Owner::new(format!("process {}", std::process::id())),
+        store: store.clone(),
+        clock,
     };
     let account = service::run(config, around, drain).await;
+    let broken = store.broken();
+    store.close().await;
     beating.shutdown().await;
-    account
+    (account, broken)
 }
 
 /// What became of the messages. A drain that had to abandon some was not clean, though none of them is lost.
@@ -93,6 +125,8 @@ fn concluded(account: Account) -> Exit {
         left,
         handed_back,
         abandoned,
+        settled,
+        discarded,
     } = account;
     if abandoned > 0 {
         warn!(
@@ -100,11 +134,16 @@ fn concluded(account: Account) -> Exit {
             left,
             handed_back,
             abandoned,
+            settled,
+            discarded,
             "stopped with messages in hand: the queue delivers them again"
         );
         return Exit::Failed;
     }
-    info!(deleted, left, handed_back, abandoned, "stopped");
+    info!(
+        deleted,
+        left, handed_back, abandoned, settled, discarded, "stopped"
+    );
     Exit::Done
 }
 
