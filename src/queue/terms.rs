@@ -34,7 +34,7 @@ impl Terms {
         let attributes = queue.attributes().await;
         reports.request(Operation::GetQueueAttributes, &attributes);
         let visibility = attributes?.visibility;
-        let timeout = function.timeout().await?;
+        let timeout = function.settings().await?.timeout;
         let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());
         Ok(Self {
             lease,
