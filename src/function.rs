@@ -40,13 +40,44 @@ pub enum Answer {
     Refused(Failure),
 }
 
+/// An invocation, with what its answer says of itself. // spec: 1.7, 6.1
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoked {
+    /// What came of it.
+    pub answer: Answer,
+    /// `x-amzn-requestid`: where the function ran, the id that it saw. At most 128 bytes.
+    pub request_id: Option<String>,
+    /// `X-Amz-Executed-Version`: `$LATEST` or a number, where the function ran and the answer says so. At most 128 bytes.
+    pub executed_version: Option<String>,
+}
+
+impl From<Answer> for Invoked {
+    /// There was no answer that could say anything of itself.
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            request_id: None,
+            executed_version: None,
+        }
+    }
+}
+
+/// What is configured of a function, as far as it may be known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// The ARN of its execution role, which events of a stream name as their invoker. // spec: 2.2
+    pub role: Option<String>,
+}
+
 /// A mapping's function.
 #[derive(Clone, Debug)]
 pub enum Function {
     /// In AWS Lambda.
     Lambda(lambda::Lambda),
-    /// Behind a URL.
-    Http(http::Http),
+    /// Behind a URL, with what its entry in `Functions` says.
+    Http(http::Http, Settings),
 }
 
 impl Function {
@@ -63,25 +94,39 @@ impl Function {
                 qualifier.as_deref(),
                 region,
             )),
-            Target::Http { url, timeout } => Self::Http(http::Http::new(clients, url, *timeout)),
+            Target::Http { url, timeout, role } => {
+                let settings = Settings {
+                    timeout: Some(*timeout),
+                    role: role.as_ref().map(ToString::to_string),
+                };
+                Self::Http(http::Http::new(clients, url, *timeout), settings)
+            }
         }
     }
 
-    /// How long it may run; `None` when that may not be asked.
-    pub async fn timeout(&self) -> Result<Option<Duration>, Failure> {
+    /// Its time-out and role; what may not be asked is `None`.
+    pub async fn settings(&self) -> Result<Settings, Failure> {
         match self {
-            Self::Lambda(lambda) => lambda.timeout().await,
-            Self::Http(http) => Ok(Some(http.timeout())),
+            Self::Lambda(lambda) => lambda.settings().await,
+            Self::Http(_, settings) => Ok(settings.clone()),
         }
     }
 
     /// Run it once with this event. `trace` is the X-Ray trace header to continue.
-    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Answer {
+    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
         match self {
             Self::Lambda(lambda) => lambda.invoke(event, trace).await,
-            Self::Http(http) => http.invoke(event, trace).await,
+            Self::Http(http, _) => http.invoke(event, trace).await,
         }
     }
+}
+
+/// Ids and versions are words; what is longer is none, and goes nowhere.
+const WORD_BYTES_MAX: usize = 128;
+
+fn word(text: &str) -> Option<String> {
+    let is_word = !text.is_empty() && text.len() <= WORD_BYTES_MAX;
+    is_word.then(|| text.to_owned())
 }
 
 /// A reply within the limit, or the error that Lambda makes of a longer one.

@@ -41,6 +41,8 @@ pub enum Target {
         url: String,
         /// 1 to 900 s: after that the invocation counts as a function error.
         timeout: Duration,
+        /// `RoleArn` of its entry.
+        role: Option<Arn>,
     },
 }
 
@@ -152,6 +154,7 @@ impl Known<'_> {
         self.entry.as_ref().map(|entry| Target::Http {
             url: entry.url.clone(),
             timeout: entry.timeout,
+            role: entry.role.clone(),
         })
     }
 }

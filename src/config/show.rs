@@ -57,7 +57,7 @@ fn row(mapping: &Mapping) -> [String; 10] {
         mapping.function_name.clone(),
         match &mapping.target {
             Target::Lambda { region, .. } => format!("AWS Lambda, {region}"),
-            Target::Http { url, timeout } => {
+            Target::Http { url, timeout, .. } => {
                 format!("{}, {} s", without_query(url), timeout.as_secs())
             }
         },

@@ -9,7 +9,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
-use super::{Answer, REPLY_BYTES_MAX, replied, too_long};
+use super::{Answer, Invoked, REPLY_BYTES_MAX, replied, too_long, word};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault, chain, seconds};
 
@@ -26,6 +26,8 @@ struct Reply {
     status: u16,
     function_error: Option<String>,
     retry_after: Option<Duration>,
+    request_id: Option<String>,
+    executed_version: Option<String>,
     body: Bytes,
 }
 
@@ -39,19 +41,14 @@ impl Http {
         }
     }
 
-    /// `TimeoutInSeconds`.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// One invocation. A time-out covers connection, run and reply together.
-    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Answer {
+    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
         match tokio::time::timeout(self.timeout, self.post(event, trace)).await {
-            Err(_) => Answer::Errored {
+            Err(_) => Invoked::from(Answer::Errored {
                 kind: "no answer within TimeoutInSeconds".into(),
                 timeout: true,
-            },
-            Ok(Err(answer)) => answer,
+            }),
+            Ok(Err(answer)) => Invoked::from(answer),
             Ok(Ok(reply)) => read(reply),
         }
     }
@@ -75,6 +72,8 @@ impl Http {
         let header = |name: &str| response.headers().get(name).map(str::to_string);
         let status = response.status().as_u16();
         let function_error = header("x-amz-function-error");
+        let request_id = header("x-amzn-requestid").as_deref().and_then(word);
+        let executed_version = header("x-amz-executed-version").as_deref().and_then(word);
         let retry_after = header("retry-after").as_deref().and_then(seconds);
         let body = match Limited::new(response.into_body(), REPLY_BYTES_MAX)
             .collect()
@@ -92,18 +91,20 @@ impl Http {
             status,
             function_error,
             retry_after,
+            request_id,
+            executed_version,
             body,
         })
     }
 }
 
 /// Contract section 2: 429 and 503 are throttles; every other status but 200 to 299 is a service error, as in Lambda.
-fn read(reply: Reply) -> Answer {
+fn read(reply: Reply) -> Invoked {
     let refused = |fault| Failure {
         status: Some(reply.status),
         ..Failure::new(fault, &format!("HTTP {}", reply.status), "")
     };
-    match reply.status {
+    let answer = match reply.status {
         200..=299 => match reply.function_error {
             Some(kind) => Answer::Errored {
                 kind,
@@ -118,6 +119,11 @@ fn read(reply: Reply) -> Answer {
         401 | 403 => Answer::Unavailable(refused(Fault::Denied)),
         404 => Answer::Unavailable(refused(Fault::Gone)),
         _ => Answer::Unavailable(refused(Fault::Transient)),
+    };
+    Invoked {
+        answer,
+        request_id: reply.request_id,
+        executed_version: reply.executed_version,
     }
 }
 
@@ -132,12 +138,16 @@ fn unconnected(error: &ConnectorError) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::canned::serve;
+    use crate::config::aws::Aws;
 
     fn reply(status: u16, function_error: Option<&str>) -> Reply {
         Reply {
             status,
             function_error: function_error.map(str::to_string),
             retry_after: Some(Duration::from_secs(5)),
+            request_id: Some("5d0c7f52".into()),
+            executed_version: None,
             body: Bytes::from_static(b"{}"),
         }
     }
@@ -170,16 +180,49 @@ mod tests {
             (413, None, "refused"),
         ] {
             assert_eq!(
-                kind(&read(reply(status, function_error))),
+                kind(&read(reply(status, function_error)).answer),
                 expected,
                 "{status} {function_error:?}"
             );
         }
         assert_eq!(
             read(reply(429, None)),
-            Answer::Throttled {
-                after: Some(Duration::from_secs(5))
+            Invoked {
+                answer: Answer::Throttled {
+                    after: Some(Duration::from_secs(5))
+                },
+                request_id: Some("5d0c7f52".into()),
+                executed_version: None,
             }
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_says_which_invocation_it_was_and_of_which_version() {
+        let of = |id: &str, version: &str| {
+            http::Response::builder()
+                .header("X-Amzn-RequestId", id)
+                .header("X-Amz-Executed-Version", version)
+                .body(SdkBody::from("{}"))
+                .unwrap()
+        };
+        let long = "x".repeat(129);
+        let word = |text: &str| Some(text.to_owned());
+        for (response, request_id, executed_version) in [
+            (of("5d0c7f52", "7"), word("5d0c7f52"), word("7")),
+            (of("", &long), None, None),
+            (http::Response::new(SdkBody::from("{}")), None, None),
+        ] {
+            let (clients, _) = serve([response], &Aws::default());
+            let function = Http::new(&clients, "http://function/", Duration::from_secs(1));
+            assert_eq!(
+                function.invoke(Bytes::new(), None).await,
+                Invoked {
+                    answer: Answer::Replied(Bytes::from_static(b"{}")),
+                    request_id,
+                    executed_version,
+                }
+            );
+        }
     }
 }

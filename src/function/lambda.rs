@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::RequestId as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use bytes::Bytes;
 
-use super::{Answer, TIMEOUT_MAX, replied};
+use super::{Answer, Invoked, Settings, TIMEOUT_MAX, replied, word};
 use crate::aws::clients::{CALL_TIMEOUT, Clients};
 use crate::aws::fault::{Failure, Fault};
 
@@ -29,8 +30,8 @@ impl Lambda {
         }
     }
 
-    /// The function's configured time-out; `None` when we may invoke but not look.
-    pub async fn timeout(&self) -> Result<Option<Duration>, Failure> {
+    /// GetFunctionConfiguration; nothing is known when we may invoke but not look.
+    pub async fn settings(&self) -> Result<Settings, Failure> {
         let asking = self
             .client
             .get_function_configuration()
@@ -43,17 +44,20 @@ impl Lambda {
             Err(_) => Err(Failure::unanswered()),
         };
         match asked {
-            Ok(found) => Ok(found
-                .timeout()
-                .and_then(|s| u64::try_from(s).ok())
-                .map(Duration::from_secs)),
-            Err(failure) if unknowable(&failure) => Ok(None),
+            Ok(found) => Ok(Settings {
+                timeout: found
+                    .timeout
+                    .and_then(|s| u64::try_from(s).ok())
+                    .map(Duration::from_secs),
+                role: found.role.filter(|role| !role.is_empty()),
+            }),
+            Err(failure) if unknowable(&failure) => Ok(Settings::default()),
             Err(failure) => Err(failure),
         }
     }
 
     /// One invocation.
-    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Answer {
+    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
         let header = trace.and_then(|trace| http::HeaderValue::from_str(trace).ok());
         let sent = self
             .client
@@ -74,19 +78,26 @@ impl Lambda {
             .await;
         match sent {
             Ok(answer) => {
+                let request_id = answer.request_id().and_then(word);
+                let executed_version = answer.executed_version().and_then(word);
                 let payload = answer
                     .payload
                     .map(|blob| Bytes::from(blob.into_inner()))
                     .unwrap_or_default();
-                match answer.function_error {
+                let answer = match answer.function_error {
                     Some(kind) => Answer::Errored {
                         timeout: timed_out(&payload),
                         kind,
                     },
                     None => replied(payload),
+                };
+                Invoked {
+                    answer,
+                    request_id,
+                    executed_version,
                 }
             }
-            Err(error) => unanswered(Failure::from(error)),
+            Err(error) => Invoked::from(unanswered(Failure::from(error))),
         }
     }
 }
@@ -142,7 +153,11 @@ fn unanswered(failure: Failure) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
+    use crate::aws::canned::{answer, refusal, serve};
+    use crate::config::aws::Aws;
 
     fn failure(fault: Fault, status: Option<u16>) -> Failure {
         Failure {
@@ -220,5 +235,61 @@ mod tests {
             br#"{"errorType":"Error","errorMessage":"Task timed out after 3.00 seconds"}"#
         ));
         assert!(!timed_out(b"garbage"));
+    }
+
+    fn function(response: http::Response<SdkBody>) -> Lambda {
+        let (clients, _) = serve([response], &Aws::default());
+        Lambda::new(&clients, "f", None, "us-east-1")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_says_which_invocation_it_was_and_of_which_version() {
+        let response = |error: bool| {
+            let mut response = http::Response::builder()
+                .header("x-amzn-requestid", "5d0c7f52")
+                .header("x-amz-executed-version", "$LATEST");
+            if error {
+                response = response.header("x-amz-function-error", "Unhandled");
+            }
+            response.body(SdkBody::from("{}")).unwrap()
+        };
+        let errored = Answer::Errored {
+            kind: "Unhandled".into(),
+            timeout: false,
+        };
+        for (error, answer) in [
+            (false, Answer::Replied(Bytes::from_static(b"{}"))),
+            (true, errored),
+        ] {
+            let invoked = function(response(error)).invoke(Bytes::new(), None).await;
+            assert_eq!(
+                invoked,
+                Invoked {
+                    answer,
+                    request_id: Some("5d0c7f52".into()),
+                    executed_version: Some("$LATEST".into()),
+                }
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_question_brings_time_out_and_role_and_a_refusal_leaves_both_open() {
+        let role = "arn:aws:iam::111111111111:role/r";
+        let body = format!(r#"{{"FunctionName":"f","Timeout":30,"Role":"{role}"}}"#);
+        let known = Settings {
+            timeout: Some(Duration::from_secs(30)),
+            role: Some(role.into()),
+        };
+        for (response, settings) in [
+            (answer(200, &body), known),
+            (answer(200, "{}"), Settings::default()),
+            (refusal("AccessDeniedException"), Settings::default()),
+        ] {
+            assert_eq!(function(response).settings().await, Ok(settings));
+        }
+        let gone = refusal("ResourceNotFoundException");
+        let failure = function(gone).settings().await.unwrap_err();
+        assert_eq!(failure.fault, Fault::Gone);
     }
 }

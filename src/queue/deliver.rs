@@ -121,7 +121,8 @@ impl Engine {
     /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not
     /// come long after that got lost. The time-out may have been raised since it was last looked at.
     async fn answer(&self, event: Bytes, trace: Option<&str>) -> Answer {
-        let mut answer = pin!(self.function.invoke(event, trace));
+        let invoked = self.function.invoke(event, trace);
+        let mut answer = pin!(invoked.map(|invoked| invoked.answer));
         let sent = Instant::now();
         loop {
             let Some(timeout) = self.terms().timeout else {

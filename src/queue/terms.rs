@@ -36,10 +36,10 @@ impl Terms {
         let visibility = attributes
             .map_err(|failure| StartError::Queue(mapping.source.clone(), failure))?
             .visibility;
-        let timeout = function
-            .timeout()
-            .await
-            .map_err(|failure| StartError::Function(mapping.function_name.clone(), failure))?;
+        let settings = function.settings().await;
+        let timeout = settings
+            .map_err(|failure| StartError::Function(mapping.function_name.clone(), failure))?
+            .timeout;
         let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());
         Ok(Self {
             lease,

@@ -52,11 +52,11 @@ impl Terms {
         let described = source.describe().await;
         reports.request(describing(kind), &described);
         let described = described?;
-        let configuration = function.configuration().await?;
+        let settings = function.settings().await?;
         let terms = Self {
             retention: described.retention,
-            timeout: configuration.timeout,
-            role: configuration.role,
+            timeout: settings.timeout,
+            role: settings.role,
         };
         Ok((terms, described.status))
     }

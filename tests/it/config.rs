@@ -123,9 +123,9 @@ fn every_setting_reaches_its_place() {
         config.aws.endpoints.lambda.as_deref(),
         Some("http://127.0.0.1:9000")
     );
-    let role = config.functions[0].role.as_ref().map(ToString::to_string);
+    let role = config.functions[0].role.clone();
     assert_eq!(
-        role.as_deref(),
+        role.as_ref().map(ToString::to_string).as_deref(),
         Some("arn:aws:iam::123456789012:role/process-orders")
     );
     let mapping = &config.mappings[0];
@@ -140,7 +140,8 @@ fn every_setting_reaches_its_place() {
         mapping.target,
         Target::Http {
             url: "http://127.0.0.1:8080/".to_owned(),
-            timeout: Duration::from_secs(60)
+            timeout: Duration::from_secs(60),
+            role
         }
     );
 }

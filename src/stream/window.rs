@@ -1,0 +1,152 @@
+//! Tumbling windows: when the open one is over, its final invocation. // spec: 5.8
+//!
+//! The window's state is kept with the position that it belongs to: a batch that fails leaves both as they were.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::deliver::{Discard, Ended, Last, Line, repeat_delay};
+use crate::model::delivery::{Outcome, Reason, Step};
+use crate::model::event::{WindowEnvelope, window_event};
+use crate::model::progress::WindowProgress;
+use crate::model::tumbling::{Ahead, Next, Tumbling};
+
+/// A window whose setting was removed is ended as one of another length: this one stands for none.
+const NO_LENGTH: Duration = Duration::from_millis(1);
+
+/// The windows of a shard: none without the setting, unless a checkpoint left one open.
+pub(super) fn windows(setting: Option<Duration>, open: Option<&WindowProgress>) -> Option<Tumbling> {
+    match (setting, open) {
+        (None, None) => None,
+        (None, Some(_)) => Some(Tumbling::new(NO_LENGTH, open.cloned())),
+        (Some(length), _) => Some(Tumbling::new(length, open.cloned())),
+    }
+}
+
+impl Line {
+    /// Which step the windows ask for before what is ahead.
+    pub fn window_next(&self, ahead: Ahead) -> Next {
+        self.book.read(|page| match &page.windows {
+            Some(windows) => windows.next(ahead),
+            None => match ahead {
+                Ahead::Record { .. } => Next::Deliver,
+                Ahead::Nothing { .. } | Ahead::End => Next::Nothing,
+            },
+        })
+    }
+
+    /// The final invocation of the window that is open, as often as the limits allow.
+    pub async fn close_window(&self, drain: &CancellationToken) -> Ended {
+        let engine = &*self.engine;
+        let Some(mut closing) = self.book.read(|page| {
+            let windows = page.windows.as_ref()?;
+            Some(windows.closing(engine.policy))
+        }) else {
+            return Ended::Settled;
+        };
+        let mut last = Last::default();
+        loop {
+            let now_ms = engine.clock.now_ms();
+            let age = self.book.read(|page| {
+                page.windows
+                    .as_ref()
+                    .map_or(Duration::ZERO, |windows| windows.closing_age(now_ms))
+            });
+            let expired = engine.stream.age_max.is_some_and(|age_max| age_max < age);
+            match closing.next(|_| expired.then_some(Reason::RecordAgeExceeded)) {
+                Step::Done => return Ended::Settled,
+                Step::Discard {
+                    reason,
+                    invoke_count,
+                    ..
+                } => {
+                    let discard = Discard {
+                        items: &[],
+                        reason,
+                        invoke_count,
+                        last: &last,
+                    };
+                    if !self.discard(discard, drain).await {
+                        return Ended::Stopped;
+                    }
+                    closing.discarded(1);
+                }
+                Step::Deliver { .. } if drain.is_cancelled() => return Ended::Stopped,
+                Step::Deliver { failures, .. } => {
+                    if closing.repeat_after().is_some() {
+                        let delay = repeat_delay(failures, engine.jitter());
+                        engine.rest(delay, drain).await;
+                        closing.rested();
+                        continue;
+                    }
+                    let Some(event) = self.final_event() else {
+                        return Ended::Settled;
+                    };
+                    let Some(outcome) = self.invoke(&[], event, &mut last, drain).await else {
+                        continue;
+                    };
+                    // Nothing can be partly done of nothing.
+                    let outcome = match outcome {
+                        Outcome::Delivered => Outcome::Delivered,
+                        Outcome::Stopped { .. } | Outcome::Failed => Outcome::Failed,
+                        Outcome::Refused => Outcome::Refused,
+                    };
+                    closing.delivered(outcome, engine.clock.now_ms());
+                }
+            }
+            self.book.write(|page| {
+                if let Some(windows) = &mut page.windows {
+                    windows.closed_so_far(&closing);
+                }
+            });
+            self.metrics
+                .set_failures(closing.owed().next().map_or(0, |slice| slice.failures) as usize);
+            if let Err(lost) = self.book.commit().await {
+                return Ended::Lost(lost);
+            }
+        }
+    }
+
+    fn final_event(&self) -> Option<bytes::Bytes> {
+        let arn = self.engine.mapping.source.to_string();
+        self.book.read(|page| {
+            let told = page.windows.as_ref()?.final_invocation()?;
+            let envelope = WindowEnvelope {
+                shard_id: &self.id,
+                arn: &arn,
+                start_ms: told.start_ms,
+                end_ms: told.end_ms,
+                state: told.state,
+                final_invoke: told.is_final,
+                terminated_early: told.terminated_early,
+            };
+            Some(window_event([].into_iter(), &envelope))
+        })
+    }
+
+    /// The event of records of one window.
+    pub fn windowed_event<'a>(
+        &self,
+        records: impl Iterator<Item = &'a str> + Clone,
+        window_start_ms: u64,
+    ) -> bytes::Bytes {
+        let arn = self.engine.mapping.source.to_string();
+        self.book.read(|page| {
+            let Some(windows) = &page.windows else {
+                return crate::model::event::event(records);
+            };
+            let told = windows.invocation(window_start_ms);
+            let envelope = WindowEnvelope {
+                shard_id: &self.id,
+                arn: &arn,
+                start_ms: told.start_ms,
+                end_ms: told.end_ms,
+                state: told.state,
+                final_invoke: told.is_final,
+                terminated_early: told.terminated_early,
+            };
+            window_event(records, &envelope)
+        })
+    }
+}
