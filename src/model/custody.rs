@@ -83,13 +83,15 @@ impl Custody {
         self.lease = lease;
     }
 
-    /// A message came from the queue at `now`, for this batch.
+    /// A message came from the queue at `now`, for this batch. The receive hid it for `hidden`, which is not the lease
+    /// of today when the terms changed while it waited.
     pub fn take(
         &mut self,
         batch: u64,
         id: &Arc<str>,
         receipt: Arc<str>,
         group: Option<&Arc<str>>,
+        hidden: Duration,
         now: Duration,
     ) -> Taken {
         if let Some(held) = self.held.get_mut(id) {
@@ -97,10 +99,10 @@ impl Custody {
                 self.extensions.remove(&(extend, id.clone()));
             }
             held.receipt = receipt;
-            held.until = now + self.lease;
+            held.until = now + hidden;
             held.received = now;
             held.lost = false;
-            let extend = now + self.lease / 2;
+            let extend = now + hidden / 2;
             held.extend = Some(extend);
             self.extensions.insert((extend, id.clone()));
             self.invariants();
@@ -114,9 +116,9 @@ impl Custody {
             }
             entry.1 += 1;
         }
-        let extend = now + self.lease / 2;
+        let extend = now + hidden / 2;
         self.extensions.insert((extend, id.clone()));
-        let until = now + self.lease;
+        let until = now + hidden;
         *self.batches.entry(batch).or_default() += 1;
         self.held.insert(
             id.clone(),
@@ -188,6 +190,12 @@ impl Custody {
         } else {
             Some(held.until - now)
         }
+    }
+
+    /// An extension of this message will be tried, or tried again.
+    pub fn extends(&self, id: &str) -> bool {
+        let held = self.held.get(id);
+        held.is_some_and(|held| !held.lost && held.extend.is_some())
     }
 
     /// When the next extension is due.
@@ -373,7 +381,7 @@ mod tests {
     fn a_message_is_extended_when_half_of_its_lease_is_gone() {
         let mut custody = custody(30);
         assert_eq!(
-            custody.take(1, &name("a"), name("r"), None, SECOND),
+            custody.take(1, &name("a"), name("r"), None, custody.lease, SECOND),
             Taken::New
         );
         assert_eq!(custody.due(15 * SECOND, Duration::ZERO, 10), []);
@@ -396,10 +404,36 @@ mod tests {
         assert_eq!(custody.next_extension(), Some(31 * SECOND));
     }
 
+    // The terms changed while the receive waited on the queue.
+    #[test]
+    fn a_message_is_hidden_for_as_long_as_its_receive_asked_for() {
+        let mut custody = custody(600);
+        for receipt in ["first", "second"] {
+            custody.take(1, &name("a"), name(receipt), None, 30 * SECOND, SECOND);
+            assert_eq!(custody.next_extension(), Some(16 * SECOND), "{receipt}");
+            assert_eq!(custody.remaining("a", 30 * SECOND), Some(SECOND));
+            assert_eq!(custody.remaining("a", 31 * SECOND), None);
+        }
+        let due = custody.due(16 * SECOND, Duration::ZERO, 10);
+        assert_eq!(due[0].seconds, 600, "the extension is on the new terms");
+        assert!(!custody.extends("a"), "it is under way");
+        assert!(!custody.not_extended(&due[0], 17 * SECOND));
+        assert!(custody.extends("a"), "it will be tried again");
+        assert!(custody.lost(&due[0]));
+        assert!(!custody.extends("a"));
+    }
+
     #[test]
     fn a_refused_extension_is_repeated_until_the_lease_is_over() {
         let mut custody = custody(4);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        custody.take(
+            1,
+            &name("a"),
+            name("r"),
+            None,
+            custody.lease,
+            Duration::ZERO,
+        );
         let due = custody.due(2 * SECOND, Duration::ZERO, 10);
         assert!(!custody.not_extended(&due[0], 2 * SECOND));
         assert_eq!(custody.next_extension(), Some(3 * SECOND));
@@ -415,7 +449,14 @@ mod tests {
     #[test]
     fn a_lease_never_exceeds_twelve_hours_from_the_receive() {
         let mut custody = custody(40_000);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        custody.take(
+            1,
+            &name("a"),
+            name("r"),
+            None,
+            custody.lease,
+            Duration::ZERO,
+        );
         let due = custody.due(20_000 * SECOND, Duration::ZERO, 10);
         assert_eq!(
             due[0].seconds, 23_190,
@@ -434,7 +475,14 @@ mod tests {
     #[test]
     fn a_lease_from_before_the_terms_got_shorter_is_extended_all_the_same() {
         let mut custody = custody(300);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        custody.take(
+            1,
+            &name("a"),
+            name("r"),
+            None,
+            custody.lease,
+            Duration::ZERO,
+        );
         custody.set_lease(30 * SECOND);
         assert_eq!(
             custody.due(150 * SECOND, Duration::ZERO, 10),
@@ -449,9 +497,23 @@ mod tests {
     #[test]
     fn a_second_copy_lends_its_newer_receipt_and_renews_the_lease() {
         let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r1"), Some(&name("g")), Duration::ZERO);
+        custody.take(
+            1,
+            &name("a"),
+            name("r1"),
+            Some(&name("g")),
+            custody.lease,
+            Duration::ZERO,
+        );
         assert_eq!(
-            custody.take(2, &name("a"), name("r2"), Some(&name("g")), 20 * SECOND),
+            custody.take(
+                2,
+                &name("a"),
+                name("r2"),
+                Some(&name("g")),
+                custody.lease,
+                20 * SECOND
+            ),
             Taken::Again
         );
         assert_eq!(custody.receipt("a"), Some(name("r2")));
@@ -463,9 +525,16 @@ mod tests {
     #[test]
     fn an_answer_about_an_old_receipt_says_nothing_about_the_new_one() {
         let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r1"), None, Duration::ZERO);
+        custody.take(
+            1,
+            &name("a"),
+            name("r1"),
+            None,
+            custody.lease,
+            Duration::ZERO,
+        );
         let due = custody.due(15 * SECOND, Duration::ZERO, 10);
-        custody.take(2, &name("a"), name("r2"), None, 16 * SECOND);
+        custody.take(2, &name("a"), name("r2"), None, custody.lease, 16 * SECOND);
         assert!(!custody.lost(&due[0]));
         assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
     }
@@ -476,29 +545,71 @@ mod tests {
         let mut custody = custody(30);
         let group = name("g");
         assert_eq!(
-            custody.take(1, &name("a"), name("r"), Some(&group), SECOND),
+            custody.take(
+                1,
+                &name("a"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::New
         );
         assert_eq!(
-            custody.take(1, &name("b"), name("r"), Some(&group), SECOND),
+            custody.take(
+                1,
+                &name("b"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::New
         );
         assert_eq!(
-            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
+            custody.take(
+                2,
+                &name("c"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::GroupBusy
         );
         assert_eq!(
-            custody.take(2, &name("d"), name("r"), Some(&name("h")), SECOND),
+            custody.take(
+                2,
+                &name("d"),
+                name("r"),
+                Some(&name("h")),
+                custody.lease,
+                SECOND
+            ),
             Taken::New
         );
         custody.release(&name("a"));
         assert_eq!(
-            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
+            custody.take(
+                2,
+                &name("c"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::GroupBusy
         );
         custody.release(&name("b"));
         assert_eq!(
-            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
+            custody.take(
+                2,
+                &name("c"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::New
         );
         assert_eq!(custody.groups(), 2);
@@ -509,11 +620,25 @@ mod tests {
         let mut custody = Custody::new(false);
         let group = name("g");
         assert_eq!(
-            custody.take(1, &name("a"), name("r"), Some(&group), SECOND),
+            custody.take(
+                1,
+                &name("a"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::New
         );
         assert_eq!(
-            custody.take(2, &name("b"), name("r"), Some(&group), SECOND),
+            custody.take(
+                2,
+                &name("b"),
+                name("r"),
+                Some(&group),
+                custody.lease,
+                SECOND
+            ),
             Taken::New
         );
     }
@@ -521,9 +646,9 @@ mod tests {
     #[test]
     fn what_is_due_soon_goes_along_with_what_is_due_now() {
         let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r"), None, SECOND);
-        custody.take(1, &name("b"), name("r"), None, 2 * SECOND);
-        custody.take(1, &name("c"), name("r"), None, 5 * SECOND);
+        custody.take(1, &name("a"), name("r"), None, custody.lease, SECOND);
+        custody.take(1, &name("b"), name("r"), None, custody.lease, 2 * SECOND);
+        custody.take(1, &name("c"), name("r"), None, custody.lease, 5 * SECOND);
         assert_eq!(
             custody.due(15 * SECOND, 5 * SECOND, 10),
             [],
@@ -543,8 +668,15 @@ mod tests {
     #[test]
     fn a_batch_that_nobody_will_settle_is_let_go() {
         let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r"), Some(&name("g")), SECOND);
-        custody.take(2, &name("b"), name("r"), None, SECOND);
+        custody.take(
+            1,
+            &name("a"),
+            name("r"),
+            Some(&name("g")),
+            custody.lease,
+            SECOND,
+        );
+        custody.take(2, &name("b"), name("r"), None, custody.lease, SECOND);
         assert_eq!(custody.release_batch(1), 1);
         assert_eq!((custody.len(), custody.groups()), (1, 0));
         assert_eq!(custody.release_batch(1), 0);
@@ -555,7 +687,14 @@ mod tests {
     #[test]
     fn a_lost_lease_is_news_once() {
         let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
+        custody.take(
+            1,
+            &name("a"),
+            name("r"),
+            None,
+            custody.lease,
+            Duration::ZERO,
+        );
         let due = custody.due(15 * SECOND, Duration::ZERO, 10);
         assert!(custody.lost(&due[0]));
         assert!(!custody.lost(&due[0]));

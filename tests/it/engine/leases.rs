@@ -290,3 +290,72 @@ async fn a_role_that_may_not_extend_leases_serves_functions_that_need_no_more() 
     assert!(stage.receives().values().all(|count| *count == 1));
     assert_eq!(running.stop().await.deleted, 40);
 }
+
+// A long poll that was sent before the terms changed hides its messages as it was asked to, not as the new terms say.
+#[tokio::test(start_paused = true)]
+async fn a_message_of_a_poll_from_before_the_terms_changed_keeps_its_lease() {
+    let stage = slow(20, 30, SECOND);
+    let running = stage.start("q", &[]);
+    stage.emptied("q", 10 * SECOND).await;
+    // Polls of 20 s follow this message; the terms are looked at after 300 s, in the middle of one.
+    tokio::time::sleep(8 * SECOND).await;
+    stage.world.send("q", "b").unwrap();
+    tokio::time::sleep(280 * SECOND).await;
+    answer_after(&stage, 700 * SECOND);
+    tokio::time::sleep(14 * SECOND).await;
+    stage.world.send("q", "c").unwrap();
+    stage.emptied("q", 750 * SECOND).await;
+    let asked: Vec<u64> = stage
+        .world
+        .history()
+        .into_iter()
+        .filter_map(|entry| match entry.event {
+            sluicegate::sim::Event::Received { visibility, .. } => Some(visibility.as_secs()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        asked,
+        [30, 30, 30],
+        "the last was received on the old terms"
+    );
+    assert_eq!(stage.calls(), [["a"], ["b"], ["c"]]);
+    running.stop().await;
+}
+
+// spec: 4.3: a batch that waits for its function is not given up for a failure that passes
+#[tokio::test(start_paused = true)]
+async fn a_passing_failure_of_an_extension_costs_a_throttled_batch_no_receive() {
+    for (fault, times) in [
+        (Fault::InternalError, 6),
+        (Fault::Throttled, 6),
+        (Fault::ResetBefore, 6),
+        (Fault::NeverAnswers, 2),
+    ] {
+        let stage = Stage::new(21);
+        stage
+            .world
+            .create_queue("q", &[("VisibilityTimeout", "20")])
+            .unwrap();
+        let config = FunctionConfig {
+            timeout: 20 * SECOND,
+            ..FunctionConfig::default()
+        };
+        // The throttle comes when half of the lease has just gone by and the extension has failed already.
+        stage.function(config, |call| {
+            if call.number == 1 {
+                Reply::refused(429, "Rate Exceeded.").after(10 * SECOND)
+            } else {
+                Reply::ok("")
+            }
+        });
+        stage
+            .world
+            .fault_next(Operation::ChangeMessageVisibilityBatch, fault, times);
+        stage.world.send("q", "a").unwrap();
+        let running = stage.start("q", &[]);
+        stage.emptied("q", 60 * SECOND).await;
+        assert_eq!(receives(&stage), 1, "{fault:?}");
+        assert_eq!(running.stop().await.left, 0, "{fault:?}");
+    }
+}
