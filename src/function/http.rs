@@ -21,7 +21,7 @@ pub struct Http {
     timeout: Duration,
 }
 
-/// The head of a reply, and its body as far as it is wanted.
+/// The head of a reply, and its body where that says more.
 struct Reply {
     status: u16,
     function_error: Option<String>,
@@ -76,6 +76,16 @@ impl Http {
         let status = response.status().as_u16();
         let function_error = header("x-amz-function-error");
         let retry_after = header("retry-after").as_deref().and_then(seconds);
+        // Where the head decides the body is not waited for: one that is too long, or never ends, must not make a function
+        // error of a throttle.
+        if !is_success(status) || function_error.is_some() {
+            return Ok(Reply {
+                status,
+                function_error,
+                retry_after,
+                body: Bytes::new(),
+            });
+        }
         let body = match Limited::new(response.into_body(), REPLY_BYTES_MAX)
             .collect()
             .await
@@ -97,6 +107,10 @@ impl Http {
     }
 }
 
+fn is_success(status: u16) -> bool {
+    (200..=299).contains(&status)
+}
+
 /// Contract section 2: 429 and 503 are throttles; every other status but 200 to 299 is a service error, as in Lambda.
 fn read(reply: Reply) -> Answer {
     let refused = |fault| Failure {
@@ -104,7 +118,7 @@ fn read(reply: Reply) -> Answer {
         ..Failure::new(fault, &format!("HTTP {}", reply.status), "")
     };
     match reply.status {
-        200..=299 => match reply.function_error {
+        status if is_success(status) => match reply.function_error {
             Some(kind) => Answer::Errored {
                 kind,
                 timeout: false,
