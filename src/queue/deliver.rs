@@ -60,7 +60,7 @@ impl Engine {
         drain: &CancellationToken,
     ) -> Delivered {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
-        let mut written: Option<(usize, Bytes)> = None;
+        let mut measured = false;
         loop {
             self.secure(batch, stopped, drain).await;
             if batch.is_empty() {
@@ -69,14 +69,12 @@ impl Engine {
             if drain.is_cancelled() {
                 return Delivered::Stopped;
             }
-            let event = match &written {
-                Some((count, event)) if *count == batch.len() => event.clone(),
-                _ => event(batch.iter().map(|item| item.record.as_str())),
-            };
-            if written.is_none() {
+            // Written anew for each try: an event that were kept for the next would be held, and copied, beside the records.
+            let event = event(batch.iter().map(|item| item.record.as_str()));
+            if !measured {
                 self.metrics.record_batch(batch.len(), event.len());
+                measured = true;
             }
-            written = Some((batch.len(), event.clone()));
             match self.invoke(batch, event).await {
                 Judged::Settled(outcome) => return Delivered::Settled(outcome),
                 Judged::Repeat { after } => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sluicegate::queue::Account;
 use sluicegate::sim::{Entry, Event, Fault, FunctionConfig, Operation, Reply};
 use tokio::time::sleep;
 
@@ -334,5 +335,10 @@ async fn what_did_not_fit_behind_a_failed_message_of_its_group_is_not_tried_befo
             .collect::<Vec<_>>(),
         ["a0 b0 a1 b1 a2 b2 a3", "b3 b4", "a1 a2 a3 a4"]
     );
-    running.stop().await;
+    let account = Account {
+        deleted: 10,
+        left: 4,
+        ..Account::default()
+    };
+    assert_eq!(running.stop().await, account, "each of them is left once");
 }
