@@ -359,3 +359,59 @@ async fn a_passing_failure_of_an_extension_costs_a_throttled_batch_no_receive() 
         assert_eq!(running.stop().await.left, 0, "{fault:?}");
     }
 }
+
+/// One message on a lease of 20 s that can not be extended, and a function that takes half of it to refuse.
+fn refused_without_extensions(seed: u64, fault: Fault) -> Stage {
+    let stage = Stage::new(seed);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "20")])
+        .unwrap();
+    let config = FunctionConfig {
+        timeout: 20 * SECOND,
+        ..FunctionConfig::default()
+    };
+    stage.function(config, |_| {
+        Reply::refused(429, "Rate Exceeded.").after(10 * SECOND)
+    });
+    let extensions = Some(Operation::ChangeMessageVisibilityBatch);
+    stage.world.fault_chance(extensions, fault, 1.0);
+    stage.world.send("q", "a").unwrap();
+    stage
+}
+
+// No repeat helps where the permission is missing: the slot is of more use to another batch.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_may_not_be_extended_is_not_waited_for() {
+    for (fault, held) in [(Fault::AccessDenied, 0.0), (Fault::Throttled, 1.0)] {
+        let stage = refused_without_extensions(23, fault);
+        let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
+        tokio::time::sleep(12 * SECOND).await;
+        let held_now = stage.metric(&of_mapping("messages_held"));
+        assert_eq!(held_now, held, "{fault:?}");
+        running.stop().await;
+    }
+}
+
+// A drain ends the wait for a lease that can not be had: the batch goes back, and nothing is asked in a hot loop.
+#[tokio::test(start_paused = true)]
+async fn a_drain_while_an_extension_is_repeated_hands_the_batch_back() {
+    let stage = refused_without_extensions(22, Fault::Throttled);
+    // Without a window a second poll waits on the queue, which a hand-back would wait for.
+    let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
+    tokio::time::sleep(12 * SECOND).await;
+    let asked = || {
+        stage.metric(
+            "sluicegate_source_requests_total{mapping=\"m\",operation=\"ChangeMessageVisibilityBatch\",outcome=\"throttled\"}",
+        )
+    };
+    let before = asked();
+    assert!((2.0..10.0).contains(&before), "{before}");
+    let heal = async {
+        tokio::time::sleep(SECOND / 4).await;
+        stage.world.heal();
+    };
+    let (account, ()) = tokio::join!(running.stop(), heal);
+    assert_eq!(account.handed_back, 1);
+    assert!(asked() - before < 5.0, "{}", asked() - before);
+}
