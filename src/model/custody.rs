@@ -701,4 +701,29 @@ mod tests {
         assert_eq!(custody.remaining("a", 15 * SECOND), None);
         assert_eq!(custody.extension(&name("a"), 15 * SECOND), None);
     }
+
+    #[test]
+    fn a_lost_lease_is_had_again_with_a_late_success_or_a_newer_receipt() {
+        for again in ["success", "receipt"] {
+            let mut custody = custody(30);
+            custody.take(
+                1,
+                &name("a"),
+                name("r"),
+                None,
+                custody.lease,
+                Duration::ZERO,
+            );
+            let due = custody.due(15 * SECOND, Duration::ZERO, 10);
+            assert!(custody.lost(&due[0]));
+            match again {
+                "success" => custody.extended(&due[0], 16 * SECOND),
+                _ => {
+                    custody.take(2, &name("a"), name("s"), None, custody.lease, 16 * SECOND);
+                }
+            }
+            assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
+            assert!(custody.extends("a"), "{again}");
+        }
+    }
 }
