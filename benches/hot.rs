@@ -140,6 +140,7 @@ fn hold_and_release(criterion: &mut Criterion) {
                 &Arc::from(format!("held-{index}")),
                 receipt.clone(),
                 None,
+                Duration::from_secs(30),
                 Duration::ZERO,
             );
         }
@@ -154,6 +155,7 @@ fn hold_and_release(criterion: &mut Criterion) {
                         black_box(id),
                         receipt.clone(),
                         None,
+                        Duration::from_secs(30),
                         Duration::from_secs(1),
                     );
                 }

@@ -40,7 +40,7 @@ use crate::model::window::Window;
 
 use crate::reports::{Account, Reports};
 use deliver::Delivered;
-use gather::Gathered;
+use gather::{Dropped, Gathered};
 use slots::{Slot, Slots};
 use terms::Terms;
 
@@ -51,8 +51,8 @@ const GRACE_AFTER_POLL_S: u64 = 5;
 /// Repeats of a failed receive: the first delay and the longest.
 const RECEIVE_REPEAT_FIRST: Duration = Duration::from_millis(200);
 const RECEIVE_REPEAT_LONGEST: Duration = Duration::from_secs(30);
-/// Repeats of a receive of which every message had to be passed over: a queue that hands out what is in hand already
-/// would be asked as fast as it answers.
+/// Repeats of a receive of which every message had to be passed over, or that came back empty long before its wait was
+/// over: a queue that hands out what is in hand already, or does not wait, would be asked as fast as it answers.
 const IDLE_REPEAT_FIRST: Duration = Duration::from_millis(100);
 const IDLE_REPEAT_LONGEST: Duration = Duration::from_secs(5);
 /// After a panic in a batch the next one is begun this much later.
@@ -96,7 +96,7 @@ pub struct Engine {
     custody: Mutex<Custody>,
     leases_changed: Notify,
     terms: Mutex<Terms>,
-    /// Said once, and not for every message.
+    /// The last extension was refused for want of a permission: said once, and not for every message.
     extension_denied: AtomicBool,
     receive_repeats: Mutex<Backoff>,
     /// Receives that brought nothing to do with what they brought.
@@ -217,15 +217,29 @@ impl Engine {
         }
     }
 
-    /// One batch's way, and then that of what did not fit into it.
+    /// One batch's way, and the deletes of what the filter dropped from it, which it does not wait for.
     async fn turn(self: Arc<Self>, number: u64, mut slot: Slot, drain: CancellationToken) {
         let _hands = Hands {
             engine: &self,
             number,
         };
+        let mut dropped = Dropped::default();
+        self.batches(number, &mut slot, &mut dropped, &drain).await;
+        slot.complete();
+        dropped.deleted().await;
+    }
+
+    /// One batch's way, and then that of what did not fit into it.
+    async fn batches(
+        self: &Arc<Self>,
+        number: u64,
+        slot: &mut Slot,
+        dropped: &mut Dropped,
+        drain: &CancellationToken,
+    ) {
         let mut waiting = VecDeque::new();
         loop {
-            let gathered = self.gather(number, &mut slot, waiting, &drain).await;
+            let gathered = self.gather(number, slot, waiting, dropped, drain).await;
             let (mut batch, mut overflow) = match gathered {
                 Gathered::Nothing => return,
                 Gathered::Stopped { batch, overflow } => {
@@ -235,7 +249,7 @@ impl Engine {
             };
             // The groups that stand still: a message of theirs is in the queue again.
             let mut stopped = BTreeSet::new();
-            match self.deliver(&mut batch, &mut stopped, &drain).await {
+            match self.deliver(&mut batch, &mut stopped, drain).await {
                 Delivered::Settled(outcome) => self.settle(batch, &outcome, &mut stopped).await,
                 Delivered::Stopped => return self.untried(batch, overflow).await,
             }
@@ -313,8 +327,9 @@ impl Engine {
         self.reports.source(None);
     }
 
-    /// How long to wait after a receive that brought `got` messages, of which `taken` were of use.
-    fn useful(&self, got: usize, taken: usize) -> Option<Duration> {
+    /// How long to wait after a receive that brought `got` messages, of which `taken` were of use; `early`: it came
+    /// back long before its wait was over.
+    fn useful(&self, got: usize, taken: usize, early: bool) -> Option<Duration> {
         let mut repeats = self
             .idle_repeats
             .lock()
@@ -322,7 +337,8 @@ impl Engine {
         if taken > 0 {
             repeats.reset();
         }
-        (got > 0 && taken == 0).then(|| repeats.delay(self.jitter()))
+        let useless = if got > 0 { taken == 0 } else { early };
+        useless.then(|| repeats.delay(self.jitter()))
     }
 
     /// Sleep, unless the mapping drains.

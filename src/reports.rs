@@ -151,8 +151,10 @@ impl Reports {
         }
     }
 
-    /// The mapping was started: it counts as ready from now on, whatever comes.
+    /// The mapping was started: it counts as ready from now on, whatever comes. What kept an engine before this one
+    /// from its work is forgotten, lest the same trouble be taken for told.
     pub fn started(&self) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = Health::default();
         self.status.started(&self.mapping);
         self.state(State::Enabled, None);
     }
@@ -208,5 +210,28 @@ pub fn malformed(why: response::Malformed) -> Malformed {
         response::Malformed::UnknownIdentifier | response::Malformed::RepeatedIdentifier => {
             Malformed::UnknownIdentifier
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_is_told_again_after_a_new_start() {
+        let status = Status::default();
+        let reports = Reports::new(&Metrics::new(), &status, "m", true);
+        let state = || status.readiness().mappings.remove(0).state;
+        for _ in 0..2 {
+            reports.started();
+            assert_eq!(state(), State::Enabled);
+            reports.source(Some("no answer".into()));
+            assert_eq!(state(), State::Failing);
+        }
+        reports.source(None);
+        assert_eq!(state(), State::Enabled);
+        reports.draining();
+        reports.function(Some("no answer".into()));
+        assert_eq!(state(), State::Disabling);
     }
 }

@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::{
 use aws_sdk_sqs::{Client, operation::RequestId as _};
 use md5::{Digest as _, Md5};
 
-use super::clients::Clients;
+use super::clients::{CALL_TIMEOUT, Clients};
 use super::fault::{Failure, Fault, classify};
 use crate::config::arn::Arn;
 use crate::model::custody::Extension;
@@ -128,7 +128,7 @@ impl Queue {
         wait_s: u64,
         visibility: Duration,
     ) -> Result<Vec<Result<Message, Unusable>>, Failure> {
-        let answer = self
+        let asking = self
             .polls
             .receive_message()
             .queue_url(&self.url)
@@ -137,8 +137,13 @@ impl Queue {
             .visibility_timeout(visibility.as_secs() as i32)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
-            .send()
-            .await?;
+            .send();
+        // The client's own time-out is that of the longest poll.
+        let at_most = Duration::from_secs(wait_s) + CALL_TIMEOUT;
+        let answer = match tokio::time::timeout(at_most, asking).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(Failure::unanswered()),
+        };
         tracing::trace!(
             request = answer.request_id().unwrap_or_default(),
             "received"

@@ -21,7 +21,7 @@ pub struct Http {
     timeout: Duration,
 }
 
-/// The head of a reply, and its body as far as it is wanted.
+/// The head of a reply, and its body where that says more.
 struct Reply {
     status: u16,
     function_error: Option<String>,
@@ -75,6 +75,18 @@ impl Http {
         let request_id = header("x-amzn-requestid").as_deref().and_then(word);
         let executed_version = header("x-amz-executed-version").as_deref().and_then(word);
         let retry_after = header("retry-after").as_deref().and_then(seconds);
+        // Where the head decides the body is not waited for: one that is too long, or never ends, must not make a function
+        // error of a throttle.
+        if !is_success(status) || function_error.is_some() {
+            return Ok(Reply {
+                status,
+                function_error,
+                retry_after,
+                body: Bytes::new(),
+                request_id,
+                executed_version,
+            });
+        }
         let body = match Limited::new(response.into_body(), REPLY_BYTES_MAX)
             .collect()
             .await
@@ -98,6 +110,10 @@ impl Http {
     }
 }
 
+fn is_success(status: u16) -> bool {
+    (200..=299).contains(&status)
+}
+
 /// Contract section 2: 429 and 503 are throttles; every other status but 200 to 299 is a service error, as in Lambda.
 fn read(reply: Reply) -> Invoked {
     let refused = |fault| Failure {
@@ -105,7 +121,7 @@ fn read(reply: Reply) -> Invoked {
         ..Failure::new(fault, &format!("HTTP {}", reply.status), "")
     };
     let answer = match reply.status {
-        200..=299 => match reply.function_error {
+        status if is_success(status) => match reply.function_error {
             Some(kind) => Answer::Errored {
                 kind,
                 timeout: false,

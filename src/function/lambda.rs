@@ -127,6 +127,13 @@ fn timed_out(payload: &[u8]) -> bool {
         .is_ok_and(|error| error.error_type == "Sandbox.Timedout")
 }
 
+/// Refusals under status 400 that speak of the function's own state, which passes. // spec: 1.7
+const OF_THE_FUNCTION: [&str; 3] = [
+    "SnapStartException",
+    "NoPublishedVersionException",
+    "ModeNotSupportedException",
+];
+
 /// An answer other than 200, or none. // spec: 1.7
 fn unanswered(failure: Failure) -> Answer {
     if failure.timed_out() {
@@ -139,7 +146,10 @@ fn unanswered(failure: Failure) -> Answer {
     match failure.fault {
         Fault::Throttled { after } => Answer::Throttled { after },
         // These speak of the event, not of the function: it would be refused again.
-        Fault::Invalid if matches!(failure.status, Some(400 | 413 | 415)) => {
+        Fault::Invalid
+            if matches!(failure.status, Some(400 | 413 | 415))
+                && !OF_THE_FUNCTION.contains(&failure.code.as_str()) =>
+        {
             Answer::Refused(failure)
         }
         Fault::Transient
@@ -170,6 +180,10 @@ mod tests {
     #[test]
     fn an_answer_other_than_200_means_that_the_function_did_not_run() {
         let after = Some(Duration::from_secs(2));
+        let coded = |code: &str| Failure {
+            status: Some(400),
+            ..Failure::new(Fault::Invalid, code, "")
+        };
         let unavailable = |failure: Failure| (failure.clone(), Answer::Unavailable(failure));
         let refused = |failure: Failure| (failure.clone(), Answer::Refused(failure));
         for (failure, answer) in [
@@ -186,6 +200,11 @@ mod tests {
             refused(failure(Fault::Invalid, Some(400))),
             refused(failure(Fault::Invalid, Some(413))),
             refused(failure(Fault::Invalid, Some(415))),
+            refused(coded("InvalidRequestContentException")),
+            refused(coded("RecursiveInvocationException")),
+            unavailable(coded("SnapStartException")),
+            unavailable(coded("NoPublishedVersionException")),
+            unavailable(coded("ModeNotSupportedException")),
         ] {
             assert_eq!(unanswered(failure.clone()), answer, "{failure:?}");
         }

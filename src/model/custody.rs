@@ -83,13 +83,15 @@ impl Custody {
         self.lease = lease;
     }
 
-    /// A message came from the queue at `now`, for this batch.
+    /// A message came from the queue at `now`, for this batch. The receive hid it for `hidden`, which is not the lease
+    /// of today when the terms changed while it waited.
     pub fn take(
         &mut self,
         batch: u64,
         id: &Arc<str>,
         receipt: Arc<str>,
         group: Option<&Arc<str>>,
+        hidden: Duration,
         now: Duration,
     ) -> Taken {
         if let Some(held) = self.held.get_mut(id) {
@@ -97,10 +99,10 @@ impl Custody {
                 self.extensions.remove(&(extend, id.clone()));
             }
             held.receipt = receipt;
-            held.until = now + self.lease;
+            held.until = now + hidden;
             held.received = now;
             held.lost = false;
-            let extend = now + self.lease / 2;
+            let extend = now + hidden / 2;
             held.extend = Some(extend);
             self.extensions.insert((extend, id.clone()));
             self.invariants();
@@ -114,9 +116,9 @@ impl Custody {
             }
             entry.1 += 1;
         }
-        let extend = now + self.lease / 2;
+        let extend = now + hidden / 2;
         self.extensions.insert((extend, id.clone()));
-        let until = now + self.lease;
+        let until = now + hidden;
         *self.batches.entry(batch).or_default() += 1;
         self.held.insert(
             id.clone(),
@@ -188,6 +190,12 @@ impl Custody {
         } else {
             Some(held.until - now)
         }
+    }
+
+    /// An extension of this message will be tried, or tried again.
+    pub fn extends(&self, id: &str) -> bool {
+        let held = self.held.get(id);
+        held.is_some_and(|held| !held.lost && held.extend.is_some())
     }
 
     /// When the next extension is due.
@@ -354,212 +362,4 @@ impl Custody {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn name(text: &str) -> Arc<str> {
-        Arc::from(text)
-    }
-
-    fn custody(lease_s: u32) -> Custody {
-        let mut custody = Custody::new(true);
-        custody.set_lease(lease_s * SECOND);
-        custody
-    }
-
-    #[test]
-    fn a_message_is_extended_when_half_of_its_lease_is_gone() {
-        let mut custody = custody(30);
-        assert_eq!(
-            custody.take(1, &name("a"), name("r"), None, SECOND),
-            Taken::New
-        );
-        assert_eq!(custody.due(15 * SECOND, Duration::ZERO, 10), []);
-        let due = custody.due(16 * SECOND, Duration::ZERO, 10);
-        assert_eq!(
-            due,
-            [Extension {
-                id: name("a"),
-                receipt: name("r"),
-                seconds: 30
-            }]
-        );
-        assert_eq!(
-            custody.due(17 * SECOND, Duration::ZERO, 10),
-            [],
-            "what is under way is not due again"
-        );
-        custody.extended(&due[0], 16 * SECOND);
-        assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
-        assert_eq!(custody.next_extension(), Some(31 * SECOND));
-    }
-
-    #[test]
-    fn a_refused_extension_is_repeated_until_the_lease_is_over() {
-        let mut custody = custody(4);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(2 * SECOND, Duration::ZERO, 10);
-        assert!(!custody.not_extended(&due[0], 2 * SECOND));
-        assert_eq!(custody.next_extension(), Some(3 * SECOND));
-        let due = custody.due(3 * SECOND, Duration::ZERO, 10);
-        assert!(
-            custody.not_extended(&due[0], 4 * SECOND),
-            "the lease ran out"
-        );
-        assert_eq!(custody.next_extension(), None);
-        assert_eq!(custody.remaining("a", 4 * SECOND), None);
-    }
-
-    #[test]
-    fn a_lease_never_exceeds_twelve_hours_from_the_receive() {
-        let mut custody = custody(40_000);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(20_000 * SECOND, Duration::ZERO, 10);
-        assert_eq!(
-            due[0].seconds, 23_190,
-            "ten seconds less than the queue may grant"
-        );
-        custody.extended(&due[0], 20_000 * SECOND);
-        assert_eq!(
-            custody.due(31_600 * SECOND, Duration::ZERO, 10),
-            [],
-            "an extension to the same moment would gain nothing"
-        );
-        assert_eq!(custody.remaining("a", 43_000 * SECOND), Some(190 * SECOND));
-        assert_eq!(custody.remaining("a", 43_190 * SECOND), None);
-    }
-
-    #[test]
-    fn a_lease_from_before_the_terms_got_shorter_is_extended_all_the_same() {
-        let mut custody = custody(300);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        custody.set_lease(30 * SECOND);
-        assert_eq!(
-            custody.due(150 * SECOND, Duration::ZERO, 10),
-            [],
-            "it would be cut short"
-        );
-        assert_eq!(custody.next_extension(), Some(285 * SECOND));
-        let due = custody.due(285 * SECOND, Duration::ZERO, 10);
-        assert_eq!(due[0].seconds, 30);
-    }
-
-    #[test]
-    fn a_second_copy_lends_its_newer_receipt_and_renews_the_lease() {
-        let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r1"), Some(&name("g")), Duration::ZERO);
-        assert_eq!(
-            custody.take(2, &name("a"), name("r2"), Some(&name("g")), 20 * SECOND),
-            Taken::Again
-        );
-        assert_eq!(custody.receipt("a"), Some(name("r2")));
-        assert_eq!(custody.remaining("a", 20 * SECOND), Some(30 * SECOND));
-        assert_eq!(custody.next_extension(), Some(35 * SECOND));
-        assert_eq!(custody.len(), 1);
-    }
-
-    #[test]
-    fn an_answer_about_an_old_receipt_says_nothing_about_the_new_one() {
-        let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r1"), None, Duration::ZERO);
-        let due = custody.due(15 * SECOND, Duration::ZERO, 10);
-        custody.take(2, &name("a"), name("r2"), None, 16 * SECOND);
-        assert!(!custody.lost(&due[0]));
-        assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
-    }
-
-    // spec: 4.6 one batch at a time per group
-    #[test]
-    fn a_group_is_in_one_batch_only_until_its_last_message_is_released() {
-        let mut custody = custody(30);
-        let group = name("g");
-        assert_eq!(
-            custody.take(1, &name("a"), name("r"), Some(&group), SECOND),
-            Taken::New
-        );
-        assert_eq!(
-            custody.take(1, &name("b"), name("r"), Some(&group), SECOND),
-            Taken::New
-        );
-        assert_eq!(
-            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
-            Taken::GroupBusy
-        );
-        assert_eq!(
-            custody.take(2, &name("d"), name("r"), Some(&name("h")), SECOND),
-            Taken::New
-        );
-        custody.release(&name("a"));
-        assert_eq!(
-            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
-            Taken::GroupBusy
-        );
-        custody.release(&name("b"));
-        assert_eq!(
-            custody.take(2, &name("c"), name("r"), Some(&group), SECOND),
-            Taken::New
-        );
-        assert_eq!(custody.groups(), 2);
-    }
-
-    #[test]
-    fn the_groups_of_a_standard_queue_keep_no_order() {
-        let mut custody = Custody::new(false);
-        let group = name("g");
-        assert_eq!(
-            custody.take(1, &name("a"), name("r"), Some(&group), SECOND),
-            Taken::New
-        );
-        assert_eq!(
-            custody.take(2, &name("b"), name("r"), Some(&group), SECOND),
-            Taken::New
-        );
-    }
-
-    #[test]
-    fn what_is_due_soon_goes_along_with_what_is_due_now() {
-        let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r"), None, SECOND);
-        custody.take(1, &name("b"), name("r"), None, 2 * SECOND);
-        custody.take(1, &name("c"), name("r"), None, 5 * SECOND);
-        assert_eq!(
-            custody.due(15 * SECOND, 5 * SECOND, 10),
-            [],
-            "alone it is too early"
-        );
-        let due: Vec<_> = custody
-            .due(16 * SECOND, 2 * SECOND, 10)
-            .into_iter()
-            .map(|due| due.id)
-            .collect();
-        assert_eq!(due, [name("a"), name("b")]);
-        let most: Vec<_> = custody.due(20 * SECOND, Duration::ZERO, 0);
-        assert_eq!(most, [], "no more than were asked for");
-        assert_eq!(custody.due(20 * SECOND, Duration::ZERO, 1).len(), 1);
-    }
-
-    #[test]
-    fn a_batch_that_nobody_will_settle_is_let_go() {
-        let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r"), Some(&name("g")), SECOND);
-        custody.take(2, &name("b"), name("r"), None, SECOND);
-        assert_eq!(custody.release_batch(1), 1);
-        assert_eq!((custody.len(), custody.groups()), (1, 0));
-        assert_eq!(custody.release_batch(1), 0);
-        assert_eq!(custody.release_batch(2), 1);
-        assert!(custody.is_empty() && custody.batches.is_empty());
-    }
-
-    #[test]
-    fn a_lost_lease_is_news_once() {
-        let mut custody = custody(30);
-        custody.take(1, &name("a"), name("r"), None, Duration::ZERO);
-        let due = custody.due(15 * SECOND, Duration::ZERO, 10);
-        assert!(custody.lost(&due[0]));
-        assert!(!custody.lost(&due[0]));
-        assert_eq!(custody.remaining("a", 15 * SECOND), None);
-        assert_eq!(custody.extension(&name("a"), 15 * SECOND), None);
-    }
-}
+mod tests;

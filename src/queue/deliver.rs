@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +32,9 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
 /// How much later than its time-out a function's answer may come: it may have started cold, and the answer travels.
 const ANSWER_MARGIN: Duration = Duration::from_secs(60);
 
+/// An extension without which a batch can not be dispatched is tried again after this.
+const SECURE_AGAIN: Duration = Duration::from_millis(500);
+
 /// How the delivery of a batch ended.
 #[derive(Debug)]
 pub(super) enum Delivered {
@@ -56,23 +60,21 @@ impl Engine {
         drain: &CancellationToken,
     ) -> Delivered {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
-        let mut written: Option<(usize, Bytes)> = None;
+        let mut measured = false;
         loop {
-            self.secure(batch, stopped).await;
+            self.secure(batch, stopped, drain).await;
             if batch.is_empty() {
                 return Delivered::Settled(Outcome::Failed);
             }
             if drain.is_cancelled() {
                 return Delivered::Stopped;
             }
-            let event = match &written {
-                Some((count, event)) if *count == batch.len() => event.clone(),
-                _ => event(batch.iter().map(|item| item.record.as_str())),
-            };
-            if written.is_none() {
+            // Written anew for each try: an event that were kept for the next would be held, and copied, beside the records.
+            let event = event(batch.iter().map(|item| item.record.as_str()));
+            if !measured {
                 self.metrics.record_batch(batch.len(), event.len());
+                measured = true;
             }
-            written = Some((batch.len(), event.clone()));
             match self.invoke(batch, event).await {
                 Judged::Settled(outcome) => return Delivered::Settled(outcome),
                 Judged::Repeat { after } => {
@@ -220,22 +222,44 @@ impl Engine {
     /// See to it that each item's lease lasts for the invocation, and let go of those whose lease can not be had.
     ///
     /// From half of a lease on the heartbeat renews it; an invocation that needs more than that relies on it anyway.
-    async fn secure(&self, batch: &mut Vec<Item>, stopped: &mut BTreeSet<Arc<str>>) {
+    async fn secure(
+        &self,
+        batch: &mut Vec<Item>,
+        stopped: &mut BTreeSet<Arc<str>>,
+        drain: &CancellationToken,
+    ) {
         let terms = self.terms();
         let needed = terms.timeout.unwrap_or_default().min(terms.lease / 2);
         let covers = |left: Option<Duration>| left.is_some_and(|left| left >= needed);
-        let short: Vec<Extension> = self.in_custody(|custody, now| {
-            let lacking = batch
-                .iter()
-                .filter(|item| !covers(custody.remaining(&item.id, now)))
-                .collect::<Vec<_>>();
-            lacking
-                .into_iter()
-                .filter_map(|item| custody.extension(&item.id, now))
-                .collect()
-        });
-        if !short.is_empty() {
+        loop {
+            let short: Vec<Extension> = self.in_custody(|custody, now| {
+                let lacking = batch
+                    .iter()
+                    .filter(|item| !covers(custody.remaining(&item.id, now)))
+                    .collect::<Vec<_>>();
+                lacking
+                    .into_iter()
+                    .filter_map(|item| custody.extension(&item.id, now))
+                    .collect()
+            });
+            if short.is_empty() {
+                break;
+            }
             self.extend(short).await;
+            // To let go costs a receive: a failure that may pass is waited out while there is a lease to extend.
+            let may_pass = !self.extension_denied.load(Ordering::Relaxed)
+                && self.in_custody(|custody, now| {
+                    batch.iter().any(|item| {
+                        !covers(custody.remaining(&item.id, now)) && custody.extends(&item.id)
+                    })
+                });
+            if !may_pass {
+                break;
+            }
+            self.rest(SECURE_AGAIN, drain).await;
+            if drain.is_cancelled() {
+                return;
+            }
         }
         let mut let_go = Vec::new();
         batch.retain(|item| {

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -33,13 +35,44 @@ pub(super) enum Gathered {
     Nothing,
 }
 
+/// How many rounds of deletes of what the filter dropped may be under way while a batch is gathered: behind a queue that
+/// takes no deletes nothing more is received.
+const DROPPED_ROUNDS_MAX: usize = 8;
+
+/// The deletes of what the filter dropped, a task for each receive's.
+#[derive(Debug, Default)]
+pub(super) struct Dropped(JoinSet<()>);
+
+impl Dropped {
+    /// Wait until one round is over.
+    async fn one_deleted(&mut self) {
+        if let Some(Err(ended)) = self.0.join_next().await {
+            std::panic::resume_unwind(ended.into_panic());
+        }
+    }
+
+    /// Wait until all are over.
+    pub(super) async fn deleted(&mut self) {
+        while !self.0.is_empty() {
+            self.one_deleted().await;
+        }
+    }
+
+    /// Whether another round may begin.
+    fn has_room(&mut self) -> bool {
+        while !self.0.is_empty() && self.one_deleted().now_or_never().is_some() {}
+        self.0.len() < DROPPED_ROUNDS_MAX
+    }
+}
+
 impl Engine {
-    /// Gather one batch, beginning with what is waiting already.
+    /// Gather one batch, beginning with what is waiting already. What the filter drops goes into `dropped`.
     pub(super) async fn gather(
-        &self,
+        self: &Arc<Self>,
         number: u64,
         slot: &mut Slot,
         waiting: VecDeque<Item>,
+        dropped: &mut Dropped,
         drain: &CancellationToken,
     ) -> Gathered {
         let mut gathering = Gathering::default();
@@ -63,29 +96,38 @@ impl Engine {
                     return Gathered::Due { batch, overflow };
                 }
                 Next::Rest { until } => self.rest(until.saturating_sub(self.now()), drain).await,
+                Next::Receive { .. } if !dropped.has_room() => {
+                    let ends = gathering.ends(self.window);
+                    self.one_deleted(dropped, ends, drain).await;
+                }
                 Next::Receive { count, wait_s } => {
                     // Awaited to its end, also while draining: an answer that nobody reads hides its messages for a
                     // whole visibility time-out.
-                    let (received, failed) = match self.receive(count, wait_s).await {
+                    let sent = self.now();
+                    // Always asked for, also where it is the queue's own: that may be changed between two looks at it,
+                    // and a lease that is shorter than we think makes duplicates.
+                    let lease = self.terms().lease;
+                    let (received, failed) = match self.receive(count, wait_s, lease).await {
                         Ok(received) => (received, None),
                         Err(delay) => (Vec::new(), Some(delay)),
                     };
+                    let early = self.now() - sent < Duration::from_secs(wait_s) / 2;
                     if received.is_empty() {
                         gathering.received_nothing(wait_s == 0);
                     }
                     let (got, before) = (received.len(), batch.len() + overflow.len());
-                    let mut dropped = Vec::new();
+                    let mut unwanted = Vec::new();
                     let mut passed_over = BTreeSet::new();
                     for message in received {
-                        match self.accept(number, message, &mut passed_over) {
+                        match self.accept(number, message, lease, &mut passed_over) {
                             Accepted::Kept(item) => {
                                 self.join(item, &mut gathering, &mut batch, &mut overflow)
                             }
-                            Accepted::Dropped(id) => dropped.push(id),
+                            Accepted::Dropped(id) => unwanted.push(id),
                             Accepted::Not => {}
                         }
                     }
-                    let filtered = dropped.len();
+                    let filtered = unwanted.len();
                     let taken = batch.len() + overflow.len() - before + filtered;
                     // What had to be passed over is no backlog.
                     self.slots
@@ -94,9 +136,12 @@ impl Engine {
                     // What the filter dropped is deleted at once and does not wait for a batch. // spec: 4.7
                     if filtered > 0 {
                         self.metrics.record_filtered_out(filtered);
-                        self.delete(dropped).await;
+                        let engine = self.clone();
+                        dropped
+                            .0
+                            .spawn(async move { engine.delete(unwanted).await });
                     }
-                    if let Some(delay) = failed.or_else(|| self.useful(got, taken)) {
+                    if let Some(delay) = failed.or_else(|| self.useful(got, taken, early)) {
                         // What was gathered is due all the same when its window ends.
                         let left = gathering
                             .ends(self.window)
@@ -112,15 +157,34 @@ impl Engine {
         }
     }
 
+    /// Wait for a round of deletes, but not past the end of the batch's window.
+    async fn one_deleted(
+        &self,
+        dropped: &mut Dropped,
+        ends: Option<Duration>,
+        drain: &CancellationToken,
+    ) {
+        let ended = async {
+            match ends {
+                Some(ends) => tokio::time::sleep(ends.saturating_sub(self.now())).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = drain.cancelled() => {}
+            () = dropped.one_deleted() => {}
+            () = ended => {}
+        }
+    }
+
     /// One receive, or how long to wait before the next.
     async fn receive(
         &self,
         count: usize,
         wait_s: u64,
+        lease: Duration,
     ) -> Result<Vec<Result<Message, Unusable>>, Duration> {
-        // Always asked for, also where it is the queue's own: that may be changed between two looks at it, and a lease
-        // that is shorter than we think makes duplicates.
-        let lease = self.terms().lease;
         self.receiving.send_modify(|count| *count += 1);
         let answer = self.queue.receive(count, wait_s, lease).await;
         self.receiving.send_modify(|count| *count -= 1);
@@ -140,6 +204,7 @@ impl Engine {
         &self,
         number: u64,
         message: Result<Message, Unusable>,
+        lease: Duration,
         passed_over: &mut BTreeSet<String>,
     ) -> Accepted {
         let mapping = self.mapping.name.as_str();
@@ -160,9 +225,9 @@ impl Engine {
         let id: Arc<str> = Arc::from(message.id.as_str());
         let receipt = Arc::from(message.receipt.as_str());
         let group: Option<Arc<str>> = group.map(Arc::from);
-        match self
-            .in_custody(|custody, now| custody.take(number, &id, receipt, group.as_ref(), now))
-        {
+        match self.in_custody(|custody, now| {
+            custody.take(number, &id, receipt, group.as_ref(), lease, now)
+        }) {
             Taken::Again => {
                 self.metrics.record_passed_over(PassedOver::Duplicate);
                 debug!(mapping, message = %id, "a message that is in hand came again");

@@ -105,6 +105,9 @@ impl Engine {
                 );
             }
         }
+        if extended > 0 {
+            self.extension_denied.store(false, Ordering::Relaxed);
+        }
         self.metrics.record_visibility_extended(extended);
     }
 

@@ -7,6 +7,7 @@ mod failures;
 mod fifo;
 mod hostile;
 mod leases;
+mod manners;
 mod panics;
 mod replies;
 mod scaling;

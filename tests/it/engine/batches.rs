@@ -409,6 +409,83 @@ async fn what_the_filter_drops_is_deleted_without_waiting_for_a_batch() {
     assert_eq!(running.stop().await.deleted, 100);
 }
 
+// spec: 4.7: nor does what is kept wait for the deletes of what is not, and these are repeated all the same
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_wait_for_the_deletes_of_what_the_filter_dropped() {
+    for fault in [Fault::Throttled, Fault::AccessDenied, Fault::NeverAnswers] {
+        let stage = Stage::new(19);
+        stage.world.create_queue("q", &[]).unwrap();
+        stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+        for keep in [false, true, false, false] {
+            let body = format!("{{\"keep\":{keep}}}");
+            stage.world.send("q", &body).unwrap();
+        }
+        stage
+            .world
+            .fault_chance(Some(Operation::DeleteMessageBatch), fault, 1.0);
+        let filter = "FilterCriteria: { Filters: [ { Pattern: '{\"body\":{\"keep\":[true]}}' } ] }";
+        let running = stage.start("q", &[filter]);
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(stage.calls(), [["{\"keep\":true}"]], "{fault:?}");
+        stage.world.heal();
+        stage.emptied("q", 25 * SECOND).await;
+        assert!(
+            stage.receives().values().all(|count| *count == 1),
+            "{fault:?}: {:?}",
+            stage.receives()
+        );
+        assert_eq!(running.stop().await.deleted, 4, "{fault:?}");
+    }
+}
+
+// A queue that takes no deletes is not read on for ever beside them, and the batch keeps its window all the same.
+#[tokio::test(start_paused = true)]
+async fn what_the_filter_drops_and_can_not_be_deleted_is_bounded_and_holds_no_batch() {
+    let stage = Stage::new(21);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    for number in 0..300 {
+        let body = format!("{{\"keep\":{}}}", number == 0);
+        stage.world.send("q", &body).unwrap();
+    }
+    stage
+        .world
+        .fault_chance(Some(Operation::DeleteMessageBatch), Fault::Throttled, 1.0);
+    let settings = [
+        "FilterCriteria: { Filters: [ { Pattern: '{\"body\":{\"keep\":[true]}}' } ] }",
+        "BatchSize: 20",
+        "MaximumBatchingWindowInSeconds: 5",
+        "ScalingConfig: { MaximumConcurrency: 1 }",
+    ];
+    let running = stage.start("q", &settings);
+    tokio::time::sleep(4 * SECOND).await;
+    assert_eq!(stage.metric(&of_mapping("messages_held")), 80.0);
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(stage.calls(), [["{\"keep\":true}"]]);
+    stage.world.heal();
+    stage.emptied("q", MINUTE).await;
+    assert_eq!(running.stop().await.deleted, 300);
+}
+
+// A receive that hangs is given up soon after the wait that it was asked for, not after the longest there is.
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_hangs_inside_a_window_holds_its_batch_for_ten_seconds_at_most() {
+    for fault in [Fault::NeverAnswers, Fault::ConnectHangs, Fault::StalledBody] {
+        let stage = Stage::new(20);
+        stage.world.create_queue("q", &[]).unwrap();
+        stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+        stage.world.send("q", "a").unwrap();
+        stage
+            .world
+            .fault_script(Operation::ReceiveMessage, [None, Some(fault)]);
+        let settings = ["BatchSize: 100", "MaximumBatchingWindowInSeconds: 2"];
+        let running = stage.start("q", &settings);
+        tokio::time::sleep(13 * SECOND).await;
+        assert_eq!(stage.calls(), [["a"]], "{fault:?}");
+        running.stop().await;
+    }
+}
+
 /// When each invocation began, and the bodies of its messages.
 fn invocations(stage: &Stage) -> Vec<(Duration, Vec<String>)> {
     let began = |Entry { at, event }| matches!(event, Event::Invoked { .. }).then_some(at);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sluicegate::queue::Account;
 use sluicegate::sim::{Entry, Event, Fault, FunctionConfig, Operation, Reply};
 use tokio::time::sleep;
 
@@ -304,4 +305,40 @@ async fn what_comes_behind_a_held_message_of_its_group_is_left_to_the_queue() {
     let busy = "sluicegate_messages_passed_over_total{mapping=\"m\",reason=\"group_busy\"}";
     assert_eq!(stage.metric(busy), 1.0);
     running.stop().await;
+}
+
+// reliability: I4: what did not fit into the event waits with those before it in its group, and only with them
+#[tokio::test(start_paused = true)]
+async fn what_did_not_fit_behind_a_failed_message_of_its_group_is_not_tried_before_it() {
+    let stage = stage(11);
+    stage.function(FunctionConfig::default(), |call| {
+        if call.number == 1 {
+            Reply::batch_item_failures(&call.message_ids()[2..3])
+        } else {
+            Reply::ok("")
+        }
+    });
+    for number in 0..5 {
+        for group in ["a", "b"] {
+            let body = format!("{group}{number}{}", "x".repeat(850_000));
+            stage.world.send_to_group(QUEUE, group, &body).unwrap();
+        }
+    }
+    let running = stage.start(QUEUE, &[PARTIAL]);
+    stage.emptied(QUEUE, MINUTE).await;
+    let short = |bodies: &Vec<String>| bodies.iter().map(|body| body[..2].to_owned()).collect();
+    let batches: Vec<Vec<String>> = stage.calls().iter().map(short).collect();
+    assert_eq!(
+        batches
+            .iter()
+            .map(|batch| batch.join(" "))
+            .collect::<Vec<_>>(),
+        ["a0 b0 a1 b1 a2 b2 a3", "b3 b4", "a1 a2 a3 a4"]
+    );
+    let account = Account {
+        deleted: 10,
+        left: 4,
+        ..Account::default()
+    };
+    assert_eq!(running.stop().await, account, "each of them is left once");
 }

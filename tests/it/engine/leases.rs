@@ -290,3 +290,128 @@ async fn a_role_that_may_not_extend_leases_serves_functions_that_need_no_more() 
     assert!(stage.receives().values().all(|count| *count == 1));
     assert_eq!(running.stop().await.deleted, 40);
 }
+
+// A long poll that was sent before the terms changed hides its messages as it was asked to, not as the new terms say.
+#[tokio::test(start_paused = true)]
+async fn a_message_of_a_poll_from_before_the_terms_changed_keeps_its_lease() {
+    let stage = slow(20, 30, SECOND);
+    let running = stage.start("q", &[]);
+    stage.emptied("q", 10 * SECOND).await;
+    // Polls of 20 s follow this message; the terms are looked at after 300 s, in the middle of one.
+    tokio::time::sleep(8 * SECOND).await;
+    stage.world.send("q", "b").unwrap();
+    tokio::time::sleep(280 * SECOND).await;
+    answer_after(&stage, 700 * SECOND);
+    tokio::time::sleep(14 * SECOND).await;
+    stage.world.send("q", "c").unwrap();
+    stage.emptied("q", 750 * SECOND).await;
+    let asked: Vec<u64> = stage
+        .world
+        .history()
+        .into_iter()
+        .filter_map(|entry| match entry.event {
+            sluicegate::sim::Event::Received { visibility, .. } => Some(visibility.as_secs()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        asked,
+        [30, 30, 30],
+        "the last was received on the old terms"
+    );
+    assert_eq!(stage.calls(), [["a"], ["b"], ["c"]]);
+    running.stop().await;
+}
+
+// spec: 4.3: a batch that waits for its function is not given up for a failure that passes
+#[tokio::test(start_paused = true)]
+async fn a_passing_failure_of_an_extension_costs_a_throttled_batch_no_receive() {
+    for (fault, times) in [
+        (Fault::InternalError, 6),
+        (Fault::Throttled, 6),
+        (Fault::ResetBefore, 6),
+        (Fault::NeverAnswers, 2),
+    ] {
+        let stage = Stage::new(21);
+        stage
+            .world
+            .create_queue("q", &[("VisibilityTimeout", "20")])
+            .unwrap();
+        let config = FunctionConfig {
+            timeout: 20 * SECOND,
+            ..FunctionConfig::default()
+        };
+        // The throttle comes when half of the lease has just gone by and the extension has failed already.
+        stage.function(config, |call| {
+            if call.number == 1 {
+                Reply::refused(429, "Rate Exceeded.").after(10 * SECOND)
+            } else {
+                Reply::ok("")
+            }
+        });
+        stage
+            .world
+            .fault_next(Operation::ChangeMessageVisibilityBatch, fault, times);
+        stage.world.send("q", "a").unwrap();
+        let running = stage.start("q", &[]);
+        stage.emptied("q", 60 * SECOND).await;
+        assert_eq!(receives(&stage), 1, "{fault:?}");
+        assert_eq!(running.stop().await.left, 0, "{fault:?}");
+    }
+}
+
+/// One message on a lease of 20 s that can not be extended, and a function that takes half of it to refuse.
+fn refused_without_extensions(seed: u64, fault: Fault) -> Stage {
+    let stage = Stage::new(seed);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "20")])
+        .unwrap();
+    let config = FunctionConfig {
+        timeout: 20 * SECOND,
+        ..FunctionConfig::default()
+    };
+    stage.function(config, |_| {
+        Reply::refused(429, "Rate Exceeded.").after(10 * SECOND)
+    });
+    let extensions = Some(Operation::ChangeMessageVisibilityBatch);
+    stage.world.fault_chance(extensions, fault, 1.0);
+    stage.world.send("q", "a").unwrap();
+    stage
+}
+
+// No repeat helps where the permission is missing: the slot is of more use to another batch.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_may_not_be_extended_is_not_waited_for() {
+    for (fault, held) in [(Fault::AccessDenied, 0.0), (Fault::Throttled, 1.0)] {
+        let stage = refused_without_extensions(23, fault);
+        let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
+        tokio::time::sleep(12 * SECOND).await;
+        let held_now = stage.metric(&of_mapping("messages_held"));
+        assert_eq!(held_now, held, "{fault:?}");
+        running.stop().await;
+    }
+}
+
+// A drain ends the wait for a lease that can not be had: the batch goes back, and nothing is asked in a hot loop.
+#[tokio::test(start_paused = true)]
+async fn a_drain_while_an_extension_is_repeated_hands_the_batch_back() {
+    let stage = refused_without_extensions(22, Fault::Throttled);
+    // Without a window a second poll waits on the queue, which a hand-back would wait for.
+    let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
+    tokio::time::sleep(12 * SECOND).await;
+    let asked = || {
+        stage.metric(
+            "sluicegate_source_requests_total{mapping=\"m\",operation=\"ChangeMessageVisibilityBatch\",outcome=\"throttled\"}",
+        )
+    };
+    let before = asked();
+    assert!((2.0..10.0).contains(&before), "{before}");
+    let heal = async {
+        tokio::time::sleep(SECOND / 4).await;
+        stage.world.heal();
+    };
+    let (account, ()) = tokio::join!(running.stop(), heal);
+    assert_eq!(account.handed_back, 1);
+    assert!(asked() - before < 5.0, "{}", asked() - before);
+}
