@@ -63,4 +63,5 @@ pub mod reports;
 pub mod service;
 pub mod sim;
 pub mod status;
+pub mod stream;
 

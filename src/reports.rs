@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn the_same_trouble_is_told_again_after_a_new_start() {
         let status = Status::default();
-        let reports = Reports::new(&Metrics::new(), &status, "m", true);
+        let reports = Reports::new(&Metrics::new(), &status, "m", Source::Queue, true);
         let state = || status.readiness().mappings.remove(0).state;
         for _ in 0..2 {
             reports.started();

@@ -49,7 +49,7 @@ use crate::reports::{Account, Reports};
 use lane::Rule;
 use terms::Terms;
 
-pub use start::StartError;
+pub use start::{Parts, StartError};
 
 /// One mapping's engine.
 #[derive(Debug)]
@@ -134,6 +134,19 @@ impl Engine {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .f64()
+    }
+
+    /// A random UUID, version 4.
+    fn uuid(&self) -> String {
+        let bits = self
+            .chance
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .u128(..);
+        let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+        let hex = format!("{bits:032x}");
+        let (a, b, c, d, e) = (&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+        format!("{a}-{b}-{c}-{d}-{e}")
     }
 
     fn account(&self, change: impl FnOnce(&mut Account)) {

@@ -98,7 +98,7 @@ where
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         match &error {
             // A success that the SDK can not read; without a code it would be told as "HTTP 200".
-            SdkError::ServiceError(service) if service.raw().status().as_u16() < 400 => Self {
+            SdkError::ServiceError(service) if service.raw().status().is_success() => Self {
                 status: Some(service.raw().status().as_u16()),
                 ..Self::new(Fault::Transient, "unreadable answer", &chain(service.err()))
             },

@@ -21,6 +21,7 @@ use crate::admin::heartbeat::Heartbeat;
 use crate::admin::{Admin, ListenError, Server};
 use crate::aws::clients::Clients;
 use crate::aws::producer::Producer;
+use crate::checkpoint::{Owner, Store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::error::ConfigError;
@@ -154,6 +155,9 @@ pub async fn run(
         metrics: metrics.clone(),
         status,
         seed,
+        store: Store::memory(),
+        owner: Owner::new("demo"),
+        clock: Clock::machine(),
     };
     let producer = |queue: &str| {
         let Settings {

@@ -3,12 +3,15 @@
 //! Lanes change it beside each other; whoever wants his change kept waits for a commit that holds it. One commit is on
 //! its way at a time, and holds everything that was changed before it was begun: lanes share them.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
-use crate::checkpoint::{Claim, CommitError, Revision, Store};
+use super::Engine;
+use super::window::windows;
+use crate::checkpoint::{Claim, CommitError, Revision, Saved, Store};
 use crate::metrics::{CommitOutcome, MappingMetrics};
 use crate::model::lanes::Lanes;
-use crate::model::progress::{ShardProgress, WindowProgress};
+use crate::model::progress::ShardProgress;
+use crate::model::tumbling::Tumbling;
 
 /// The progress of one shard.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub(super) struct Book {
 #[derive(Debug)]
 pub(super) struct Page {
     pub lanes: Lanes,
-    pub window: Option<WindowProgress>,
+    pub windows: Option<Tumbling>,
     version: u64,
 }
 
@@ -33,35 +36,36 @@ pub(super) struct Page {
 #[derive(Debug)]
 struct Kept {
     version: u64,
-    revision: Option<Revision>,
+    revision: Revision,
 }
 
 impl Book {
-    /// As the store has it: `progress` is what was saved under `revision`.
-    pub fn open(
-        store: Store,
-        claim: Claim,
-        shard: &str,
-        metrics: MappingMetrics,
-        progress: &ShardProgress,
-        revision: Option<Revision>,
-        factor: u32,
-    ) -> Self {
+    /// As the store has it.
+    pub fn open(engine: &Engine, shard: &str, saved: &Saved) -> Self {
+        let stream = &engine.stream;
+        let progress = &saved.progress;
         Self {
-            store,
-            claim,
+            store: engine.store.clone(),
+            claim: engine.claim.clone(),
             shard: shard.to_owned(),
-            metrics,
+            metrics: engine.metrics.clone(),
             page: Mutex::new(Page {
-                lanes: Lanes::resume(progress, factor),
-                window: progress.window.clone(),
+                lanes: Lanes::resume(progress, stream.parallelization_factor),
+                windows: windows(stream.tumbling_window, progress.window.as_ref()),
                 version: 0,
             }),
             kept: tokio::sync::Mutex::new(Kept {
                 version: 0,
-                revision,
+                revision: saved.revision,
             }),
         }
+    }
+
+    /// What the next reader of the shard goes on with. Everything must be kept.
+    pub async fn saved(&self) -> Saved {
+        let revision = self.kept.lock().await.revision;
+        let progress = progress(&self.page());
+        Saved { revision, progress }
     }
 
     /// Look something up.
@@ -85,37 +89,38 @@ impl Book {
         }
         let (version, progress) = {
             let page = self.page();
-            let progress = ShardProgress {
-                window: page.window.clone(),
-                ..page.lanes.progress()
-            };
-            (page.version, progress)
+            (page.version, progress(&page))
         };
         let committed = self
             .store
-            .commit(&self.claim, &self.shard, kept.revision, &progress)
+            .commit(&self.claim, &self.shard, Some(kept.revision), &progress)
             .await;
         self.metrics.record_checkpoint_commit(match &committed {
             Ok(_) => CommitOutcome::Success,
-            Err(CommitError::Stale(_)) => CommitOutcome::Stale,
+            Err(CommitError::Stale { .. }) => CommitOutcome::Stale,
             Err(_) => CommitOutcome::Failure,
         });
         *kept = Kept {
             version,
-            revision: Some(committed?),
+            revision: committed?,
         };
         Ok(())
     }
 
-    /// Nothing was changed since the last commit.
-    pub async fn clean(&self) -> bool {
-        let version = self.page().version;
-        self.kept.lock().await.version == version
-    }
-
-    fn page(&self) -> std::sync::MutexGuard<'_, Page> {
+    fn page(&self) -> MutexGuard<'_, Page> {
         self.page
             .lock()
             .expect("nothing panics while it holds the page; a lane that does takes its shard with it")
+    }
+}
+
+fn progress(page: &Page) -> ShardProgress {
+    ShardProgress {
+        window: page
+            .windows
+            .as_ref()
+            .and_then(Tumbling::progress)
+            .cloned(),
+        ..page.lanes.progress()
     }
 }

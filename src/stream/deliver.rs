@@ -1,22 +1,25 @@
 //! Deliver a batch until every record of it is handled or discarded: ask the policy, act, report back, keep. // spec: 3, 5
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Engine;
 use super::book::Book;
-use super::judge::{Judged, Response};
+use super::judge::Judged;
 use super::lane::Item;
+use super::shard::DELIVERY;
 use crate::checkpoint::CommitError;
 use crate::metrics::{self, ShardMetrics};
 use crate::model::backoff::Backoff;
 use crate::model::delivery::{Delivery, Outcome, Reason, Slice, Step};
-use crate::model::event::{EVENT_BYTES_MAX, event};
+use crate::model::event::EVENT_BYTES_MAX;
+use crate::model::on_failure::Response;
 use crate::model::progress::Owed;
+use crate::model::tumbling::{Ahead, Next};
 
 /// Repeats of records that failed: the first delay and the longest. With these, eight attempts fit into the minute of
 /// AWS's recording. // spec: 3.5, 14
@@ -27,6 +30,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_LONGEST: Duration = Duration::from_secs(20);
 /// A service that asks for a longer wait than this is asked again all the same.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// So many halves in a row may fail before they wait like repeats: enough to find one record in the largest batch.
+const HALVINGS_AT_ONCE: u32 = 14;
 /// After so many failures in a row the shard is said to stand still.
 const FAILURES_TOLD: u32 = 3;
 
@@ -68,6 +73,7 @@ impl Line {
     ) -> Ended {
         let mut delivery = Delivery::resume(self.engine.policy, slices);
         let mut last = Last::default();
+        let mut pace = Pace::default();
         let mut counted = false;
         loop {
             let now_ms = self.engine.clock.now_ms();
@@ -95,15 +101,21 @@ impl Line {
                     delivery.discarded(count);
                 }
                 Step::Deliver { .. } if drain.is_cancelled() => return Ended::Stopped,
-                Step::Deliver { .. } if delivery.repeat_after().is_some() => {
-                    let failures = delivery.repeat_after().unwrap_or_default();
-                    let delay = repeat_delay(failures, self.engine.jitter());
-                    self.engine.rest(delay, drain).await;
-                    // Time has passed: the ages are asked anew.
-                    delivery.rested();
-                    continue;
-                }
                 Step::Deliver { records, fresh, .. } => {
+                    let window_start_ms = items[records.start].window_start_ms;
+                    // A state may outgrow its limit between the slices of a batch.
+                    if self.window_next(Ahead::Record { window_start_ms }) == Next::Close {
+                        match self.close_window(drain).await {
+                            Ended::Settled => continue,
+                            Ended::Stopped => return Ended::Stopped,
+                            Ended::Lost(lost) => return Ended::Lost(lost),
+                        }
+                    }
+                    if let Some(delay) = pace.before(&mut delivery, self.engine.jitter()) {
+                        self.engine.rest(delay, drain).await;
+                        // Time has passed: the ages are asked anew.
+                        continue;
+                    }
                     if fresh {
                         last = Last::default();
                     }
@@ -111,10 +123,24 @@ impl Line {
                         let bytes = items.iter().map(|item| item.record.len()).sum();
                         self.engine.metrics.record_batch(items.len(), bytes);
                     }
-                    let Some(outcome) = self.invoke(items, records, &mut last, drain).await else {
+                    let batch = &items[records.clone()];
+                    let written = batch.iter().map(|item| item.record.as_str());
+                    let event = self.windowed_event(written, window_start_ms);
+                    let Some(ran) = self.invoke(batch, event, &mut last, drain).await else {
                         continue;
                     };
+                    let outcome = ran.outcome.at(records.start);
+                    let settled = delivery.settled();
                     delivery.delivered(outcome, self.engine.clock.now_ms());
+                    pace.after(outcome);
+                    // What came back counts as far as the records that it is made of.
+                    if let Some(state) = ran.state.filter(|_| settled < delivery.settled()) {
+                        self.book.write(|page| {
+                            if let Some(windows) = &mut page.windows {
+                                windows.returned(window_start_ms, state);
+                            }
+                        });
+                    }
                 }
             }
             self.note(lane, items, before, &delivery);
@@ -125,46 +151,44 @@ impl Line {
     }
 
     /// Invoke with these records. None when the function did not run: nothing is known, and nothing counts.
-    async fn invoke(
+    pub(super) async fn invoke(
         &self,
-        items: &[Item],
-        records: Range<usize>,
+        batch: &[Item],
+        event: Bytes,
         last: &mut Last,
         drain: &CancellationToken,
-    ) -> Option<Outcome> {
+    ) -> Option<Ran> {
         let engine = &*self.engine;
-        let batch = &items[records.clone()];
-        let event = event(batch.iter().map(|item| item.record.as_str()));
         if EVENT_BYTES_MAX < event.len() {
             // spec: 5.7
             warn!(
                 mapping = %engine.mapping.name, shard = %self.id, bytes = event.len(),
                 "a record makes a larger event than any function may be given: it is not invoked"
             );
-            return Some(Outcome::Refused);
+            last.response = None;
+            return Some(Ran {
+                outcome: Outcome::Refused,
+                state: None,
+            });
         }
         let in_flight = engine.metrics.in_flight();
         engine.metrics.record_invoked(batch.len());
         let sent = engine.now();
         let invoked = engine.answer(event).await;
         drop(in_flight);
-        last.request_id = invoked.request_id.clone().or(last.request_id.take());
+        if invoked.request_id.is_some() {
+            last.request_id.clone_from(&invoked.request_id);
+        }
         let (judged, kind) = engine.judge(&self.id, batch, invoked);
         engine.metrics.record_invocation(kind, engine.now() - sent);
         if kind != metrics::Outcome::Success {
             engine.metrics.record_failed_invoke(batch.len());
         }
         match judged {
-            Judged::Ran { outcome, response } => {
+            Judged::Ran { ran, response } => {
                 last.response = response;
                 engine.ran();
-                Some(match outcome {
-                    // Counted from the batch's beginning, not the slice's.
-                    Outcome::Stopped { handled } => Outcome::Stopped {
-                        handled: records.start + handled,
-                    },
-                    Outcome::Delivered | Outcome::Failed | Outcome::Refused => outcome,
-                })
+                Some(ran)
             }
             Judged::Repeat { after } => {
                 let delay = engine
@@ -220,7 +244,62 @@ impl Line {
 
     /// Say why the shard does not move, or that it does.
     pub(super) fn stands_still(&self, why: Option<String>) {
-        self.engine.reports.shard(&self.id, why);
+        self.engine.reports.shard(&self.id, DELIVERY, why);
+    }
+}
+
+/// What an invocation came to.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// `Stopped` counts from the first record that the invocation had.
+    pub outcome: Outcome,
+    /// What the function returned for its tumbling window.
+    pub state: Option<String>,
+}
+
+impl Outcome {
+    /// Counted from the batch's beginning, where the slice begins at `start`.
+    fn at(self, start: usize) -> Self {
+        match self {
+            Self::Stopped { handled } => Self::Stopped {
+                handled: start + handled,
+            },
+            Self::Delivered | Self::Failed | Self::Refused => self,
+        }
+    }
+}
+
+/// How soon a failure is followed by the next invocation. A repeat waits, a half does not: but a function that fails on
+/// everything would be called for every half of a large batch as fast as it fails.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Failures since the last success.
+    failures: u32,
+    waited: bool,
+}
+
+impl Pace {
+    /// The wait before what is next, once.
+    fn before(&mut self, delivery: &mut Delivery, jitter: f64) -> Option<Duration> {
+        if std::mem::replace(&mut self.waited, true) {
+            return None;
+        }
+        let step = delivery.repeat_after().or_else(|| {
+            let beyond = self.failures.saturating_sub(HALVINGS_AT_ONCE);
+            (beyond > 0).then_some(beyond)
+        });
+        delivery.rested();
+        step.map(|step| repeat_delay(step, jitter))
+    }
+
+    fn after(&mut self, outcome: Outcome) {
+        self.waited = false;
+        self.failures = match outcome {
+            Outcome::Delivered | Outcome::Stopped { .. } => 0,
+            Outcome::Failed => self.failures + 1,
+            // It was not called.
+            Outcome::Refused => self.failures,
+        };
     }
 }
 
@@ -234,7 +313,7 @@ pub(super) struct Discard<'a> {
 }
 
 /// The delay before the repeat after so many failures.
-fn repeat_delay(failures: u32, jitter: f64) -> Duration {
+pub(super) fn repeat_delay(failures: u32, jitter: f64) -> Duration {
     let mut backoff = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
     // Doubling has long reached the longest by then.
     for _ in 1..failures.clamp(1, 32) {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use super::shard::{Shard, ShardEnded};
-use crate::checkpoint::CommitError;
+use crate::checkpoint::{CommitError, Saved};
 use crate::config::mapping::stream::Kind;
 use crate::model::backoff::Backoff;
 use crate::model::progress::{Position, ShardProgress};
@@ -100,16 +100,12 @@ impl Engine {
         for id in readable {
             let (saved, latest) =
                 self.plan(|plan| (plan.saved.remove(&id), plan.latest.remove(&id)));
-            let (progress, revision) = match saved {
-                Some(saved) => (saved.progress, Some(saved.revision)),
-                None => {
-                    debug_assert!(false, "every shard has a checkpoint before it is read");
-                    let factor = self.stream.parallelization_factor;
-                    (ShardProgress::beginning(Position::Horizon, factor), None)
-                }
-            };
-            info!(mapping = %self.mapping.name, shard = %id, position = ?progress.position, "reads a shard");
-            let shard = Shard::new(self.clone(), &id, &progress, revision, latest);
+            let saved = saved.expect("a shard has a checkpoint before it may be read");
+            info!(
+                mapping = %self.mapping.name, shard = %id, position = ?saved.progress.position,
+                "reads a shard"
+            );
+            let shard = Shard::new(self.clone(), &id, &saved, latest);
             let stop = stop.clone();
             readers.spawn(async move { (id, shard.run(stop).await) });
         }
@@ -127,7 +123,7 @@ impl Engine {
                 info!(mapping = %self.mapping.name, shard = %id, "a shard is settled to its end");
                 self.plan(|plan| plan.lineage.settled(id));
             }
-            ShardEnded::Gone => self.gone(id, stop).await?,
+            ShardEnded::Gone(saved) => self.gone(id, saved, stop).await?,
             ShardEnded::Stopped => self.plan(|plan| plan.lineage.paused(id)),
             ShardEnded::Lost(lost) => {
                 self.lost(&lost);
@@ -141,7 +137,12 @@ impl Engine {
 
     /// The source does not know the shard. Where it lists the others, again and again without this one, the shard was
     /// trimmed; where it does not answer, nobody knows.
-    async fn gone(&self, id: &str, stop: &CancellationToken) -> Result<(), CommitError> {
+    async fn gone(
+        &self,
+        id: &str,
+        saved: Saved,
+        stop: &CancellationToken,
+    ) -> Result<(), CommitError> {
         let mut without = 0;
         let mut repeats = Backoff::new(LIST_SOON_FIRST, LIST_EVERY_KINESIS);
         while without < LISTINGS_WITHOUT_MAX {
@@ -152,7 +153,13 @@ impl Engine {
             match self.list().await {
                 Ok(listed) if listed.iter().any(|shard| shard.id == id) => {
                     // It is there after all.
-                    return self.take_up_again(id).await;
+                    self.reports.source(None);
+                    self.rest(repeats.delay(self.jitter()), stop).await;
+                    self.plan(|plan| {
+                        plan.saved.insert(id.to_owned(), saved);
+                        plan.lineage.paused(id);
+                    });
+                    return Ok(());
                 }
                 Ok(_) => {
                     self.reports.source(None);
@@ -171,6 +178,54 @@ impl Engine {
             mapping = %self.mapping.name, shard = %id,
             "the source does not know the shard any more: what was not read of it is lost"
         );
-        self.end_of(id).await
+        let progress = ShardProgress {
+            position: Position::End,
+            lanes: Vec::new(),
+            window: None,
+            ..saved.progress
+        };
+        self.store
+            .commit(&self.claim, id, Some(saved.revision), &progress)
+            .await?;
+        self.plan(|plan| plan.lineage.settled(id));
+        Ok(())
+    }
+
+    /// List the shards, welcome those that are new, and forget those that are long gone.
+    async fn look(&self, listings: &mut Listings) -> Result<(), CommitError> {
+        let listed = match self.list().await {
+            Ok(listed) => listed,
+            Err(failure) => {
+                let delay = listings.soon.delay(self.jitter());
+                warn!(
+                    mapping = %self.mapping.name, %failure, delay_ms = delay.as_millis() as u64,
+                    "failed to list the shards"
+                );
+                self.reports
+                    .source(Some(format!("failed to list the shards: {failure}")));
+                listings.next_at = self.now() + delay;
+                return Ok(());
+            }
+        };
+        self.reports.source(None);
+        let welcomed = self.welcome(&listed).await;
+        if let Err(lost) = &welcomed {
+            self.lost(lost);
+        }
+        welcomed?;
+        for id in self.plan(|plan| plan.lineage.forget(self.now())) {
+            self.store.forget(&self.claim, &id).await?;
+            debug!(mapping = %self.mapping.name, shard = %id, "a shard that the source trimmed is forgotten");
+        }
+        // A shard that ended may have children that are not listed yet.
+        let delay = listings.soon.delay(self.jitter()).min(listings.every);
+        listings.next_at = self.now() + delay;
+        Ok(())
+    }
+
+    /// Progress can not be kept: this engine goes no further.
+    fn lost(&self, lost: &CommitError) {
+        error!(mapping = %self.mapping.name, %lost, "progress can not be kept");
+        self.reports.store(Some(lost.to_string()));
     }
 }

@@ -5,27 +5,22 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::Engine;
+use super::deliver::Ran;
 use super::lane::Item;
 use crate::function::{Answer, Invoked};
 use crate::metrics;
 use crate::model::delivery::Outcome;
-use crate::model::response::{self, StreamReply};
+use crate::model::on_failure::Response;
+use crate::model::record::SequenceNumber;
+use crate::model::response::{self, Malformed, StreamReply};
 use crate::reports::malformed;
-
-/// What the function answered, for the record of a discard. // spec: 6.1
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Response {
-    pub executed_version: String,
-    /// None for an answer that can not be read, or that names what failed.
-    pub function_error: Option<String>,
-}
 
 /// One answer, judged.
 #[derive(Debug)]
 pub(super) enum Judged {
-    /// It ran, or never will with this event. `Stopped` counts from the slice's beginning.
+    /// It ran, or never will with this event.
     Ran {
-        outcome: Outcome,
+        ran: Ran,
         response: Option<Response>,
     },
     /// It did not run: that does not count. // spec: 5.3
@@ -44,13 +39,14 @@ impl Engine {
         let executed_version = invoked
             .executed_version
             .unwrap_or_else(|| self.version.clone());
-        let ran = |outcome, function_error: Option<&str>| Judged::Ran {
-            outcome,
+        let ran_with = |outcome, state, function_error: Option<&str>| Judged::Ran {
+            ran: Ran { outcome, state },
             response: Some(Response {
                 executed_version: executed_version.clone(),
                 function_error: function_error.map(str::to_owned),
             }),
         };
+        let ran = |outcome, function_error| ran_with(outcome, None, function_error);
         self.reports.function(match &invoked.answer {
             Answer::Unavailable(failure) => Some(format!("failed to invoke: {failure}")),
             Answer::Replied(_)
@@ -59,30 +55,17 @@ impl Engine {
             | Answer::Refused(_) => None,
         });
         match invoked.answer {
-            Answer::Replied(body) if !self.mapping.reports_item_failures => {
-                if response::reports_failures_unasked(&body) {
-                    self.metrics.record_reply_ignored();
-                    warn!(
-                        mapping,
-                        shard,
-                        "the function returned batchItemFailures, which are ignored: \
-                         FunctionResponseTypes does not contain ReportBatchItemFailures"
-                    );
+            Answer::Replied(body) => match self.read_reply(shard, batch, &body) {
+                Ok((outcome, state)) => {
+                    let kind = match outcome {
+                        Outcome::Stopped { .. } => metrics::Outcome::Partial,
+                        Outcome::Delivered | Outcome::Failed | Outcome::Refused => {
+                            metrics::Outcome::Success
+                        }
+                    };
+                    (ran_with(outcome, state, None), kind)
                 }
-                (ran(Outcome::Delivered, None), metrics::Outcome::Success)
-            }
-            Answer::Replied(body) => match response::lowest_failed(&body, |id| place(batch, id)) {
-                StreamReply::AllHandled => {
-                    (ran(Outcome::Delivered, None), metrics::Outcome::Success)
-                }
-                StreamReply::FailedFrom { index } => {
-                    debug!(mapping, shard, events, handled = index, "the function stopped at a record");
-                    (
-                        ran(Outcome::Stopped { handled: index }, None),
-                        metrics::Outcome::Partial,
-                    )
-                }
-                StreamReply::Malformed { why } => {
+                Err(why) => {
                     self.metrics.record_malformed_reply(malformed(why));
                     warn!(mapping, shard, events, %why, "the function's answer can not be read: the whole batch failed");
                     (ran(Outcome::Failed, None), metrics::Outcome::FunctionError)
@@ -115,8 +98,12 @@ impl Engine {
             }
             Answer::Refused(failure) => {
                 warn!(mapping, shard, events, %failure, "the event was refused");
-                let judged = Judged::Ran {
+                let ran = Ran {
                     outcome: Outcome::Refused,
+                    state: None,
+                };
+                let judged = Judged::Ran {
+                    ran,
                     response: None,
                 };
                 (judged, metrics::Outcome::ServiceError)
@@ -125,11 +112,54 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// What an answer says, and the state that it returns for a tumbling window. The final invocation of a window has no
+    /// records, and its state is dropped.
+    fn read_reply(
+        &self,
+        shard: &str,
+        batch: &[Item],
+        body: &[u8],
+    ) -> Result<(Outcome, Option<String>), Malformed> {
+        let mapping = self.mapping.name.as_str();
+        let windowed = self.stream.tumbling_window.is_some() && !batch.is_empty();
+        let state = match windowed {
+            true => Some(response::window_state(body)?.to_owned()),
+            false => None,
+        };
+        if !self.mapping.reports_item_failures {
+            if response::reports_failures_unasked(body) {
+                self.metrics.record_reply_ignored();
+                warn!(
+                    mapping,
+                    shard,
+                    "the function returned batchItemFailures, which are ignored: \
+                     FunctionResponseTypes does not contain ReportBatchItemFailures"
+                );
+            }
+            return Ok((Outcome::Delivered, state));
+        }
+        let shared = self.stream.deaggregate_kpl;
+        match response::lowest_failed(body, shared, |id| place(batch, id)) {
+            StreamReply::AllHandled => Ok((Outcome::Delivered, state)),
+            StreamReply::Stopped { handled } => {
+                let events = batch.len();
+                debug!(
+                    mapping,
+                    shard, events, handled, "the function stopped at a record"
+                );
+                Ok((Outcome::Stopped { handled }, state))
+            }
+            StreamReply::Malformed { why } => Err(why),
+        }
+    }
+}
+
 /// The record that an answer names: the first of those that share its number, since a position can not lie between
 /// user records that were packed into one.
 fn place(batch: &[Item], id: &str) -> Option<usize> {
     // Numbers grow along a batch, and an id is one of them to the letter.
-    let number = crate::model::record::SequenceNumber::try_from(id.to_owned()).ok()?;
+    let number = SequenceNumber::try_from(id.to_owned()).ok()?;
     let index = batch.partition_point(|item| item.number < number);
     batch
         .get(index)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::delivery::Slice;
-use crate::model::event::{EVENT_BYTES_MAX, event_bytes};
+use crate::model::event::event_bytes;
 use crate::model::progress::Owed;
 use crate::model::record::SequenceNumber;
 
@@ -16,6 +16,8 @@ pub(super) struct Item {
     pub number: SequenceNumber,
     /// When it arrived at the source, in milliseconds since 1970.
     pub arrived_ms: u64,
+    /// The beginning of its tumbling window, likewise; the same for all where there are no windows.
+    pub window_start_ms: u64,
     pub record: String,
 }
 
@@ -26,8 +28,8 @@ pub(super) struct Rule {
     pub count_max: usize,
     /// `MaximumBatchingWindowInSeconds`.
     pub window: Duration,
-    /// `TumblingWindowInSeconds`, in milliseconds: no batch spans two of them.
-    pub tumbling_ms: Option<u64>,
+    /// The longest event: with a tumbling window, its state needs room beside the records.
+    pub bytes_max: usize,
 }
 
 /// Whether a batch is to be delivered.
@@ -87,6 +89,21 @@ impl Lane {
 
     pub fn busy(&self) -> bool {
         self.busy
+    }
+
+    /// The window of what waits longest.
+    pub fn ahead(&self) -> Option<u64> {
+        self.waiting.front().map(|item| item.window_start_ms)
+    }
+
+    /// It goes on with a batch from before a restart.
+    pub fn resuming(&self) -> bool {
+        !self.resumed.is_empty()
+    }
+
+    /// Something else than a batch is on its way.
+    pub fn begin_other(&mut self) {
+        self.busy = true;
     }
 
     /// Nothing waits, and nothing is on its way.
@@ -157,7 +174,7 @@ impl Lane {
         };
         let count = self.waiting.len();
         let bytes = event_bytes([self.record_bytes].into_iter()) + count - 1;
-        rule.count_max <= count || EVENT_BYTES_MAX < bytes || !rule.together(first, last)
+        rule.count_max <= count || rule.bytes_max < bytes || !together(first, last)
     }
 
     /// How many of what waits make one batch. The first always does: it can not be made smaller, and what is to become
@@ -170,19 +187,16 @@ impl Lane {
         let fits = |item: &&Item| {
             bytes += item.record.len() + 1;
             // The last record has no comma behind it.
-            bytes - 1 <= EVENT_BYTES_MAX && rule.together(first, item)
+            bytes - 1 <= rule.bytes_max && together(first, item)
         };
         let count = self.waiting.iter().take_while(fits).count();
         count.clamp(1, rule.count_max.max(1))
     }
 }
 
-impl Rule {
-    /// Both belong into the same tumbling window.
-    fn together(&self, first: &Item, other: &Item) -> bool {
-        self.tumbling_ms
-            .is_none_or(|length| first.arrived_ms / length == other.arrived_ms / length)
-    }
+/// Both belong into the same tumbling window.
+fn together(first: &Item, other: &Item) -> bool {
+    first.window_start_ms == other.window_start_ms
 }
 
 /// The slices of a batch as a checkpoint knows them; the whole batch as one where it knows nothing.

@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use super::admit::Raw;
 use super::book::Book;
-use super::deliver::{self, Ended, Line, told_of_resumption};
+use super::deliver::{Ended, Line, told_of_resumption};
 use super::lane::{Due, Item, Lane, Reading};
 use super::reader::{Fetched, Reader, Trouble};
 use crate::aws::stream::ShardIterator;
-use crate::checkpoint::{CommitError, Revision};
+use crate::checkpoint::{CommitError, Saved};
 use crate::model::lanes::Admitted;
-use crate::model::progress::ShardProgress;
 use crate::model::record::SequenceNumber;
+use crate::model::tumbling::{Ahead, Next};
 
 /// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read: two events.
 const WAITING_BYTES_MAX: usize = 2 * crate::model::event::EVENT_BYTES_MAX;
@@ -35,14 +35,15 @@ pub(super) enum ShardEnded {
     Settled,
     /// The mapping drains.
     Stopped,
-    /// The source does not know it any more. Everything that was read is settled.
-    Gone,
+    /// The source does not know it any more. Everything that was read is settled, and kept so.
+    Gone(Saved),
     /// Its progress can not be kept.
     Lost(CommitError),
 }
 
 enum Event {
     Read(Fetched),
+    /// A batch, or the final invocation of a window.
     Delivered { lane: u32, ended: Ended },
     Kept(Result<(), CommitError>),
 }
@@ -55,6 +56,8 @@ pub(super) struct Shard {
     /// Read and not yet admitted.
     pending: VecDeque<Raw>,
     through: Option<SequenceNumber>,
+    /// The tumbling window of the last record that was read.
+    window: Option<u64>,
     /// It was read to its end.
     ended: bool,
     gone: bool,
@@ -68,21 +71,11 @@ impl Shard {
     pub fn new(
         engine: Arc<Engine>,
         id: &str,
-        progress: &ShardProgress,
-        revision: Option<Revision>,
+        saved: &Saved,
         latest: Option<ShardIterator>,
     ) -> Self {
-        let stream = &engine.stream;
-        let book = Book::open(
-            engine.store.clone(),
-            engine.claim.clone(),
-            id,
-            engine.metrics.clone(),
-            progress,
-            revision,
-            stream.parallelization_factor,
-        );
-        let reader = Reader::new(&progress.position, &stream.kind, latest);
+        let book = Book::open(&engine, id, saved);
+        let reader = Reader::new(&saved.progress.position, &engine.stream.kind, latest);
         let metrics = engine.metrics.shard(id);
         let lanes = book.read(|page| {
             (0..page.lanes.factor())
@@ -101,6 +94,7 @@ impl Shard {
             reading: false,
             pending: VecDeque::new(),
             through: None,
+            window: None,
             ended: false,
             gone: false,
             lanes,
@@ -115,6 +109,7 @@ impl Shard {
             let stopping = drain.is_cancelled();
             if !stopping {
                 self.admit();
+                self.start_windows(&drain);
                 self.start_deliveries(&drain);
                 self.start_read();
             }
@@ -160,15 +155,15 @@ impl Shard {
         if !empty || self.reading {
             return None;
         }
-        if self.ended {
-            self.line.book.write(|page| page.lanes.end());
-        }
         if !self.ended && !self.gone {
             return None;
         }
+        if self.ended {
+            self.line.book.write(|page| page.lanes.end());
+        }
         Some(match self.line.book.commit().await {
             Ok(()) if self.ended => ShardEnded::Settled,
-            Ok(()) => ShardEnded::Gone,
+            Ok(()) => ShardEnded::Gone(self.line.book.saved().await),
             Err(lost) => ShardEnded::Lost(lost),
         })
     }
@@ -235,11 +230,14 @@ impl Shard {
                 engine.written(&self.line.id, raw)
             };
             let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-            let admitted = self.line.book.write(|page| {
+            let window = self.window;
+            let (admitted, factor, oldest, window) = self.line.book.write(|page| {
                 let admitted = page.lanes.admit(number, raw.key(), count, raw.arrived_ms());
-                (admitted, page.lanes.factor(), page.lanes.oldest_ms())
+                let windows = page.windows.as_ref();
+                let window = windows.map(|windows| windows.assign(window, raw.arrived_ms()));
+                let (factor, oldest) = (page.lanes.factor(), page.lanes.oldest_ms());
+                (admitted, factor, oldest, window)
             });
-            let (admitted, factor, oldest) = admitted;
             if factor as usize != self.lanes.len() {
                 // The old ones have run empty.
                 self.lanes = (0..factor).map(|_| Lane::default()).collect();
@@ -256,6 +254,7 @@ impl Shard {
                             place,
                             number: number.clone(),
                             arrived_ms,
+                            window_start_ms: window.unwrap_or_default(),
                             record,
                         };
                         self.lanes[lane as usize].push(item, now);
@@ -263,8 +262,45 @@ impl Shard {
                 }
             }
             self.line.metrics.set_oldest(oldest);
+            self.window = window;
             self.through = Some(number);
             self.pending.pop_front();
+        }
+    }
+
+    /// A window that is over is closed before what comes behind it. Windows exclude lanes beside each other.
+    fn start_windows(&mut self, drain: &CancellationToken) {
+        let ahead = self.ahead();
+        let Some(lane) = self.lanes.first_mut().filter(|lane| !lane.busy()) else {
+            return;
+        };
+        if self.line.window_next(ahead) != Next::Close {
+            return;
+        }
+        lane.begin_other();
+        let (line, drain) = (self.line.clone(), drain.clone());
+        self.tasks.spawn(async move {
+            let ended = line.close_window(&drain).await;
+            Event::Delivered { lane: 0, ended }
+        });
+    }
+
+    /// What lies ahead of the window that is open.
+    fn ahead(&self) -> Ahead {
+        let first = self.lanes.first().and_then(Lane::ahead);
+        // A record that a filter dropped moves time on, too.
+        if let Some(window_start_ms) = first.or(self.window.filter(|_| !self.ended)) {
+            let open = self.line.open_window();
+            if first.is_some() || open.is_none_or(|open| open < window_start_ms) {
+                return Ahead::Record { window_start_ms };
+            }
+        }
+        if (self.ended || self.gone) && self.pending.is_empty() {
+            return Ahead::End;
+        }
+        Ahead::Nothing {
+            quiet: self.reader.quiet(self.line.engine.now()),
+            now_ms: self.line.engine.clock.now_ms(),
         }
     }
 
@@ -347,7 +383,11 @@ impl Shard {
         let reads = !self.ended && !self.gone && !self.reading && self.pending.is_empty();
         let read = (reads && self.wants_more()).then(|| self.reader.next_at());
         let keep = self.keep_at.filter(|_| !self.keeping);
-        due.chain(read).chain(keep).min().map(|at| engine.at(at))
+        let window = match self.line.window_next(self.ahead()) {
+            Next::Wait { at_most } => Some(engine.now() + at_most),
+            Next::Deliver | Next::Close | Next::Nothing => None,
+        };
+        due.chain(read).chain(keep).chain(window).min().map(|at| engine.at(at))
     }
 }
 

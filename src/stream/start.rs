@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -30,13 +29,17 @@ use crate::destination::Destination;
 use crate::function::Function;
 use crate::metrics::Operation;
 use crate::model::delivery::Policy;
+use crate::model::event::EVENT_BYTES_MAX;
 use crate::model::filter::Filters;
 use crate::model::progress::{Position, ShardProgress};
 use crate::model::shards::{Lineage, Listed};
+use crate::model::tumbling::STATE_BYTES_MAX;
 use crate::reports::Reports;
 
 /// Our clock and the source's differ by no more than this; a restart before the first record looks so far back.
 const CLOCKS_DIFFER_MAX_MS: u64 = 30_000;
+/// What an event of a tumbling window holds beside records and state: ids, an ARN, times.
+const ENVELOPE_BYTES: usize = 4 * 1024;
 /// So many iterators are opened, and checkpoints written, beside each other.
 const BESIDE: usize = 64;
 
@@ -125,10 +128,23 @@ impl Engine {
         let destination = stream
             .on_failure
             .as_ref()
-            .map(|destination| Destination::new(parts.clients, destination));
+            .map(|destination| {
+                Destination::new(
+                    parts.clients,
+                    destination,
+                    &mapping.source.region,
+                    &mapping.uuid,
+                    stream.on_failure_include_payload,
+                )
+            });
         let rule = Rule {
             count_max: mapping.batch_size,
             window: mapping.window,
+            bytes_max: match stream.tumbling_window {
+                None => EVENT_BYTES_MAX,
+                // A longer state ends its window, whose final invocation has no records.
+                Some(_) => EVENT_BYTES_MAX - STATE_BYTES_MAX - ENVELOPE_BYTES,
+            },
         };
         let policy = Policy {
             bisect: stream.bisect,

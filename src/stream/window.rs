@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::deliver::{Discard, Ended, Last, Line, repeat_delay};
 use crate::model::delivery::{Outcome, Reason, Step};
 use crate::model::event::{WindowEnvelope, window_event};
+use crate::model::on_failure::Window;
 use crate::model::progress::WindowProgress;
 use crate::model::tumbling::{Ahead, Next, Tumbling};
 
@@ -34,6 +35,12 @@ impl Line {
                 Ahead::Nothing { .. } | Ahead::End => Next::Nothing,
             },
         })
+    }
+
+    /// The beginning of the window that is open.
+    pub fn open_window(&self) -> Option<u64> {
+        self.book
+            .read(|page| Some(page.windows.as_ref()?.progress()?.start_ms))
     }
 
     /// The final invocation of the window that is open, as often as the limits allow.
@@ -83,11 +90,11 @@ impl Line {
                     let Some(event) = self.final_event() else {
                         return Ended::Settled;
                     };
-                    let Some(outcome) = self.invoke(&[], event, &mut last, drain).await else {
+                    let Some(ran) = self.invoke(&[], event, &mut last, drain).await else {
                         continue;
                     };
                     // Nothing can be partly done of nothing.
-                    let outcome = match outcome {
+                    let outcome = match ran.outcome {
                         Outcome::Delivered => Outcome::Delivered,
                         Outcome::Stopped { .. } | Outcome::Failed => Outcome::Failed,
                         Outcome::Refused => Outcome::Refused,
@@ -108,7 +115,24 @@ impl Line {
         }
     }
 
-    fn final_event(&self) -> Option<bytes::Bytes> {
+    /// What an on-failure record says of a window: that of these records, or the one whose final invocation failed.
+    pub fn window_told(&self, of_records: Option<u64>) -> Option<Window> {
+        self.book.read(|page| {
+            let windows = page.windows.as_ref()?;
+            let told = match of_records {
+                Some(window_start_ms) => windows.invocation(window_start_ms),
+                None => windows.final_invocation()?,
+            };
+            Some(Window {
+                start_ms: told.start_ms,
+                end_ms: told.end_ms,
+                final_invoke: told.is_final,
+                terminated_early: told.terminated_early,
+            })
+        })
+    }
+
+    pub(super) fn final_event(&self) -> Option<bytes::Bytes> {
         let arn = self.engine.mapping.source.to_string();
         self.book.read(|page| {
             let told = page.windows.as_ref()?.final_invocation()?;

@@ -15,10 +15,12 @@ mod simulation;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use sluicegate::aws::clients::Clients;
+use sluicegate::checkpoint::{Owner, Store};
+use sluicegate::clock::Clock;
 use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
 use sluicegate::reports::Account;
@@ -36,6 +38,9 @@ pub struct Stage {
     pub world: World,
     pub metrics: Metrics,
     pub status: Status,
+    /// Survives the service.
+    pub store: Store,
+    clock: Clock,
     seed: u64,
     calls: Arc<Mutex<Vec<Invocation>>>,
 }
@@ -59,9 +64,12 @@ impl Stage {
     pub fn with(settings: Settings) -> Self {
         let seed = settings.seed;
         fastrand::seed(seed);
+        let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + settings.epoch);
         Self {
             world: World::with(settings),
-            metrics: Metrics::new(),
+            metrics: Metrics::at(clock.clone()),
+            store: Store::memory(),
+            clock,
             status: Status::default(),
             seed,
             calls: Arc::default(),
@@ -127,6 +135,9 @@ impl Stage {
             metrics: self.metrics.clone(),
             status: self.status.clone(),
             seed: self.seed,
+            store: self.store.clone(),
+            owner: Owner::new("stage"),
+            clock: self.clock.clone(),
         };
         let drain = CancellationToken::new();
         let mut tasks = JoinSet::new();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sluicegate::queue::Account;
+use sluicegate::reports::Account;
 use sluicegate::sim::{Entry, Event, Fault, FunctionConfig, Operation, Reply};
 use tokio::time::sleep;
 

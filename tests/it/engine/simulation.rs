@@ -255,7 +255,10 @@ fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mu
         left,
         handed_back,
         abandoned,
+        settled,
+        discarded,
     } = account;
+    equal("of streams", settled + discarded, 0);
     let polled = metric("events_polled_total");
     equal(
         "polled",

@@ -413,6 +413,8 @@ impl Gate {
             left: count("left"),
             handed_back: count("handed_back"),
             abandoned: count("abandoned"),
+            settled: count("settled"),
+            discarded: count("discarded"),
         }
     }
 }
