@@ -52,6 +52,7 @@ pub mod aws;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod destination;
 pub mod function;
 pub mod logging;
 pub mod metrics;

@@ -96,7 +96,7 @@ where
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         match &error {
             // A success that the SDK can not read; without a code it would be told as "HTTP 200".
-            SdkError::ServiceError(service) if service.raw().status().as_u16() < 400 => Self {
+            SdkError::ServiceError(service) if service.raw().status().is_success() => Self {
                 status: Some(service.raw().status().as_u16()),
                 ..Self::new(Fault::Transient, "unreadable answer", &chain(service.err()))
             },
@@ -182,6 +182,7 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
     match code {
         "ThrottlingException"
         | "Throttling"
+        | "Throttled"
         | "ThrottledException"
         | "RequestThrottled"
         | "RequestThrottledException"
@@ -192,6 +193,7 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         | "ProvisionedThroughputExceededException"
         | "SlowDown"
         | "KmsThrottled"
+        | "KMSThrottling"
         | "KMSThrottlingException"
         | "OverLimit"
         | "EC2ThrottledException" => Fault::Throttled { after },
@@ -215,11 +217,20 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         | "InvalidSecurity"
         | "KmsAccessDenied"
         | "KMSAccessDeniedException"
-        // The key of an encrypted stream: somebody must put it right.
+        // The key of an encrypted stream, queue or topic: somebody must put it right.
         | "KMSDisabledException"
         | "KMSInvalidStateException"
         | "KMSNotFoundException"
         | "KMSOptInRequired"
+        | "KmsDisabled"
+        | "KmsInvalidState"
+        | "KmsNotFound"
+        | "KmsOptInRequired"
+        | "KMSAccessDenied"
+        | "KMSDisabled"
+        | "KMSInvalidState"
+        | "KMSNotFound"
+        | "AuthorizationError"
         | "OptInRequired"
         | "NotAuthorized" => Fault::Denied,
         "ResourceNotFoundException"

@@ -73,23 +73,7 @@ impl Queue {
     /// Find the queue by its ARN. `wait_max` is the longest that a receive will be asked to wait.
     pub async fn find(clients: &Clients, arn: &Arn, wait_max: Duration) -> Result<Self, Failure> {
         let calls = clients.sqs(&arn.region, Duration::ZERO);
-        let asked = calls
-            .get_queue_url()
-            .queue_name(&arn.resource)
-            .queue_owner_aws_account_id(&arn.account)
-            .send()
-            .await
-            .map_err(Failure::from);
-        let url = match asked {
-            Ok(answer) => answer
-                .queue_url
-                .ok_or_else(|| Failure::unreadable("GetQueueUrl returned no URL"))?,
-            // The execution role that AWS ships for SQS mappings does not allow GetQueueUrl. // spec: 9
-            Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => {
-                plain_url(arn).ok_or(failure)?
-            }
-            Err(failure) => return Err(failure),
-        };
+        let url = address(&calls, arn).await?;
         Ok(Self {
             polls: clients.sqs(&arn.region, wait_max),
             calls,
@@ -184,6 +168,28 @@ impl Queue {
         let answer = call.send().await?;
         let done = answer.successful().iter().map(|entry| entry.id());
         Ok(by_entry(extensions.len(), done, answer.failed()))
+    }
+}
+
+/// GetQueueUrl, or where that may not be asked, the address that AWS has for it. The ARN's own queue, also of another
+/// account.
+pub async fn address(calls: &Client, arn: &Arn) -> Result<String, Failure> {
+    let asked = calls
+        .get_queue_url()
+        .queue_name(&arn.resource)
+        .queue_owner_aws_account_id(&arn.account)
+        .send()
+        .await
+        .map_err(Failure::from);
+    match asked {
+        Ok(answer) => answer
+            .queue_url
+            .ok_or_else(|| Failure::unreadable("GetQueueUrl returned no URL")),
+        // The execution roles that AWS ships and describes do not allow GetQueueUrl. // spec: 9
+        Err(failure) if failure.fault == Fault::Denied && failure.status.is_some() => {
+            plain_url(arn).ok_or(failure)
+        }
+        Err(failure) => Err(failure),
     }
 }
 

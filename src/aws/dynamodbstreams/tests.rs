@@ -1,3 +1,5 @@
+//! What a DynamoDB stream is asked and what its answers become, through the real client.
+
 use aws_smithy_types::body::SdkBody;
 use serde_json::json;
 use tokio::time::Instant;

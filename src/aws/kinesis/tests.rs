@@ -1,3 +1,5 @@
+//! What Kinesis is asked and what its answers become, through the real client.
+
 use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;

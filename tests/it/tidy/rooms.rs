@@ -28,6 +28,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("function", &["aws", "metrics", "config", "clock", "model"]),
+    ("destination", &["aws", "config", "clock", "model"]),
     ("aws", &["metrics", "config", "clock", "model"]),
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
