@@ -54,6 +54,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod destination;
 pub mod function;
 pub mod logging;
 pub mod metrics;

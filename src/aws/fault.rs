@@ -185,6 +185,7 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
     match code {
         "ThrottlingException"
         | "Throttling"
+        | "Throttled"
         | "ThrottledException"
         | "RequestThrottled"
         | "RequestThrottledException"
@@ -195,6 +196,7 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         | "ProvisionedThroughputExceededException"
         | "SlowDown"
         | "KmsThrottled"
+        | "KMSThrottling"
         | "KMSThrottlingException"
         | "OverLimit"
         | "EC2ThrottledException" => Fault::Throttled { after },
@@ -218,11 +220,20 @@ pub fn classify(code: &str, status: u16, after: Option<Duration>) -> Fault {
         | "InvalidSecurity"
         | "KmsAccessDenied"
         | "KMSAccessDeniedException"
-        // The key of an encrypted stream: somebody must put it right.
+        // The key of an encrypted stream, queue or topic: somebody must put it right.
         | "KMSDisabledException"
         | "KMSInvalidStateException"
         | "KMSNotFoundException"
         | "KMSOptInRequired"
+        | "KmsDisabled"
+        | "KmsInvalidState"
+        | "KmsNotFound"
+        | "KmsOptInRequired"
+        | "KMSAccessDenied"
+        | "KMSDisabled"
+        | "KMSInvalidState"
+        | "KMSNotFound"
+        | "AuthorizationError"
         | "OptInRequired"
         | "NotAuthorized" => Fault::Denied,
         "ResourceNotFoundException"

@@ -67,6 +67,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("reports", &["aws", "status", "metrics", "model"]),
     ("function", &["aws", "metrics", "config", "clock", "model"]),
+    ("destination", &["aws", "config", "clock", "model"]),
     ("aws", &["metrics", "config", "clock", "model"]),
     ("checkpoint", &["config", "model"]),
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
