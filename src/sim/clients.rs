@@ -35,6 +35,11 @@ impl World {
         aws_sdk_sqs::Client::new(&self.sdk_config())
     }
 
+    /// A new Kinesis client for this world.
+    pub fn kinesis_client(&self) -> aws_sdk_kinesis::Client {
+        aws_sdk_kinesis::Client::new(&self.sdk_config())
+    }
+
     /// A new Lambda client for this world.
     pub fn lambda_client(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.sdk_config())

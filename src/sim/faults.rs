@@ -7,7 +7,7 @@ use std::{
 
 use fastrand::Rng;
 
-use super::{history::Event, world::World};
+use super::{history::Event, kinesis::KinesisOperation, world::World};
 
 /// An operation of the embedded AWS, by AWS's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,8 @@ pub enum Operation {
     GetFunction,
     GetFunctionConfiguration,
     Invoke,
+    /// Kinesis, whose names DynamoDB Streams shares.
+    Kinesis(KinesisOperation),
     /// Anything that the embedded AWS does not have.
     Unknown,
 }
@@ -65,7 +67,7 @@ impl Operation {
     }
 }
 
-/// A kind of fault. The first group changes nothing in the world; the second answers badly after the effect; the third is SQS's own.
+/// A kind of fault. The first group changes nothing in the world; the second answers badly after the effect; the third is SQS's own, the fourth Kinesis's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Refused for its rate: RequestThrottled in SQS, 429 in Lambda.
@@ -126,11 +128,25 @@ pub enum Fault {
     PartialFinal,
     /// DeleteMessage and ChangeMessageVisibility and their batches: the receipt handle is refused.
     ReceiptHandleInvalid,
+
+    /// GetRecords: the shard iterator has expired.
+    IteratorExpired,
+    /// GetRecords and GetShardIterator: records that the reader has not seen are trimmed now, up to a point that chance chooses. The
+    /// iterator of a sequence number is refused on top of it (InvalidArgumentException).
+    TrimmedPosition,
+    /// GetRecords and GetShardIterator: ProvisionedThroughputExceededException.
+    ReadThrottled,
+    /// GetRecords: nothing comes, and the answer claims to be behind.
+    EmptyRead,
+    /// ListShards: the shards that were opened last are not listed yet.
+    IncompleteListing,
+    /// SubscribeToShard: the first event's frame has a wrong checksum.
+    BrokenEventStream,
 }
 
 impl Fault {
     /// Every kind, for tests that try them all.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 34] = [
         Self::Throttled,
         Self::InternalError,
         Self::Unavailable,
@@ -159,6 +175,12 @@ impl Fault {
         Self::PartialRetryable,
         Self::PartialFinal,
         Self::ReceiptHandleInvalid,
+        Self::IteratorExpired,
+        Self::TrimmedPosition,
+        Self::ReadThrottled,
+        Self::EmptyRead,
+        Self::IncompleteListing,
+        Self::BrokenEventStream,
     ];
 
     /// Whether the fault can happen to this operation.
@@ -184,6 +206,21 @@ impl Fault {
                     | Operation::DeleteMessage
                     | Operation::DeleteMessageBatch
             ),
+            Self::IteratorExpired | Self::EmptyRead => {
+                operation == Operation::Kinesis(KinesisOperation::GetRecords)
+            }
+            Self::TrimmedPosition | Self::ReadThrottled => matches!(
+                operation,
+                Operation::Kinesis(
+                    KinesisOperation::GetRecords | KinesisOperation::GetShardIterator
+                )
+            ),
+            Self::IncompleteListing => {
+                operation == Operation::Kinesis(KinesisOperation::ListShards)
+            }
+            Self::BrokenEventStream => {
+                operation == Operation::Kinesis(KinesisOperation::SubscribeToShard)
+            }
             Self::Throttled
             | Self::InternalError
             | Self::Unavailable

@@ -18,7 +18,7 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What can happen. Queues and functions are given by name, messages by their message id.
+/// What can happen. Queues, streams and functions are given by name, messages by their message id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The field names are the whole story.
 pub enum Event {
@@ -68,6 +68,36 @@ pub enum Event {
         request_id: String,
         message_ids: Vec<String>,
         ending: Ending,
+    },
+    /// A record entered a shard of a Kinesis stream.
+    RecordPut {
+        stream: String,
+        shard: String,
+        sequence_number: String,
+        partition_key: String,
+    },
+    /// GetRecords or a subscription handed out records; `first` and `last` are their sequence numbers. `ended`: the shard is closed,
+    /// and the reader was told that nothing follows. Answers without either are not told.
+    RecordsRead {
+        stream: String,
+        shard: String,
+        count: usize,
+        first: Option<String>,
+        last: Option<String>,
+        ended: bool,
+    },
+    /// Records outlived the retention period, or were trimmed on purpose; `through` is the last sequence number that went.
+    RecordsTrimmed {
+        stream: String,
+        shard: String,
+        count: usize,
+        through: String,
+    },
+    /// Shards were closed, and others took over their hash keys.
+    Resharded {
+        stream: String,
+        closed: Vec<String>,
+        opened: Vec<String>,
     },
     /// A fault was injected into a call.
     Faulted { operation: Operation, fault: Fault },

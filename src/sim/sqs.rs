@@ -80,6 +80,7 @@ async fn effect(
         | Operation::GetFunction
         | Operation::GetFunctionConfiguration
         | Operation::Invoke
+        | Operation::Kinesis(_)
         | Operation::Unknown => {
             Err(Code::InvalidAction
                 .because("The requested operation is not one of the embedded AWS."))

@@ -14,6 +14,7 @@ use hyper::body::{Frame, SizeHint};
 use super::{
     crash::Moment,
     faults::{Fault, Operation},
+    kinesis::{self, KinesisOperation},
     lambda, sqs,
     world::{World, uuid},
 };
@@ -62,10 +63,10 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     if let Some(answer) = refuse(world, operation, fault).await {
         return answer;
     }
-    let response = if operation.is_lambda() {
-        lambda::call(world, operation, request).await
-    } else {
-        sqs::call(world, operation, request, fault).await
+    let response = match operation {
+        Operation::Kinesis(operation) => kinesis::call(world, operation, &request, fault),
+        operation if operation.is_lambda() => lambda::call(world, operation, request).await,
+        operation => sqs::call(world, operation, request, fault).await,
     };
     if life.is_some() {
         world.trace_response(&response);
@@ -76,15 +77,18 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     answer
 }
 
-/// SQS names its operation in a header, Lambda in the path.
+/// Most services name the operation in a header, Lambda in the path.
 fn operation(request: &Request) -> Operation {
     let target = request
         .headers()
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
-    match target.and_then(|target| target.strip_prefix("AmazonSQS.")) {
-        Some(name) => Operation::of_sqs(name),
-        None => lambda::operation(request),
+    match target.and_then(|target| target.split_once('.')) {
+        Some(("AmazonSQS", name)) => Operation::of_sqs(name),
+        Some(("Kinesis_20131202", name)) => {
+            KinesisOperation::named(name).map_or(Operation::Unknown, Operation::Kinesis)
+        }
+        _ => lambda::operation(request),
     }
 }
 
@@ -94,6 +98,11 @@ async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Op
         Fault::Throttled if operation.is_lambda() => {
             return Some(Answer::Response(whole(lambda::throttled(
                 "CallerRateLimitExceeded",
+            ))));
+        }
+        Fault::Throttled if let Operation::Kinesis(operation) = operation => {
+            return Some(Answer::Response(whole(kinesis::error::throttled(
+                operation,
             ))));
         }
         Fault::Throttled => (
@@ -157,12 +166,18 @@ async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Op
         | Fault::OverLimit
         | Fault::PartialRetryable
         | Fault::PartialFinal
-        | Fault::ReceiptHandleInvalid => return None,
+        | Fault::ReceiptHandleInvalid
+        | Fault::IteratorExpired
+        | Fault::TrimmedPosition
+        | Fault::ReadThrottled
+        | Fault::EmptyRead
+        | Fault::IncompleteListing
+        | Fault::BrokenEventStream => return None,
     };
-    let mut refusal = if operation.is_lambda() {
-        lambda::error(status, code, message)
-    } else {
-        sqs::error::plain(status, code, message)
+    let mut refusal = match operation {
+        Operation::Kinesis(_) => kinesis::error::plain(status, code, message),
+        operation if operation.is_lambda() => lambda::error(status, code, message),
+        _ => sqs::error::plain(status, code, message),
     };
     stamp(world, &mut refusal);
     Some(Answer::Response(whole(refusal)))

@@ -17,6 +17,7 @@ use super::{
     crash::Crashes,
     faults::Faults,
     history::{Entry, History},
+    kinesis::stream::Stream,
     lambda::function::Function,
     sqs::queue::Queue,
     trace::Trace,
@@ -85,6 +86,8 @@ pub(super) struct State {
     /// Names of deleted queues and when they went, in Unix milliseconds.
     pub(super) deleted: BTreeMap<String, u64>,
     pub(super) functions: BTreeMap<String, Function>,
+    /// Kinesis streams by name.
+    pub(super) streams: BTreeMap<String, Stream>,
     /// Numbers messages and queues; never repeats.
     pub(super) serial: u64,
 }
@@ -109,6 +112,7 @@ impl World {
             queues: BTreeMap::new(),
             deleted: BTreeMap::new(),
             functions: BTreeMap::new(),
+            streams: BTreeMap::new(),
             serial: 0,
         };
         let clock = SimTime::starting_at(settings.epoch);

@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod kinesis_faults;
+mod kinesis_records;
+mod kinesis_streams;
 mod lambda;
 mod sqs_fifo;
 mod sqs_queues;
@@ -64,6 +67,10 @@ fn events(world: &World) -> Vec<&'static str> {
         Event::Purged { .. } => "purged",
         Event::Invoked { .. } => "invoked",
         Event::Replied { .. } => "replied",
+        Event::RecordPut { .. } => "put",
+        Event::RecordsRead { .. } => "read",
+        Event::RecordsTrimmed { .. } => "trimmed",
+        Event::Resharded { .. } => "resharded",
         Event::Faulted { .. } => "faulted",
         Event::Crashed { .. } => "crashed",
     };

@@ -130,6 +130,10 @@ impl<'a> Judge<'a> {
             | Event::Reappeared { .. }
             | Event::VisibilityChanged { .. }
             | Event::Purged { .. }
+            | Event::RecordPut { .. }
+            | Event::RecordsRead { .. }
+            | Event::RecordsTrimmed { .. }
+            | Event::Resharded { .. }
             | Event::Faulted { .. }
             | Event::Crashed { .. } => {}
         }
