@@ -4,6 +4,7 @@ pub mod error;
 
 mod consumers;
 mod direct;
+mod frame;
 mod list;
 mod manage;
 mod operation;
@@ -15,6 +16,7 @@ mod sequence;
 mod shard;
 mod shown;
 pub(super) mod stream;
+mod subscribe;
 mod token;
 
 pub use direct::{RecordView, ShardView, StreamView};
@@ -33,22 +35,27 @@ use self::{
 use super::{
     faults::Fault,
     history::Event,
-    wire::{Request, response},
+    wire::{Feed, Request, response},
     world::{State, World},
 };
 
-/// Serves one call.
+/// Serves one call; what is subscribed to follows the answer. `life` is the caller's, see `crash`.
 pub(super) fn call(
     world: &World,
+    life: Option<u64>,
     operation: KinesisOperation,
     request: &Request,
     fault: Option<Fault>,
-) -> http::Response<Bytes> {
-    match effect(world, operation, request.body(), fault) {
+) -> (http::Response<Bytes>, Option<Feed>) {
+    if operation == KinesisOperation::SubscribeToShard {
+        return subscribe::subscribe(world, life, request, fault);
+    }
+    let response = match effect(world, operation, request.body(), fault) {
         Ok(Value::Null) => response(200, JSON, Bytes::new()),
         Ok(body) => response(200, JSON, body.to_string().into()),
         Err(error) => error.response(),
-    }
+    };
+    (response, None)
 }
 
 /// What an operation does and answers; `Null` is an empty body.
@@ -79,8 +86,9 @@ fn effect(
         KinesisOperation::RegisterStreamConsumer => consumers::register(call, &read(body)?),
         KinesisOperation::SplitShard => reshard::split(call, &read(body)?),
         KinesisOperation::UpdateShardCount => reshard::update(call, &read(body)?),
+        // Its answer is a stream: `call` has it.
         KinesisOperation::SubscribeToShard => {
-            Err(Code::UnknownOperationException.because("SubscribeToShard"))
+            Err(Code::UnknownOperationException.because("SubscribeToShard has no single answer"))
         }
     }
 }

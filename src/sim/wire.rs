@@ -1,6 +1,7 @@
 //! One request in, one answer out: the way of every call, whether it came over TCP or in process.
 
 use std::{
+    fmt,
     future::pending,
     io,
     pin::Pin,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use hyper::body::{Frame, SizeHint};
 
@@ -41,7 +43,12 @@ pub(super) struct Body {
     /// How many bytes the head promised and will not come.
     missing: usize,
     ending: BodyEnd,
+    /// What comes after `rest` if it ends whole.
+    feed: Option<Feed>,
 }
+
+/// The frames of an answer that goes on for as long as its service likes.
+pub(super) struct Feed(Pin<Box<dyn Stream<Item = Bytes> + Send + Sync>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyEnd {
@@ -63,16 +70,16 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     if let Some(answer) = refuse(world, operation, fault).await {
         return answer;
     }
-    let response = match operation {
-        Operation::Kinesis(operation) => kinesis::call(world, operation, &request, fault),
-        operation if operation.is_lambda() => lambda::call(world, operation, request).await,
-        operation => sqs::call(world, operation, request, fault).await,
+    let (response, feed) = match operation {
+        Operation::Kinesis(operation) => kinesis::call(world, life, operation, &request, fault),
+        operation if operation.is_lambda() => (lambda::call(world, operation, request).await, None),
+        operation => (sqs::call(world, operation, request, fault).await, None),
     };
     if life.is_some() {
         world.trace_response(&response);
     }
     world.pass(life, operation, Moment::AfterEffect).await;
-    let answer = distort(world, response, fault).await;
+    let answer = distort(world, response, fault).await.fed(feed);
     world.pass(life, operation, Moment::Delivered).await;
     answer
 }
@@ -220,6 +227,7 @@ pub(super) fn whole(response: http::Response<Bytes>) -> http::Response<Body> {
         rest,
         missing: 0,
         ending: BodyEnd::Whole,
+        feed: None,
     })
 }
 
@@ -263,7 +271,31 @@ impl Body {
             missing: (body.len() - rest.len()).max(1),
             rest,
             ending,
+            feed: None,
         }
+    }
+}
+
+impl Answer {
+    /// The same answer, with what follows its body.
+    fn fed(self, feed: Option<Feed>) -> Self {
+        match self {
+            Self::Response(response) => Self::Response(response.map(|body| Body { feed, ..body })),
+            Self::Reset | Self::Unconnected => self,
+        }
+    }
+}
+
+impl Feed {
+    pub(super) fn new(frames: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Self {
+        // A reader may ask once more after the end.
+        Self(Box::pin(frames.fuse()))
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Feed").finish_non_exhaustive()
     }
 }
 
@@ -279,7 +311,13 @@ impl hyper::body::Body for Body {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
         }
         match self.ending {
-            BodyEnd::Whole => Poll::Ready(None),
+            BodyEnd::Whole => match &mut self.feed {
+                None => Poll::Ready(None),
+                Some(feed) => feed
+                    .0
+                    .poll_next_unpin(context)
+                    .map(|frame| frame.map(|bytes| Ok(Frame::data(bytes)))),
+            },
             // An error drops what is not flushed yet; waiting once lets the first half out.
             BodyEnd::Cutting => {
                 self.ending = BodyEnd::Cut;
@@ -296,10 +334,13 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.ending == BodyEnd::Whole
+        self.rest.is_empty() && self.ending == BodyEnd::Whole && self.feed.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.ending == BodyEnd::Whole && self.feed.is_some() {
+            return SizeHint::new();
+        }
         SizeHint::with_exact((self.rest.len() + self.missing) as u64)
     }
 }

@@ -6,6 +6,7 @@ mod faults;
 mod kinesis_faults;
 mod kinesis_records;
 mod kinesis_streams;
+mod kinesis_subscribe;
 mod lambda;
 mod sqs_fifo;
 mod sqs_queues;
