@@ -82,10 +82,15 @@ pub(super) fn shards(call: &mut Call<'_>, input: ListShards) -> Result<Value, Ki
         .transpose()?;
     let (now_ms, incomplete) = (call.now_ms, call.fault == Some(Fault::IncompleteListing));
     let state = call.stream(&stream)?;
-    let fits = Filter::test(filter.as_ref(), state, now_ms)?;
+    let extent = match &filter {
+        Some(filter) => filter.extent(state, now_ms)?,
+        None => Extent::All,
+    };
     let hidden_from = if incomplete { newest(state) } else { u64::MAX };
     let wanted = |shard: &&Shard| {
-        after.is_none_or(|after| after < shard.number) && shard.number < hidden_from && fits(shard)
+        after.is_none_or(|after| after < shard.number)
+            && shard.number < hidden_from
+            && extent.holds(shard)
     };
     let found: Vec<&Shard> = state.shards.values().filter(wanted).take(max + 1).collect();
     let page = &found[..found.len().min(max)];
@@ -126,29 +131,39 @@ impl Filter {
 
     /// What a shard must be to be listed.
     // API: ShardFilter
-    fn test(
-        filter: Option<&Self>,
-        stream: &Stream,
-        now_ms: u64,
-    ) -> Result<Box<dyn Fn(&Shard) -> bool>, KinesisError> {
-        let Some(filter) = filter else {
-            return Ok(Box::new(|_| true));
-        };
+    fn extent(&self, stream: &Stream, now_ms: u64) -> Result<Extent, KinesisError> {
         let horizon_ms = stream.horizon_ms(now_ms);
-        let at_ms = filter
+        let at_ms = self
             .timestamp
             .map(|at| shown::milliseconds(at).max(horizon_ms));
-        match (filter.r#type.as_str(), at_ms, &filter.shard_id) {
-            ("AT_LATEST", ..) => Ok(Box::new(Shard::is_open)),
-            ("AT_TRIM_HORIZON", ..) => Ok(Box::new(move |shard| shard.was_open(horizon_ms))),
-            ("FROM_TRIM_HORIZON", ..) | ("AFTER_SHARD_ID", _, Some(_)) => Ok(Box::new(|_| true)),
-            ("AT_TIMESTAMP", Some(at_ms), _) => Ok(Box::new(move |shard| shard.was_open(at_ms))),
-            ("FROM_TIMESTAMP", Some(at_ms), _) => Ok(Box::new(move |shard| {
-                shard.closed_ms.is_none_or(|closed_ms| at_ms < closed_ms)
-            })),
+        match (self.r#type.as_str(), at_ms, &self.shard_id) {
+            ("AT_LATEST", ..) => Ok(Extent::Open),
+            ("AT_TRIM_HORIZON", ..) => Ok(Extent::At(horizon_ms)),
+            ("FROM_TRIM_HORIZON", ..) | ("AFTER_SHARD_ID", _, Some(_)) => Ok(Extent::All),
+            ("AT_TIMESTAMP", Some(at_ms), _) => Ok(Extent::At(at_ms)),
+            ("FROM_TIMESTAMP", Some(at_ms), _) => Ok(Extent::From(at_ms)),
             (kind, ..) => Err(Code::InvalidArgumentException.because(format!(
                 "ShardFilter {kind} is unknown or lacks its Timestamp or ShardId"
             ))),
+        }
+    }
+}
+
+/// Which shards a listing is about, by the times at which they took records.
+enum Extent {
+    All,
+    Open,
+    At(u64),
+    From(u64),
+}
+
+impl Extent {
+    fn holds(&self, shard: &Shard) -> bool {
+        match self {
+            Self::All => true,
+            Self::Open => shard.is_open(),
+            Self::At(at_ms) => shard.was_open(*at_ms),
+            Self::From(at_ms) => shard.closed_ms.is_none_or(|closed_ms| *at_ms < closed_ms),
         }
     }
 }

@@ -210,7 +210,8 @@ fn trim(
 ) -> Result<(), KinesisError> {
     let shard = call.stream(stream)?.shard(shard_id)?;
     let (unread_from, count) = (shard.index(from), shard.records.len());
-    let cut = call.state.rng.usize(unread_from.min(count)..=count);
+    // One at least is lost, where there is one.
+    let cut = call.state.rng.usize((unread_from + 1).min(count)..=count);
     if let Some(trimmed) = call.stream(stream)?.shard_mut(shard_id)?.trim(cut) {
         call.record_trimmed(stream, &trimmed);
     }

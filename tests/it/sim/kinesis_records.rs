@@ -569,3 +569,27 @@ async fn a_reader_behind_the_trim_horizon_goes_on_with_the_oldest() {
         assert_eq!(data(&read(&client, &at).await), ["2"]);
     }
 }
+
+// API: GetRecords, ApproximateArrivalTimestamp: seconds with a fraction, so that a reader must round to milliseconds
+#[tokio::test(start_paused = true)]
+async fn the_time_of_arrival_has_milliseconds() {
+    let (world, client) = stream(1);
+    for ms in [1, 122, 555] {
+        sleep(std::time::Duration::from_millis(ms)).await;
+        world.put_record("s", "k", "x").unwrap();
+    }
+    let page = read(&client, &horizon(&client).await).await;
+    let arrived: Vec<f64> = page
+        .records()
+        .iter()
+        .map(|record| {
+            record
+                .approximate_arrival_timestamp()
+                .unwrap()
+                .as_secs_f64()
+        })
+        .collect();
+    for (arrived, ms) in arrived.into_iter().zip([1.0, 123.0, 678.0]) {
+        assert_eq!((arrived * 1000.0).round(), 1_767_225_600_000.0 + ms);
+    }
+}
