@@ -13,8 +13,9 @@ use hyper::body::{Frame, SizeHint};
 
 use super::{
     crash::Moment,
+    dynamodb,
     faults::{Fault, Operation},
-    lambda, sqs,
+    lambda, s3, sns, sqs,
     world::{World, uuid},
 };
 
@@ -51,21 +52,33 @@ enum BodyEnd {
     Stalled,
 }
 
+/// Whom a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Sqs,
+    Lambda,
+    DynamoDb,
+    Sns,
+    S3,
+}
+
 /// Answers one request. `life` is that of the connector which sent it; a crash in between leaves it without answer for ever.
 pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -> Answer {
-    let operation = operation(&request);
+    let (service, operation) = route(&request);
     if life.is_some() {
         world.trace_request(&request);
     }
     world.pass(life, operation, Moment::BeforeEffect).await;
     let fault = world.draw_fault(operation);
-    if let Some(answer) = refuse(world, operation, fault).await {
+    if let Some(answer) = refuse(world, service, fault).await {
         return answer;
     }
-    let response = if operation.is_lambda() {
-        lambda::call(world, operation, request).await
-    } else {
-        sqs::call(world, operation, request, fault).await
+    let response = match service {
+        Service::Sqs => sqs::call(world, operation, request, fault).await,
+        Service::Lambda => lambda::call(world, operation, request).await,
+        Service::DynamoDb => dynamodb::call(world, operation, &request, fault),
+        Service::Sns => sns::call(world, operation, &request),
+        Service::S3 => s3::call(world, operation, &request),
     };
     if life.is_some() {
         world.trace_response(&response);
@@ -76,22 +89,37 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     answer
 }
 
-/// SQS names its operation in a header, Lambda in the path.
-fn operation(request: &Request) -> Operation {
+/// The JSON services name their operation in a header, SNS in a form, Lambda in the path, S3 by the method. What nobody knows is
+/// answered as by SQS.
+fn route(request: &Request) -> (Service, Operation) {
     let target = request
         .headers()
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
-    match target.and_then(|target| target.strip_prefix("AmazonSQS.")) {
-        Some(name) => Operation::of_sqs(name),
-        None => lambda::operation(request),
+    if let Some((prefix, name)) = target.and_then(|target| target.split_once('.')) {
+        return match prefix {
+            "DynamoDB_20120810" => (Service::DynamoDb, Operation::of_dynamodb(name)),
+            "DynamoDBStreams_20120810" => (Service::DynamoDb, Operation::of_dynamodb_streams(name)),
+            "AmazonSQS" => (Service::Sqs, Operation::of_sqs(name)),
+            _ => (Service::Sqs, Operation::Unknown),
+        };
+    }
+    if let Some(operation) = sns::operation(request) {
+        return (Service::Sns, operation);
+    }
+    if s3::is_ours(request) {
+        return (Service::S3, s3::operation(request));
+    }
+    match lambda::operation(request) {
+        Operation::Unknown => (Service::Sqs, Operation::Unknown),
+        operation => (Service::Lambda, operation),
     }
 }
 
 /// The faults that keep a request from its effect.
-async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Option<Answer> {
+async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option<Answer> {
     let (status, code, message) = match fault? {
-        Fault::Throttled if operation.is_lambda() => {
+        Fault::Throttled if service == Service::Lambda => {
             return Some(Answer::Response(whole(lambda::throttled(
                 "CallerRateLimitExceeded",
             ))));
@@ -157,12 +185,19 @@ async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Op
         | Fault::OverLimit
         | Fault::PartialRetryable
         | Fault::PartialFinal
-        | Fault::ReceiptHandleInvalid => return None,
+        | Fault::ReceiptHandleInvalid
+        | Fault::IteratorExpired
+        | Fault::TrimmedPosition
+        | Fault::ReadThrottled
+        | Fault::EmptyRead
+        | Fault::IncompleteListing => return None,
     };
-    let mut refusal = if operation.is_lambda() {
-        lambda::error(status, code, message)
-    } else {
-        sqs::error::plain(status, code, message)
+    let mut refusal = match service {
+        Service::Sqs => sqs::error::plain(status, code, message),
+        Service::Lambda => lambda::error(status, code, message),
+        Service::DynamoDb => dynamodb::error::plain(code, message),
+        Service::Sns => sns::plain(code, message),
+        Service::S3 => s3::plain(code, message),
     };
     stamp(world, &mut refusal);
     Some(Answer::Response(whole(refusal)))

@@ -15,9 +15,12 @@ use super::{
     clock::{EPOCH, SimTime},
     connector::Connector,
     crash::Crashes,
+    dynamodb::DynamoDb,
     faults::Faults,
     history::{Entry, History},
     lambda::function::Function,
+    s3::Buckets,
+    sns::Topics,
     sqs::queue::Queue,
     trace::Trace,
 };
@@ -85,6 +88,9 @@ pub(super) struct State {
     /// Names of deleted queues and when they went, in Unix milliseconds.
     pub(super) deleted: BTreeMap<String, u64>,
     pub(super) functions: BTreeMap<String, Function>,
+    pub(super) dynamodb: DynamoDb,
+    pub(super) topics: Topics,
+    pub(super) buckets: Buckets,
     /// Numbers messages and queues; never repeats.
     pub(super) serial: u64,
 }
@@ -109,6 +115,9 @@ impl World {
             queues: BTreeMap::new(),
             deleted: BTreeMap::new(),
             functions: BTreeMap::new(),
+            dynamodb: DynamoDb::default(),
+            topics: Topics::new(),
+            buckets: Buckets::new(),
             serial: 0,
         };
         let clock = SimTime::starting_at(settings.epoch);
