@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dynamodb_items;
+mod dynamodb_streams;
 mod faults;
 mod lambda;
+mod sns_s3;
 mod sqs_fifo;
 mod sqs_queues;
 mod sqs_standard;

@@ -131,7 +131,10 @@ impl<'a> Judge<'a> {
             | Event::VisibilityChanged { .. }
             | Event::Purged { .. }
             | Event::Faulted { .. }
-            | Event::Crashed { .. } => {}
+            | Event::Crashed { .. }
+            | Event::Streamed { .. }
+            | Event::Published { .. }
+            | Event::Stored { .. } => {}
         }
     }
 
