@@ -55,6 +55,18 @@ pub enum Event {
     },
     /// A queue was emptied.
     Purged { queue: String },
+    /// A change of an item entered a DynamoDB stream, given by ARN; `keys` is the item's key as JSON.
+    Streamed {
+        stream: String,
+        shard: String,
+        sequence_number: String,
+        event_name: &'static str,
+        keys: String,
+    },
+    /// A message was published to an SNS topic.
+    Published { topic: String, message_id: String },
+    /// An object was put into an S3 bucket.
+    Stored { bucket: String, key: String },
     /// A function started. `message_ids` are the ids of the event's SQS records, in order.
     Invoked {
         function: String,

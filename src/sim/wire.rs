@@ -15,9 +15,10 @@ use hyper::body::{Frame, SizeHint};
 
 use super::{
     crash::Moment,
+    dynamodb,
     faults::{Fault, Operation},
     kinesis::{self, KinesisOperation},
-    lambda, sqs,
+    lambda, s3, sns, sqs,
     world::{World, uuid},
 };
 
@@ -59,21 +60,35 @@ enum BodyEnd {
     Stalled,
 }
 
+/// Whom a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Sqs,
+    Lambda,
+    Kinesis(KinesisOperation),
+    DynamoDb,
+    Sns,
+    S3,
+}
+
 /// Answers one request. `life` is that of the connector which sent it; a crash in between leaves it without answer for ever.
 pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -> Answer {
-    let operation = operation(&request);
+    let (service, operation) = route(&request);
     if life.is_some() {
         world.trace_request(&request);
     }
     world.pass(life, operation, Moment::BeforeEffect).await;
     let fault = world.draw_fault(operation);
-    if let Some(answer) = refuse(world, operation, fault).await {
+    if let Some(answer) = refuse(world, service, fault).await {
         return answer;
     }
-    let (response, feed) = match operation {
-        Operation::Kinesis(operation) => kinesis::call(world, life, operation, &request, fault),
-        operation if operation.is_lambda() => (lambda::call(world, operation, request).await, None),
-        operation => (sqs::call(world, operation, request, fault).await, None),
+    let (response, feed) = match service {
+        Service::Sqs => (sqs::call(world, operation, request, fault).await, None),
+        Service::Lambda => (lambda::call(world, operation, request).await, None),
+        Service::Kinesis(operation) => kinesis::call(world, life, operation, &request, fault),
+        Service::DynamoDb => (dynamodb::call(world, operation, &request, fault), None),
+        Service::Sns => (sns::call(world, operation, &request), None),
+        Service::S3 => (s3::call(world, operation, &request), None),
     };
     if life.is_some() {
         world.trace_response(&response);
@@ -84,30 +99,46 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     answer
 }
 
-/// Most services name the operation in a header, Lambda in the path.
-fn operation(request: &Request) -> Operation {
+/// The JSON services name their operation in a header, SNS in a form, Lambda in the path, S3 by the method. What nobody knows is
+/// answered as by SQS.
+fn route(request: &Request) -> (Service, Operation) {
     let target = request
         .headers()
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
-    match target.and_then(|target| target.split_once('.')) {
-        Some(("AmazonSQS", name)) => Operation::of_sqs(name),
-        Some(("Kinesis_20131202", name)) => {
-            KinesisOperation::named(name).map_or(Operation::Unknown, Operation::Kinesis)
-        }
-        _ => lambda::operation(request),
+    if let Some((prefix, name)) = target.and_then(|target| target.split_once('.')) {
+        return match prefix {
+            "DynamoDB_20120810" => (Service::DynamoDb, Operation::of_dynamodb(name)),
+            "DynamoDBStreams_20120810" => (Service::DynamoDb, Operation::of_dynamodb_streams(name)),
+            "Kinesis_20131202" => KinesisOperation::named(name)
+                .map_or((Service::Sqs, Operation::Unknown), |operation| {
+                    (Service::Kinesis(operation), Operation::Kinesis(operation))
+                }),
+            "AmazonSQS" => (Service::Sqs, Operation::of_sqs(name)),
+            _ => (Service::Sqs, Operation::Unknown),
+        };
+    }
+    if let Some(operation) = sns::operation(request) {
+        return (Service::Sns, operation);
+    }
+    if s3::is_ours(request) {
+        return (Service::S3, s3::operation(request));
+    }
+    match lambda::operation(request) {
+        Operation::Unknown => (Service::Sqs, Operation::Unknown),
+        operation => (Service::Lambda, operation),
     }
 }
 
 /// The faults that keep a request from its effect.
-async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Option<Answer> {
+async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option<Answer> {
     let (status, code, message) = match fault? {
-        Fault::Throttled if operation.is_lambda() => {
+        Fault::Throttled if service == Service::Lambda => {
             return Some(Answer::Response(whole(lambda::throttled(
                 "CallerRateLimitExceeded",
             ))));
         }
-        Fault::Throttled if let Operation::Kinesis(operation) = operation => {
+        Fault::Throttled if let Service::Kinesis(operation) = service => {
             return Some(Answer::Response(whole(kinesis::error::throttled(
                 operation,
             ))));
@@ -181,10 +212,13 @@ async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Op
         | Fault::IncompleteListing
         | Fault::BrokenEventStream => return None,
     };
-    let mut refusal = match operation {
-        Operation::Kinesis(_) => kinesis::error::plain(status, code, message),
-        operation if operation.is_lambda() => lambda::error(status, code, message),
-        _ => sqs::error::plain(status, code, message),
+    let mut refusal = match service {
+        Service::Sqs => sqs::error::plain(status, code, message),
+        Service::Lambda => lambda::error(status, code, message),
+        Service::Kinesis(_) => kinesis::error::plain(status, code, message),
+        Service::DynamoDb => dynamodb::error::plain(code, message),
+        Service::Sns => sns::plain(code, message),
+        Service::S3 => s3::plain(code, message),
     };
     stamp(world, &mut refusal);
     Some(Answer::Response(whole(refusal)))

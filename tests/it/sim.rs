@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dynamodb_items;
+mod dynamodb_streams;
 mod faults;
 mod kinesis_faults;
 mod kinesis_records;
 mod kinesis_streams;
 mod kinesis_subscribe;
 mod lambda;
+mod sns_s3;
 mod sqs_fifo;
 mod sqs_queues;
 mod sqs_standard;
@@ -66,6 +69,9 @@ fn events(world: &World) -> Vec<&'static str> {
         Event::Expired { .. } => "expired",
         Event::MovedToDlq { .. } => "moved",
         Event::Purged { .. } => "purged",
+        Event::Streamed { .. } => "streamed",
+        Event::Published { .. } => "published",
+        Event::Stored { .. } => "stored",
         Event::Invoked { .. } => "invoked",
         Event::Replied { .. } => "replied",
         Event::RecordPut { .. } => "put",

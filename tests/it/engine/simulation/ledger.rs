@@ -135,7 +135,10 @@ impl<'a> Judge<'a> {
             | Event::RecordsTrimmed { .. }
             | Event::Resharded { .. }
             | Event::Faulted { .. }
-            | Event::Crashed { .. } => {}
+            | Event::Crashed { .. }
+            | Event::Streamed { .. }
+            | Event::Published { .. }
+            | Event::Stored { .. } => {}
         }
     }
 
