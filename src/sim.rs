@@ -1,10 +1,10 @@
-//! The embedded AWS: SQS and Lambda Invoke over their wire protocols, for `demo`, `sim`, `bench` and the tests.
+//! The embedded AWS: queues, streams, Lambda Invoke and what on-failure destinations need, over their wire protocols, for `demo`, `sim`, `bench` and the tests.
 //! Over TCP (`serve`) and in process as the SDK's HTTP client (`World::connector`), where a seed repeats a run to the byte.
 //!
 //! ```text
 //! connector (in process)  tcp (HTTP/1.1)        the two ways in
 //!             wire                              one request, one answer: faults before, effect, faults after; crash points between
-//!      sqs            lambda                    the services; each rule cites the API reference
+//!   sqs  kinesis  lambda  dynamodb  sns  s3     the services; each rule cites the API reference
 //!             world                             state, clock, chance, ledger; helpers for tests
 //! ```
 
@@ -12,18 +12,25 @@ pub mod clients;
 pub mod clock;
 pub mod connector;
 pub mod crash;
+pub mod dynamodb;
 pub mod faults;
 pub mod history;
+pub mod kinesis;
 pub mod lambda;
+mod percent;
+pub mod s3;
+pub mod sns;
 pub mod sqs;
 mod tcp;
 mod trace;
 mod wire;
 pub mod world;
+mod xml;
 
 pub use connector::Connector;
 pub use faults::{Fault, Operation};
 pub use history::{Ending, Entry, Event};
+pub use kinesis::KinesisOperation;
 pub use lambda::function::{FunctionConfig, Invocation, Reply};
 pub use tcp::serve;
 pub use world::{Settings, World};

@@ -35,6 +35,26 @@ impl World {
         aws_sdk_sqs::Client::new(&self.sdk_config())
     }
 
+    /// A new Kinesis client for this world.
+    pub fn kinesis_client(&self) -> aws_sdk_kinesis::Client {
+        aws_sdk_kinesis::Client::new(&self.sdk_config())
+    }
+
+    /// A new client of DynamoDB Streams for this world.
+    pub fn dynamodbstreams_client(&self) -> aws_sdk_dynamodbstreams::Client {
+        aws_sdk_dynamodbstreams::Client::new(&self.sdk_config())
+    }
+
+    /// A new SNS client for this world.
+    pub fn sns_client(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.sdk_config())
+    }
+
+    /// A new S3 client for this world.
+    pub fn s3_client(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::new(&self.sdk_config())
+    }
+
     /// A new Lambda client for this world.
     pub fn lambda_client(&self) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.sdk_config())

@@ -7,7 +7,7 @@ use std::{
 
 use fastrand::Rng;
 
-use super::{history::Event, world::World};
+use super::{history::Event, kinesis::KinesisOperation, world::World};
 
 /// An operation of the embedded AWS, by AWS's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,27 @@ pub enum Operation {
     GetFunction,
     GetFunctionConfiguration,
     Invoke,
+    BatchWriteItem,
+    CreateTable,
+    DeleteItem,
+    DeleteTable,
+    DescribeTable,
+    GetItem,
+    PutItem,
+    UpdateItem,
+    UpdateTable,
+    /// DescribeStream of DynamoDB Streams, whose operations have the names of Kinesis's; so the other three.
+    StreamsDescribeStream,
+    StreamsGetRecords,
+    StreamsGetShardIterator,
+    StreamsListStreams,
+    CreateTopic,
+    Publish,
+    CreateBucket,
+    GetObject,
+    PutObject,
+    /// Kinesis, whose names DynamoDB Streams shares.
+    Kinesis(KinesisOperation),
     /// Anything that the embedded AWS does not have.
     Unknown,
 }
@@ -56,19 +77,38 @@ impl Operation {
         }
     }
 
-    /// Whether it belongs to Lambda, whose errors look different.
-    pub(super) fn is_lambda(self) -> bool {
-        matches!(
-            self,
-            Self::GetFunction | Self::GetFunctionConfiguration | Self::Invoke
-        )
+    /// The DynamoDB operation of this name.
+    pub(super) fn of_dynamodb(name: &str) -> Self {
+        match name {
+            "BatchWriteItem" => Self::BatchWriteItem,
+            "CreateTable" => Self::CreateTable,
+            "DeleteItem" => Self::DeleteItem,
+            "DeleteTable" => Self::DeleteTable,
+            "DescribeTable" => Self::DescribeTable,
+            "GetItem" => Self::GetItem,
+            "PutItem" => Self::PutItem,
+            "UpdateItem" => Self::UpdateItem,
+            "UpdateTable" => Self::UpdateTable,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The operation of this name of DynamoDB Streams.
+    pub(super) fn of_dynamodb_streams(name: &str) -> Self {
+        match name {
+            "DescribeStream" => Self::StreamsDescribeStream,
+            "GetRecords" => Self::StreamsGetRecords,
+            "GetShardIterator" => Self::StreamsGetShardIterator,
+            "ListStreams" => Self::StreamsListStreams,
+            _ => Self::Unknown,
+        }
     }
 }
 
-/// A kind of fault. The first group changes nothing in the world; the second answers badly after the effect; the third is SQS's own.
+/// A kind of fault. The first group changes nothing in the world; the second answers badly after the effect; the rest belongs to queues and to streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// Refused for its rate: RequestThrottled in SQS, 429 in Lambda.
+    /// Refused for its rate: RequestThrottled in SQS, 429 in Lambda, SlowDown in S3; by each service's own name.
     Throttled,
     /// 500 InternalFailure.
     InternalError,
@@ -126,11 +166,25 @@ pub enum Fault {
     PartialFinal,
     /// DeleteMessage and ChangeMessageVisibility and their batches: the receipt handle is refused.
     ReceiptHandleInvalid,
+
+    /// GetRecords: the iterator has expired.
+    IteratorExpired,
+    /// GetRecords, and GetShardIterator with a sequence number: the position was trimmed. In Kinesis, records that the reader has not
+    /// seen really leave the shard, up to a point that chance chooses; only the iterator of a sequence number is refused.
+    TrimmedPosition,
+    /// GetRecords, and Kinesis's GetShardIterator: the shard has too many readers.
+    ReadThrottled,
+    /// GetRecords: nothing comes though there are records, and the next iterator stands where this one stood.
+    EmptyRead,
+    /// The listing of shards lags behind: the newest are missing, and nothing says so.
+    IncompleteListing,
+    /// SubscribeToShard: the first event's frame has a wrong checksum.
+    BrokenEventStream,
 }
 
 impl Fault {
     /// Every kind, for tests that try them all.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 34] = [
         Self::Throttled,
         Self::InternalError,
         Self::Unavailable,
@@ -159,6 +213,12 @@ impl Fault {
         Self::PartialRetryable,
         Self::PartialFinal,
         Self::ReceiptHandleInvalid,
+        Self::IteratorExpired,
+        Self::TrimmedPosition,
+        Self::ReadThrottled,
+        Self::EmptyRead,
+        Self::IncompleteListing,
+        Self::BrokenEventStream,
     ];
 
     /// Whether the fault can happen to this operation.
@@ -184,6 +244,32 @@ impl Fault {
                     | Operation::DeleteMessage
                     | Operation::DeleteMessageBatch
             ),
+            Self::IteratorExpired | Self::EmptyRead => matches!(
+                operation,
+                Operation::StreamsGetRecords | Operation::Kinesis(KinesisOperation::GetRecords)
+            ),
+            Self::ReadThrottled => matches!(
+                operation,
+                Operation::StreamsGetRecords
+                    | Operation::Kinesis(
+                        KinesisOperation::GetRecords | KinesisOperation::GetShardIterator
+                    )
+            ),
+            Self::TrimmedPosition => matches!(
+                operation,
+                Operation::StreamsGetRecords
+                    | Operation::StreamsGetShardIterator
+                    | Operation::Kinesis(
+                        KinesisOperation::GetRecords | KinesisOperation::GetShardIterator
+                    )
+            ),
+            Self::IncompleteListing => matches!(
+                operation,
+                Operation::StreamsDescribeStream | Operation::Kinesis(KinesisOperation::ListShards)
+            ),
+            Self::BrokenEventStream => {
+                operation == Operation::Kinesis(KinesisOperation::SubscribeToShard)
+            }
             Self::Throttled
             | Self::InternalError
             | Self::Unavailable

@@ -18,7 +18,7 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What can happen. Queues and functions are given by name, messages by their message id.
+/// What can happen. Queues, streams and functions are given by name, messages by their message id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The field names are the whole story.
 pub enum Event {
@@ -55,6 +55,18 @@ pub enum Event {
     },
     /// A queue was emptied.
     Purged { queue: String },
+    /// A change of an item entered a DynamoDB stream, given by ARN; `keys` is the item's key as JSON.
+    Streamed {
+        stream: String,
+        shard: String,
+        sequence_number: String,
+        event_name: &'static str,
+        keys: String,
+    },
+    /// A message was published to an SNS topic.
+    Published { topic: String, message_id: String },
+    /// An object was put into an S3 bucket.
+    Stored { bucket: String, key: String },
     /// A function started. `message_ids` are the ids of the event's SQS records, in order.
     Invoked {
         function: String,
@@ -68,6 +80,36 @@ pub enum Event {
         request_id: String,
         message_ids: Vec<String>,
         ending: Ending,
+    },
+    /// A record entered a shard of a Kinesis stream.
+    RecordPut {
+        stream: String,
+        shard: String,
+        sequence_number: String,
+        partition_key: String,
+    },
+    /// GetRecords or a subscription handed out records; `first` and `last` are their sequence numbers. `ended`: the shard is closed,
+    /// and the reader was told that nothing follows. Answers without either are not told.
+    RecordsRead {
+        stream: String,
+        shard: String,
+        count: usize,
+        first: Option<String>,
+        last: Option<String>,
+        ended: bool,
+    },
+    /// Records outlived the retention period, or were trimmed on purpose; `through` is the last sequence number that went.
+    RecordsTrimmed {
+        stream: String,
+        shard: String,
+        count: usize,
+        through: String,
+    },
+    /// Shards were closed, and others took over their hash keys.
+    Resharded {
+        stream: String,
+        closed: Vec<String>,
+        opened: Vec<String>,
     },
     /// A fault was injected into a call.
     Faulted { operation: Operation, fault: Fault },

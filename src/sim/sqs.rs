@@ -76,11 +76,7 @@ async fn effect(
         Operation::SendMessage => write(&send::send(call, read(body)?)?),
         Operation::SendMessageBatch => write(&send::send_batch(call, read(body)?)?),
         Operation::SetQueueAttributes => write(&manage::set_attributes(call, read(body)?)?),
-        Operation::ReceiveMessage
-        | Operation::GetFunction
-        | Operation::GetFunctionConfiguration
-        | Operation::Invoke
-        | Operation::Unknown => {
+        _ => {
             Err(Code::InvalidAction
                 .because("The requested operation is not one of the embedded AWS."))
         }

@@ -28,6 +28,10 @@ impl World {
         self.trace_message(&status, response.headers(), response.body());
     }
 
+    pub(super) fn trace_frame(&self, frame: &Bytes) {
+        self.trace_message(b"", &HeaderMap::new(), frame);
+    }
+
     fn trace_message(&self, start: &[u8], headers: &HeaderMap, body: &Bytes) {
         let now_ms = self.clock().now_ms();
         let hasher = &mut self.lock().trace.0;

@@ -1,6 +1,7 @@
 //! One request in, one answer out: the way of every call, whether it came over TCP or in process.
 
 use std::{
+    fmt,
     future::pending,
     io,
     pin::Pin,
@@ -8,13 +9,16 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use hyper::body::{Frame, SizeHint};
 
 use super::{
     crash::Moment,
+    dynamodb,
     faults::{Fault, Operation},
-    lambda, sqs,
+    kinesis::{self, KinesisOperation},
+    lambda, s3, sns, sqs,
     world::{World, uuid},
 };
 
@@ -40,7 +44,12 @@ pub(super) struct Body {
     /// How many bytes the head promised and will not come.
     missing: usize,
     ending: BodyEnd,
+    /// What comes after `rest` if it ends whole.
+    feed: Option<Feed>,
 }
+
+/// The frames of an answer that goes on for as long as its service likes.
+pub(super) struct Feed(Pin<Box<dyn Stream<Item = Bytes> + Send + Sync>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyEnd {
@@ -51,49 +60,87 @@ enum BodyEnd {
     Stalled,
 }
 
+/// Whom a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Sqs,
+    Lambda,
+    Kinesis(KinesisOperation),
+    DynamoDb,
+    Sns,
+    S3,
+}
+
 /// Answers one request. `life` is that of the connector which sent it; a crash in between leaves it without answer for ever.
 pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -> Answer {
-    let operation = operation(&request);
+    let (service, operation) = route(&request);
     if life.is_some() {
         world.trace_request(&request);
     }
     world.pass(life, operation, Moment::BeforeEffect).await;
     let fault = world.draw_fault(operation);
-    if let Some(answer) = refuse(world, operation, fault).await {
+    if let Some(answer) = refuse(world, service, fault).await {
         return answer;
     }
-    let response = if operation.is_lambda() {
-        lambda::call(world, operation, request).await
-    } else {
-        sqs::call(world, operation, request, fault).await
+    let (response, feed) = match service {
+        Service::Sqs => (sqs::call(world, operation, request, fault).await, None),
+        Service::Lambda => (lambda::call(world, operation, request).await, None),
+        Service::Kinesis(operation) => kinesis::call(world, life, operation, &request, fault),
+        Service::DynamoDb => (dynamodb::call(world, operation, &request, fault), None),
+        Service::Sns => (sns::call(world, operation, &request), None),
+        Service::S3 => (s3::call(world, operation, &request), None),
     };
     if life.is_some() {
         world.trace_response(&response);
     }
     world.pass(life, operation, Moment::AfterEffect).await;
-    let answer = distort(world, response, fault).await;
+    let answer = distort(world, response, fault).await.fed(feed);
     world.pass(life, operation, Moment::Delivered).await;
     answer
 }
 
-/// SQS names its operation in a header, Lambda in the path.
-fn operation(request: &Request) -> Operation {
+/// The JSON services name their operation in a header, SNS in a form, Lambda in the path, S3 by the method. What nobody knows is
+/// answered as by SQS.
+fn route(request: &Request) -> (Service, Operation) {
     let target = request
         .headers()
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
-    match target.and_then(|target| target.strip_prefix("AmazonSQS.")) {
-        Some(name) => Operation::of_sqs(name),
-        None => lambda::operation(request),
+    if let Some((prefix, name)) = target.and_then(|target| target.split_once('.')) {
+        return match prefix {
+            "DynamoDB_20120810" => (Service::DynamoDb, Operation::of_dynamodb(name)),
+            "DynamoDBStreams_20120810" => (Service::DynamoDb, Operation::of_dynamodb_streams(name)),
+            "Kinesis_20131202" => KinesisOperation::named(name)
+                .map_or((Service::Sqs, Operation::Unknown), |operation| {
+                    (Service::Kinesis(operation), Operation::Kinesis(operation))
+                }),
+            "AmazonSQS" => (Service::Sqs, Operation::of_sqs(name)),
+            _ => (Service::Sqs, Operation::Unknown),
+        };
+    }
+    if let Some(operation) = sns::operation(request) {
+        return (Service::Sns, operation);
+    }
+    if s3::is_ours(request) {
+        return (Service::S3, s3::operation(request));
+    }
+    match lambda::operation(request) {
+        Operation::Unknown => (Service::Sqs, Operation::Unknown),
+        operation => (Service::Lambda, operation),
     }
 }
 
 /// The faults that keep a request from its effect.
-async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Option<Answer> {
+async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option<Answer> {
     let (status, code, message) = match fault? {
-        Fault::Throttled if operation.is_lambda() => {
+        Fault::Throttled if service == Service::Lambda => {
             return Some(Answer::Response(whole(lambda::throttled(
                 "CallerRateLimitExceeded",
+            ))));
+        }
+        Fault::Throttled if let Service::Kinesis(operation) = service => {
+            return Some(Answer::Response(whole(kinesis::error::throttled(
+                operation,
             ))));
         }
         Fault::Throttled => (
@@ -157,12 +204,21 @@ async fn refuse(world: &World, operation: Operation, fault: Option<Fault>) -> Op
         | Fault::OverLimit
         | Fault::PartialRetryable
         | Fault::PartialFinal
-        | Fault::ReceiptHandleInvalid => return None,
+        | Fault::ReceiptHandleInvalid
+        | Fault::IteratorExpired
+        | Fault::TrimmedPosition
+        | Fault::ReadThrottled
+        | Fault::EmptyRead
+        | Fault::IncompleteListing
+        | Fault::BrokenEventStream => return None,
     };
-    let mut refusal = if operation.is_lambda() {
-        lambda::error(status, code, message)
-    } else {
-        sqs::error::plain(status, code, message)
+    let mut refusal = match service {
+        Service::Sqs => sqs::error::plain(status, code, message),
+        Service::Lambda => lambda::error(status, code, message),
+        Service::Kinesis(_) => kinesis::error::plain(status, code, message),
+        Service::DynamoDb => dynamodb::error::plain(code, message),
+        Service::Sns => sns::plain(code, message),
+        Service::S3 => s3::plain(code, message),
     };
     stamp(world, &mut refusal);
     Some(Answer::Response(whole(refusal)))
@@ -205,6 +261,7 @@ pub(super) fn whole(response: http::Response<Bytes>) -> http::Response<Body> {
         rest,
         missing: 0,
         ending: BodyEnd::Whole,
+        feed: None,
     })
 }
 
@@ -248,7 +305,31 @@ impl Body {
             missing: (body.len() - rest.len()).max(1),
             rest,
             ending,
+            feed: None,
         }
+    }
+}
+
+impl Answer {
+    /// The same answer, with what follows its body.
+    fn fed(self, feed: Option<Feed>) -> Self {
+        match self {
+            Self::Response(response) => Self::Response(response.map(|body| Body { feed, ..body })),
+            Self::Reset | Self::Unconnected => self,
+        }
+    }
+}
+
+impl Feed {
+    pub(super) fn new(frames: impl Stream<Item = Bytes> + Send + Sync + 'static) -> Self {
+        // A reader may ask once more after the end.
+        Self(Box::pin(frames.fuse()))
+    }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Feed").finish_non_exhaustive()
     }
 }
 
@@ -264,7 +345,13 @@ impl hyper::body::Body for Body {
             return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.rest)))));
         }
         match self.ending {
-            BodyEnd::Whole => Poll::Ready(None),
+            BodyEnd::Whole => match &mut self.feed {
+                None => Poll::Ready(None),
+                Some(feed) => feed
+                    .0
+                    .poll_next_unpin(context)
+                    .map(|frame| frame.map(|bytes| Ok(Frame::data(bytes)))),
+            },
             // An error drops what is not flushed yet; waiting once lets the first half out.
             BodyEnd::Cutting => {
                 self.ending = BodyEnd::Cut;
@@ -281,10 +368,13 @@ impl hyper::body::Body for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.ending == BodyEnd::Whole
+        self.rest.is_empty() && self.ending == BodyEnd::Whole && self.feed.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.ending == BodyEnd::Whole && self.feed.is_some() {
+            return SizeHint::new();
+        }
         SizeHint::with_exact((self.rest.len() + self.missing) as u64)
     }
 }

@@ -15,9 +15,13 @@ use super::{
     clock::{EPOCH, SimTime},
     connector::Connector,
     crash::Crashes,
+    dynamodb::DynamoDb,
     faults::Faults,
     history::{Entry, History},
+    kinesis::stream::Stream,
     lambda::function::Function,
+    s3::Buckets,
+    sns::Topics,
     sqs::queue::Queue,
     trace::Trace,
 };
@@ -85,6 +89,11 @@ pub(super) struct State {
     /// Names of deleted queues and when they went, in Unix milliseconds.
     pub(super) deleted: BTreeMap<String, u64>,
     pub(super) functions: BTreeMap<String, Function>,
+    /// Kinesis streams by name.
+    pub(super) streams: BTreeMap<String, Stream>,
+    pub(super) dynamodb: DynamoDb,
+    pub(super) topics: Topics,
+    pub(super) buckets: Buckets,
     /// Numbers messages and queues; never repeats.
     pub(super) serial: u64,
 }
@@ -109,6 +118,10 @@ impl World {
             queues: BTreeMap::new(),
             deleted: BTreeMap::new(),
             functions: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            dynamodb: DynamoDb::default(),
+            topics: Topics::new(),
+            buckets: Buckets::new(),
             serial: 0,
         };
         let clock = SimTime::starting_at(settings.epoch);

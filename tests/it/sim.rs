@@ -2,8 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dynamodb_items;
+mod dynamodb_streams;
 mod faults;
+mod kinesis_faults;
+mod kinesis_records;
+mod kinesis_streams;
+mod kinesis_subscribe;
 mod lambda;
+mod sns_s3;
 mod sqs_fifo;
 mod sqs_queues;
 mod sqs_standard;
@@ -62,8 +69,15 @@ fn events(world: &World) -> Vec<&'static str> {
         Event::Expired { .. } => "expired",
         Event::MovedToDlq { .. } => "moved",
         Event::Purged { .. } => "purged",
+        Event::Streamed { .. } => "streamed",
+        Event::Published { .. } => "published",
+        Event::Stored { .. } => "stored",
         Event::Invoked { .. } => "invoked",
         Event::Replied { .. } => "replied",
+        Event::RecordPut { .. } => "put",
+        Event::RecordsRead { .. } => "read",
+        Event::RecordsTrimmed { .. } => "trimmed",
+        Event::Resharded { .. } => "resharded",
         Event::Faulted { .. } => "faulted",
         Event::Crashed { .. } => "crashed",
     };

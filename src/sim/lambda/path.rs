@@ -2,6 +2,8 @@
 
 use http::Uri;
 
+use crate::sim::percent::decoded;
+
 /// The function that a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Target<'a> {
@@ -41,22 +43,6 @@ pub(super) fn target(uri: &Uri) -> Option<Target<'_>> {
         qualifier,
         rest,
     })
-}
-
-/// Undoes percent-encoding; none for what is not UTF-8 or not encoded right.
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let (high, low) = (digit()?, digit()?);
-        bytes.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

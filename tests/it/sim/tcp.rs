@@ -1,12 +1,15 @@
 //! The same over TCP, on real sockets and real time: short, and with faults that happen to the connection itself.
 
+mod kinesis;
+
 use std::{net::SocketAddr, time::Duration};
 
 use aws_config::SdkConfig;
+use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use aws_sdk_sqs::{Client, error::SdkError, primitives::Blob};
 use aws_smithy_http_client::Builder;
 use aws_smithy_types::timeout::TimeoutConfig;
-use sluicegate::sim::{self, Fault, FunctionConfig, Operation, Reply, World};
+use sluicegate::sim::{self, Fault, FunctionConfig, Operation, Reply, World, dynamodb::ViewType};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -124,6 +127,64 @@ async fn an_event_goes_the_whole_way_over_tcp() {
         ),
         (b"{}".as_slice(), Some("live"))
     );
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_of_an_item_goes_the_whole_way_over_tcp() {
+    let served = Served::start().await;
+    let arn = served
+        .world
+        .create_table("orders", "id", ViewType::NewImage)
+        .unwrap();
+    let body = r#"{"TableName":"orders","Item":{"id":{"S":"a"}}}"#;
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-amz-target: DynamoDB_20120810.PutItem\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(served.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    let client = aws_sdk_dynamodbstreams::Client::new(&served.sdk_config());
+    let shard = served.world.table("orders").unwrap().shards.remove(0).id;
+    let at = client
+        .get_shard_iterator()
+        .stream_arn(arn)
+        .shard_id(shard)
+        .shard_iterator_type(ShardIteratorType::TrimHorizon)
+        .send()
+        .await
+        .unwrap();
+    let read = client
+        .get_records()
+        .shard_iterator(at.shard_iterator().unwrap())
+        .send()
+        .await
+        .unwrap();
+    let image = read.records()[0].dynamodb().unwrap().new_image().unwrap();
+    assert_eq!(image["id"].as_s().unwrap(), "a");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_and_an_object_go_the_whole_way_over_tcp() {
+    let served = Served::start().await;
+    let topic = served.world.create_topic("t").unwrap();
+    let client = aws_sdk_sns::Client::new(&served.sdk_config());
+    let publish = client.publish().topic_arn(topic).message("hello");
+    publish.send().await.unwrap();
+    assert_eq!(served.world.published("t")[0].message, "hello");
+
+    served.world.create_bucket("bkt").unwrap();
+    let client = aws_sdk_s3::Client::new(&served.sdk_config());
+    let put = client.put_object().bucket("bkt").key("a/b");
+    put.body(b"hello".to_vec().into()).send().await.unwrap();
+    assert_eq!(served.world.objects("bkt")["a/b"].body, "hello");
+    let got = client.get_object().bucket("bkt").key("a/b").send().await;
+    let got = got.unwrap().body.collect().await.unwrap();
+    assert_eq!(got.to_vec(), b"hello");
     served.stop().await;
 }
 

@@ -130,8 +130,15 @@ impl<'a> Judge<'a> {
             | Event::Reappeared { .. }
             | Event::VisibilityChanged { .. }
             | Event::Purged { .. }
+            | Event::RecordPut { .. }
+            | Event::RecordsRead { .. }
+            | Event::RecordsTrimmed { .. }
+            | Event::Resharded { .. }
             | Event::Faulted { .. }
-            | Event::Crashed { .. } => {}
+            | Event::Crashed { .. }
+            | Event::Streamed { .. }
+            | Event::Published { .. }
+            | Event::Stored { .. } => {}
         }
     }
 
