@@ -49,6 +49,7 @@
 
 pub mod admin;
 pub mod aws;
+pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod config;

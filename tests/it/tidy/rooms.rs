@@ -29,6 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("function", &["aws", "metrics", "config", "clock", "model"]),
     ("aws", &["metrics", "config", "clock", "model"]),
+    ("checkpoint", &["config", "model"]),
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
     ("metrics", &["status", "config", "clock", "model"]),

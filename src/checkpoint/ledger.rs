@@ -1,0 +1,326 @@
+//! What the store holds, in memory, and the rules of who may change it: the file is no more than its copy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::{CommitError, Stale, StoreError};
+use super::value::{FORMAT, Flaw, Key, is_mapping, seal, unseal};
+use super::{Claim, Owner, Revision, Saved, Taken};
+use crate::model::progress::ShardProgress;
+
+/// Everything that is saved.
+#[derive(Debug, Default, PartialEq)]
+pub struct Ledger {
+    /// The last that was given away; never used twice, also not after a mapping was forgotten.
+    generation: u64,
+    mappings: BTreeMap<String, Account>,
+    /// What differs from the file.
+    touched: BTreeSet<Key>,
+}
+
+/// What is saved about a mapping.
+#[derive(Debug, PartialEq)]
+struct Account {
+    row: Row,
+    shards: BTreeMap<String, Saved>,
+}
+
+/// A mapping's own value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    owner: Owner,
+    generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    meta: Option<Value>,
+}
+
+/// The file's own value.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: u8,
+}
+
+/// The file has this format, which is newer than what is read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewerFormat(pub u8);
+
+impl Ledger {
+    /// Of a store that was never used: what the file is created with.
+    pub fn new() -> Self {
+        Self {
+            touched: BTreeSet::from([Key::Format, Key::Generation]),
+            ..Self::default()
+        }
+    }
+
+    /// What these keys and values of a file hold. What is wrong with them is added to `flaws`, each in words, and left
+    /// out; a file of a newer format is not read at all.
+    pub fn read(
+        entries: &BTreeMap<String, Vec<u8>>,
+        flaws: &mut Vec<String>,
+    ) -> Result<Self, NewerFormat> {
+        let mut ledger = Self::default();
+        let header: Option<Header> = value(entries, &Key::Format, flaws)?;
+        if let Some(Header { format }) = header
+            && format > FORMAT
+        {
+            return Err(NewerFormat(format));
+        }
+        ledger.generation = value(entries, &Key::Generation, flaws)?.unwrap_or_default();
+        // Sorted: each mapping stands before the shards.
+        for text in entries.keys() {
+            match Key::read(text) {
+                Some(Key::Format | Key::Generation) => {}
+                Some(key @ Key::Mapping(_)) => ledger.read_mapping(entries, &key, flaws)?,
+                Some(key @ Key::Shard(_, _)) => ledger.read_shard(entries, &key, flaws)?,
+                None => flaws.push(format!("{text:?} is no key")),
+            }
+        }
+        Ok(ledger)
+    }
+
+    fn read_mapping(
+        &mut self,
+        entries: &BTreeMap<String, Vec<u8>>,
+        key: &Key,
+        flaws: &mut Vec<String>,
+    ) -> Result<(), NewerFormat> {
+        let Key::Mapping(mapping) = key else {
+            return Ok(());
+        };
+        let Some(row) = value::<Row>(entries, key, flaws)? else {
+            return Ok(());
+        };
+        if row.generation > self.generation {
+            flaws.push(format!("{key}: its generation was never given away"));
+        }
+        let account = Account {
+            row,
+            shards: BTreeMap::new(),
+        };
+        self.mappings.insert(mapping.clone(), account);
+        Ok(())
+    }
+
+    fn read_shard(
+        &mut self,
+        entries: &BTreeMap<String, Vec<u8>>,
+        key: &Key,
+        flaws: &mut Vec<String>,
+    ) -> Result<(), NewerFormat> {
+        let Key::Shard(mapping, shard) = key else {
+            return Ok(());
+        };
+        let Some(saved) = value::<Saved>(entries, key, flaws)? else {
+            return Ok(());
+        };
+        match self.mappings.get_mut(mapping) {
+            Some(account) => {
+                account.shards.insert(shard.clone(), saved);
+            }
+            None => flaws.push(format!("{key}: its mapping is missing")),
+        }
+        Ok(())
+    }
+
+    /// All shards of the mapping; from now on nobody may commit but who has this claim.
+    pub fn take(&mut self, mapping: &str, owner: Owner) -> Result<Taken, StoreError> {
+        if !is_mapping(mapping) {
+            return Err(StoreError::Mapping(mapping.to_owned()));
+        }
+        self.generation += 1;
+        let generation = self.generation;
+        let account = self.mappings.entry(mapping.to_owned());
+        let account = account
+            .and_modify(|account| {
+                account.row.owner = owner.clone();
+                account.row.generation = generation;
+            })
+            .or_insert_with(|| Account {
+                row: Row {
+                    owner,
+                    generation,
+                    meta: None,
+                },
+                shards: BTreeMap::new(),
+            });
+        self.touched.insert(Key::Generation);
+        self.touched.insert(Key::Mapping(mapping.to_owned()));
+        Ok(Taken {
+            claim: Claim {
+                mapping: mapping.into(),
+                generation,
+            },
+            meta: account.row.meta.clone(),
+            shards: account.shards.clone(),
+        })
+    }
+
+    /// Replaces the progress of a shard, if it is still as the caller knows it.
+    pub fn commit(
+        &mut self,
+        claim: &Claim,
+        shard: &str,
+        previous: Option<Revision>,
+        progress: ShardProgress,
+    ) -> Result<Revision, CommitError> {
+        let account = self.owned(claim, shard)?;
+        let stored = account.shards.get(shard);
+        let revision = stored.map(|saved| saved.revision);
+        if revision != previous {
+            let reason = Stale::Revision {
+                expected: previous,
+                stored: revision,
+            };
+            return Err(stale(claim, shard, reason));
+        }
+        if let Some(stored) = stored.map(|saved| &saved.progress.position)
+            && progress.position < *stored
+        {
+            return Err(CommitError::Backwards {
+                mapping: claim.mapping.to_string(),
+                shard: shard.to_owned(),
+                stored: stored.clone(),
+                offered: progress.position,
+            });
+        }
+        let revision = Revision(previous.map_or(1, |Revision(number)| number + 1));
+        let saved = Saved { revision, progress };
+        account.shards.insert(shard.to_owned(), saved);
+        let key = Key::Shard(claim.mapping.to_string(), shard.to_owned());
+        self.touched.insert(key);
+        Ok(revision)
+    }
+
+    /// Removes a shard; one that is not there is removed already.
+    pub fn forget(&mut self, claim: &Claim, shard: &str) -> Result<(), CommitError> {
+        let account = self.owned(claim, shard)?;
+        if account.shards.remove(shard).is_some() {
+            let key = Key::Shard(claim.mapping.to_string(), shard.to_owned());
+            self.touched.insert(key);
+        }
+        Ok(())
+    }
+
+    /// Removes a mapping with all its shards, whoever owns it.
+    pub fn forget_mapping(&mut self, mapping: &str) {
+        let Some(account) = self.mappings.remove(mapping) else {
+            return;
+        };
+        let shards = account.shards.into_keys();
+        self.touched
+            .extend(shards.map(|shard| Key::Shard(mapping.to_owned(), shard)));
+        self.touched.insert(Key::Mapping(mapping.to_owned()));
+    }
+
+    /// The mapping's note.
+    pub fn meta(&self, mapping: &str) -> Option<Value> {
+        self.mappings.get(mapping)?.row.meta.clone()
+    }
+
+    /// Replaces the mapping's note.
+    pub fn set_meta(&mut self, claim: &Claim, meta: Value) -> Result<(), CommitError> {
+        self.owned(claim, "")?.row.meta = Some(meta);
+        self.touched.insert(Key::Mapping(claim.mapping.to_string()));
+        Ok(())
+    }
+
+    fn owned(&mut self, claim: &Claim, shard: &str) -> Result<&mut Account, CommitError> {
+        match self.mappings.get_mut(&*claim.mapping) {
+            Some(account) if account.row.generation == claim.generation => Ok(account),
+            Some(account) => {
+                let owner = account.row.owner.clone();
+                Err(stale(claim, shard, Stale::Owner(owner)))
+            }
+            None => Err(stale(claim, shard, Stale::Removed)),
+        }
+    }
+
+    /// What the file needs to be its copy again, and from now on counts as written. None: the key is removed.
+    pub fn writes(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
+        let touched = std::mem::take(&mut self.touched);
+        let written = touched.into_iter().map(|key| {
+            let text = key.to_string();
+            let sealed = match &key {
+                Key::Format => Some(seal(&text, &Header { format: FORMAT })),
+                Key::Generation => Some(seal(&text, &self.generation)),
+                Key::Mapping(mapping) => {
+                    let account = self.mappings.get(mapping);
+                    account.map(|account| seal(&text, &account.row))
+                }
+                Key::Shard(mapping, shard) => {
+                    let account = self.mappings.get(mapping);
+                    let saved = account.and_then(|account| account.shards.get(shard));
+                    saved.map(|saved| seal(&text, saved))
+                }
+            };
+            (text, sealed)
+        });
+        written.collect()
+    }
+
+    /// For a ledger without a file: nothing has to be written.
+    pub fn saved(&mut self) {
+        self.touched.clear();
+    }
+
+    /// How many mappings and shards there are.
+    pub fn counts(&self) -> (usize, usize) {
+        let shards = self.mappings.values().map(|account| account.shards.len());
+        (self.mappings.len(), shards.sum())
+    }
+
+    /// Everything, for people and for other programs.
+    pub fn export(&self) -> Value {
+        let mappings = self.mappings.iter().map(|(mapping, account)| {
+            let row = &account.row;
+            let shards = account.shards.iter();
+            let shards: serde_json::Map<String, Value> = shards
+                .map(|(shard, saved)| (shard.clone(), serde_json::json!(saved)))
+                .collect();
+            let mapping_row = serde_json::json!({
+                "owner": row.owner,
+                "generation": row.generation,
+                "meta": row.meta,
+                "shards": shards,
+            });
+            (mapping.clone(), mapping_row)
+        });
+        let mappings: serde_json::Map<String, Value> = mappings.collect();
+        serde_json::json!({ "format": FORMAT, "generation": self.generation, "mappings": mappings })
+    }
+}
+
+/// The value of a key; none, with the reason among the flaws, where it can not be had.
+fn value<T: DeserializeOwned>(
+    entries: &BTreeMap<String, Vec<u8>>,
+    key: &Key,
+    flaws: &mut Vec<String>,
+) -> Result<Option<T>, NewerFormat> {
+    let text = key.to_string();
+    let Some(sealed) = entries.get(&text) else {
+        flaws.push(format!("{text} is missing"));
+        return Ok(None);
+    };
+    match unseal(&text, sealed) {
+        Ok(value) => Ok(Some(value)),
+        Err(Flaw::Newer(format)) => Err(NewerFormat(format)),
+        Err(flaw @ (Flaw::Checksum | Flaw::Content(_))) => {
+            flaws.push(format!("{text}: {flaw}"));
+            Ok(None)
+        }
+    }
+}
+
+fn stale(claim: &Claim, shard: &str, reason: Stale) -> CommitError {
+    CommitError::Stale {
+        mapping: claim.mapping.to_string(),
+        shard: shard.to_owned(),
+        reason,
+    }
+}

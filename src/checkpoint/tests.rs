@@ -1,0 +1,67 @@
+//! The store as its callers see it, and attacks on its file: crashes, full disks, flipped bits.
+
+mod damage;
+mod disk;
+mod faults;
+mod file;
+mod power;
+mod rules;
+
+use crate::model::progress::{LaneProgress, Owed, Position, ShardProgress, WindowProgress};
+use crate::model::record::SequenceNumber;
+
+use super::{Owner, Store, Taken};
+
+const MAPPING: &str = "14e0db71-5d35-4eb5-b481-8945cf9d10c2";
+
+fn number(number: u64) -> SequenceNumber {
+    SequenceNumber::try_from(format!("4963829870{number:020}")).unwrap()
+}
+
+fn after(sequence: u64) -> Position {
+    Position::After {
+        sequence_number: number(sequence),
+    }
+}
+
+/// Settled up to this number.
+fn at(sequence: u64) -> ShardProgress {
+    ShardProgress::beginning(after(sequence), 1)
+}
+
+/// The number that a progress of `at` is settled up to; 0 for the beginning.
+fn settled(progress: &ShardProgress) -> u64 {
+    let Position::After { sequence_number } = &progress.position else {
+        return 0;
+    };
+    sequence_number.as_str()[10..].parse().unwrap()
+}
+
+/// Everything that a checkpoint can hold.
+fn full(sequence: u64) -> ShardProgress {
+    ShardProgress {
+        position: after(sequence),
+        factor: 10,
+        lanes: vec![LaneProgress {
+            lane: 3,
+            settled: Some(number(sequence + 1)),
+            owed: vec![Owed {
+                through: number(sequence + 2),
+                failures: 7,
+                isolating: true,
+                first_failed_ms: Some(1_767_225_600_123),
+            }],
+        }],
+        window: Some(WindowProgress {
+            start_ms: 1_767_225_600_000,
+            length_ms: 900_000,
+            state: "{\"sum\":\"\\u0000 \u{1f600}\"}".into(),
+            terminated_early: true,
+            final_failures: 2,
+        }),
+    }
+}
+
+async fn take(store: &Store) -> Taken {
+    store.take(MAPPING, &Owner::new("test")).await.unwrap()
+}
