@@ -12,6 +12,7 @@
 //! queue       engine 1, an SQS queue: slot, gather, deliver, settle; leases are extended meanwhile
 //! function    invoke a function, in AWS Lambda or behind a URL
 //! aws         clients, what an error asks of us, and adapters at which the SDK's types end
+//! checkpoint  where positions of streams are kept: memory, or a file that is refused on any doubt
 //! status      the state of each mapping       metrics   every family, and a `record_*` per thing that happens
 //! config      files -> mappings that cannot be wrong
 //! clock       the only reader of the wall clock
@@ -37,7 +38,8 @@
 //! - `model` has no `async`, no clock, no randomness, no logging, no SDK type.
 //! - SDK types appear only in `aws`, `function`, `clock` and `sim`.
 //! - Imports go downwards in the list above; nothing but `cli` and tests imports `sim`.
-//! - Nothing is spawned except into a `JoinSet` that its parent awaits. The one thread of its own is the admin listener's.
+//! - Nothing is spawned except into a `JoinSet` that its parent awaits. Two threads are not the
+//!   runtime's, each joined by who started it: the admin listener's, and the one that owns the checkpoint file.
 //! - Every `select!` is `biased` and stands at a declared wait, never around an effect and its record.
 //! - One retry layer, ours: the SDK's retries are off. Nothing is retried without a delay; each bound has a name.
 //! - An error says what it asks of us ([`aws::fault::Fault`]); its text is for people.
@@ -45,7 +47,7 @@
 //! # Where this differs from the plan it was built from
 //!
 //! - `status` stands beside `metrics`: the engine writes a mapping's state to both through one `queue::reports`.
-//! - There is no `destination` and no `checkpoint` yet: a queue needs neither.
+//! - There is no `destination` yet: a queue needs none.
 
 pub mod admin;
 pub mod aws;

@@ -76,7 +76,9 @@ pub enum CommitError {
         reason: Stale,
     },
     /// The position is before the stored one: a bug of the caller.
-    #[error("the checkpoint of {shard} of mapping {mapping} would move back from {stored:?} to {offered:?}")]
+    #[error(
+        "the checkpoint of {shard} of mapping {mapping} would move back from {stored:?} to {offered:?}"
+    )]
     Backwards {
         /// The mapping.
         mapping: String,
