@@ -24,6 +24,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -107,7 +108,8 @@ pub struct Taken {
     pub shards: BTreeMap<String, Saved>,
 }
 
-/// The store. Cheap to clone; when the last clone goes, or at [`Store::close`], the file is released.
+/// The store. Cheap to clone. At [`Store::close`], or when the last clone goes, which waits for that, what was handed in
+/// is saved and the file released.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
@@ -141,22 +143,19 @@ impl Store {
     }
 
     /// The store in this file, which is made where there is none; its folder has to be there. Blocks for as long as it
-    /// takes to read all of it twice: a tenth of a second for 10,000 shards.
+    /// takes to read all of it twice: a tenth of a second for 10,000 shards. Its thread knows nothing of a paused clock:
+    /// simulations have [`Store::on`].
     ///
     /// # Errors
     ///
     /// Whatever leaves a doubt about what is in the file. It was not changed then; see [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (database, ledger) = file::open(path)?;
-        let fuse = Fuse::default();
-        let book = Book::new(ledger, Some(database), fuse.clone());
-        let writer = Writer::start(book).map_err(|error| StoreError::Io {
+        Self::on_a_thread(ledger, database).map_err(|error| StoreError::Io {
             path: path.to_owned(),
             doing: "start the thread for",
             error,
-        })?;
-        let place = Place::Thread(writer);
-        Ok(Self(Arc::new(Inner { place, fuse })))
+        })
     }
 
     /// The store in any storage, without a thread: each call is done when it returns. For simulations, and for attacks
@@ -173,6 +172,13 @@ impl Store {
         }
         let (database, ledger) = file::open_backend(backend).map_err(about)?;
         Ok(Self::here(ledger, Some(database)))
+    }
+
+    fn on_a_thread(ledger: Ledger, database: redb::Database) -> io::Result<Self> {
+        let fuse = Fuse::default();
+        let book = Book::new(ledger, Some(database), fuse.clone());
+        let place = Place::Thread(Writer::start(book)?);
+        Ok(Self(Arc::new(Inner { place, fuse })))
     }
 
     fn here(ledger: Ledger, database: Option<redb::Database>) -> Self {

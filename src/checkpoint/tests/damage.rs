@@ -85,7 +85,7 @@ fn a_flipped_bit_is_never_silently_wrong() {
         changed[at] ^= 1 << rng.u32(0..8);
         tally.open(&changed, &state, &format!("byte {at}"));
     }
-    eprintln!("400 flips: {tally:?}");
+    report!("400 flips: {tally:?}");
     assert!(tally.refused > 250, "{tally:?}");
 }
 
@@ -110,7 +110,7 @@ fn a_lost_or_misplaced_page_is_never_silently_wrong() {
             tally.open(&changed, &state, &format!("page {page} like {other}"));
         }
     }
-    eprintln!("{} pages: {tally:?}", pages.len());
+    report!("{} pages: {tally:?}", pages.len());
     assert!(tally.refused > 10, "{tally:?}");
 }
 
@@ -124,7 +124,7 @@ fn a_cut_off_end_is_never_silently_wrong() {
     for length in &lengths {
         tally.open(&bytes[..*length], &state, &format!("{length} bytes"));
     }
-    eprintln!("{} lengths: {tally:?}", lengths.len());
+    report!("{} lengths: {tally:?}", lengths.len());
     assert!(tally.refused > 10, "{tally:?}");
 }
 
@@ -267,7 +267,7 @@ fn a_flipped_bit_after_a_crash_leaves_a_state_that_once_was() {
             Err(_) => refused += 1,
         }
     }
-    eprintln!("150 flips after a crash: {refused} refused, {back} went back by one");
+    report!("150 flips after a crash: {refused} refused, {back} went back by one");
     assert!(refused > 10);
 }
 

@@ -1,11 +1,15 @@
 //! The disk refuses: it is full, or broken, for some operations or for all from one on.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use fastrand::Rng;
+use futures_util::future::join_all;
 
+use super::super::{CommitError, Owner, Store, StoreError, file};
 use super::disk::{Disk, LOSSES, Window, after_crash};
 use super::power::{Work, fresh, recovered};
+use super::{MAPPING, at, take};
 
 const GROUPS: usize = 6;
 
@@ -70,9 +74,7 @@ fn after_a_failed_write_nothing_is_saved_any_more_and_nothing_acknowledged_is_lo
             }
         }
     }
-    eprintln!(
-        "{runs} windows of failure, {failed} of which met a group: nothing acknowledged lost"
-    );
+    report!("{runs} windows of failure, {failed} of which met a group: nothing acknowledged lost");
     assert!(failed * 10 > runs * 9, "{failed} of {runs}");
 }
 
@@ -83,4 +85,50 @@ fn run(work: &mut Work) -> Vec<String> {
     groups
         .filter_map(|saved| saved.err().map(|broken| broken.to_string()))
         .collect()
+}
+
+#[tokio::test]
+async fn a_failed_write_reaches_everyone_who_waits_and_whoever_comes_later() {
+    const SHARDS: u64 = 700;
+    let disk = fresh();
+    let (database, ledger) = file::open_backend(Arc::new(disk.clone())).unwrap();
+    let store = Store::on_a_thread(ledger, database).unwrap();
+    let claim = take(&store).await.claim;
+    disk.fail(Some(Window {
+        from: 12,
+        to: usize::MAX,
+        kind: ErrorKind::StorageFull,
+        half: false,
+    }));
+    let commits = (1..=SHARDS).map(|number| {
+        let (store, claim) = (store.clone(), claim.clone());
+        async move {
+            let shard = format!("shardId-{number:012}");
+            let committed = store.commit(&claim, &shard, None, &at(number)).await;
+            (shard, committed)
+        }
+    });
+    let (saved, refused): (Vec<_>, Vec<_>) = join_all(commits)
+        .await
+        .into_iter()
+        .partition(|(_, committed)| committed.is_ok());
+    let broken = store.broken().unwrap();
+    assert!(
+        broken.to_string().contains("failed to write: I/O error"),
+        "{broken}"
+    );
+    assert!(!refused.is_empty());
+    for (shard, refusal) in refused {
+        assert_eq!(refusal, Err(CommitError::Broken(broken.clone())), "{shard}");
+    }
+    disk.fail(None);
+    let late = store.commit(&claim, "late", None, &at(1)).await;
+    assert_eq!(late, Err(CommitError::Broken(broken.clone())));
+    let taken = store.take(MAPPING, &Owner::new("late")).await;
+    assert!(matches!(taken, Err(StoreError::Broken(reason)) if reason == broken));
+    assert_eq!(store.meta(MAPPING).await, Err(broken));
+    store.close().await;
+    let state = recovered(&disk).unwrap();
+    assert!(saved.iter().all(|(shard, _)| state.contains_key(shard)));
+    assert!(!state.contains_key("late"));
 }

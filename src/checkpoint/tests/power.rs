@@ -188,7 +188,7 @@ fn a_power_failure_loses_nothing_acknowledged_and_leaves_no_group_half_written()
             }
         }
     }
-    eprintln!(
+    report!(
         "{images} images and {twice} of a crash in the recovery from one: none refused, none lost or ahead; \
          {kept_unacknowledged} held the group that was under way"
     );
