@@ -13,6 +13,7 @@
 mod book;
 mod crc32c;
 mod error;
+mod exchange;
 mod file;
 mod ledger;
 mod overlay;
@@ -39,6 +40,7 @@ use ledger::Ledger;
 use writer::Writer;
 
 pub use error::{Broken, CommitError, Stale, StoreError};
+pub use exchange::{Verified, export, import, verify};
 
 /// What stands for the file of a store that has none, in errors.
 const NO_FILE: &str = "(in memory)";
@@ -168,7 +170,7 @@ impl Store {
         let backend: Arc<dyn StorageBackend> = Arc::new(backend);
         let about = |doubt: file::Doubt| doubt.about(Path::new(NO_FILE));
         if backend.len().is_ok_and(|len| len == 0) {
-            file::initialise(backend.clone()).map_err(about)?;
+            file::initialise(backend.clone(), &Ledger::new().writes()).map_err(about)?;
         }
         let (database, ledger) = file::open_backend(backend).map_err(about)?;
         Ok(Self::here(ledger, Some(database)))
@@ -305,39 +307,4 @@ impl Store {
             .await
             .unwrap_or_else(|_| Err(self.0.fuse.blow("its thread has ended")))
     }
-}
-
-/// What a file holds, without changing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    /// Mappings that were ever taken.
-    pub mappings: usize,
-    /// Their shards.
-    pub shards: usize,
-}
-
-/// Whether the file would open, without changing it.
-///
-/// # Errors
-///
-/// As [`Store::open`]; a file that is not there is not made.
-pub fn verify(path: &Path) -> Result<Verified, StoreError> {
-    let mut flaws = Vec::new();
-    let ledger = file::read(path, &mut flaws)?;
-    file::refuse(&flaws).map_err(|doubt| doubt.about(path))?;
-    let (mappings, shards) = ledger.counts();
-    Ok(Verified { mappings, shards })
-}
-
-/// Everything in the file as JSON, and under `flaws` what of it could not be read: also a damaged file gives out what
-/// is whole in it. It is not changed.
-///
-/// # Errors
-///
-/// Nothing at all can be read, or another process has it.
-pub fn export(path: &Path) -> Result<Value, StoreError> {
-    let mut flaws = Vec::new();
-    let mut exported = file::read(path, &mut flaws)?.export();
-    exported["flaws"] = flaws.into();
-    Ok(exported)
 }

@@ -48,6 +48,9 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// What is no export can not become a file.
+    #[error("failed to import checkpoints: {0}")]
+    Import(String),
     /// An id that no mapping has.
     #[error("{0:?} is no id of a mapping: expected a UUID")]
     Mapping(String),

@@ -11,7 +11,7 @@ use super::disk::{Disk, LOSSES, Window, after_crash};
 use super::power::{Work, fresh, recovered};
 use super::{MAPPING, at, take};
 
-const GROUPS: usize = 6;
+const GROUPS: usize = 4;
 
 /// How long the disk refuses, in operations.
 const WIDTHS: [usize; 3] = [1, 3, usize::MAX / 2];
