@@ -13,6 +13,7 @@
 mod book;
 mod crc32c;
 mod error;
+mod exchange;
 mod file;
 mod ledger;
 mod overlay;
@@ -24,6 +25,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,6 +40,7 @@ use ledger::Ledger;
 use writer::Writer;
 
 pub use error::{Broken, CommitError, Stale, StoreError};
+pub use exchange::{Verified, export, import, verify};
 
 /// What stands for the file of a store that has none, in errors.
 const NO_FILE: &str = "(in memory)";
@@ -107,7 +110,8 @@ pub struct Taken {
     pub shards: BTreeMap<String, Saved>,
 }
 
-/// The store. Cheap to clone; when the last clone goes, or at [`Store::close`], the file is released.
+/// The store. Cheap to clone. At [`Store::close`], or when the last clone goes, which waits for that, what was handed in
+/// is saved and the file released.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
@@ -141,22 +145,19 @@ impl Store {
     }
 
     /// The store in this file, which is made where there is none; its folder has to be there. Blocks for as long as it
-    /// takes to read all of it twice: a tenth of a second for 10,000 shards.
+    /// takes to read all of it twice: a tenth of a second for 10,000 shards. Its thread knows nothing of a paused clock:
+    /// simulations have [`Store::on`].
     ///
     /// # Errors
     ///
     /// Whatever leaves a doubt about what is in the file. It was not changed then; see [`StoreError`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let (database, ledger) = file::open(path)?;
-        let fuse = Fuse::default();
-        let book = Book::new(ledger, Some(database), fuse.clone());
-        let writer = Writer::start(book).map_err(|error| StoreError::Io {
+        Self::on_a_thread(ledger, database).map_err(|error| StoreError::Io {
             path: path.to_owned(),
             doing: "start the thread for",
             error,
-        })?;
-        let place = Place::Thread(writer);
-        Ok(Self(Arc::new(Inner { place, fuse })))
+        })
     }
 
     /// The store in any storage, without a thread: each call is done when it returns. For simulations, and for attacks
@@ -169,10 +170,17 @@ impl Store {
         let backend: Arc<dyn StorageBackend> = Arc::new(backend);
         let about = |doubt: file::Doubt| doubt.about(Path::new(NO_FILE));
         if backend.len().is_ok_and(|len| len == 0) {
-            file::initialise(backend.clone()).map_err(about)?;
+            file::initialise(backend.clone(), &Ledger::new().writes()).map_err(about)?;
         }
         let (database, ledger) = file::open_backend(backend).map_err(about)?;
         Ok(Self::here(ledger, Some(database)))
+    }
+
+    fn on_a_thread(ledger: Ledger, database: redb::Database) -> io::Result<Self> {
+        let fuse = Fuse::default();
+        let book = Book::new(ledger, Some(database), fuse.clone());
+        let place = Place::Thread(Writer::start(book)?);
+        Ok(Self(Arc::new(Inner { place, fuse })))
     }
 
     fn here(ledger: Ledger, database: Option<redb::Database>) -> Self {
@@ -299,39 +307,4 @@ impl Store {
             .await
             .unwrap_or_else(|_| Err(self.0.fuse.blow("its thread has ended")))
     }
-}
-
-/// What a file holds, without changing it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Verified {
-    /// Mappings that were ever taken.
-    pub mappings: usize,
-    /// Their shards.
-    pub shards: usize,
-}
-
-/// Whether the file would open, without changing it.
-///
-/// # Errors
-///
-/// As [`Store::open`]; a file that is not there is not made.
-pub fn verify(path: &Path) -> Result<Verified, StoreError> {
-    let mut flaws = Vec::new();
-    let ledger = file::read(path, &mut flaws)?;
-    file::refuse(&flaws).map_err(|doubt| doubt.about(path))?;
-    let (mappings, shards) = ledger.counts();
-    Ok(Verified { mappings, shards })
-}
-
-/// Everything in the file as JSON, and under `flaws` what of it could not be read: also a damaged file gives out what
-/// is whole in it. It is not changed.
-///
-/// # Errors
-///
-/// Nothing at all can be read, or another process has it.
-pub fn export(path: &Path) -> Result<Value, StoreError> {
-    let mut flaws = Vec::new();
-    let mut exported = file::read(path, &mut flaws)?.export();
-    exported["flaws"] = flaws.into();
-    Ok(exported)
 }

@@ -10,13 +10,17 @@
 //! service     one supervised task per mapping; readiness; drain within the grace period
 //! admin       health, readiness, metrics, dashboard: on a thread and a listener of its own
 //! queue       engine 1, an SQS queue: slot, gather, deliver, settle; leases are extended meanwhile
+//! stream      engine 2, a Kinesis or DynamoDB stream: discover, read, lanes, deliver, discard, keep
+//! destination where the record of a discard goes: a queue, a topic, a bucket
 //! function    invoke a function, in AWS Lambda or behind a URL
 //! aws         clients, what an error asks of us, and adapters at which the SDK's types end
 //! reports     what an engine tells: its counters, and its place in the status
+//! checkpoint  where positions of streams are kept: memory, or a file that is refused on any doubt
 //! status      the state of each mapping       metrics   every family, and a `record_*` per thing that happens
 //! config      files -> mappings that cannot be wrong
 //! clock       the only reader of the wall clock
-//! model       decisions: window, event, response, settlement, custody, scaling, backoff, filter
+//! model       decisions: window, event, response, filter, backoff; of queues settlement, custody, scaling; of streams
+//!             delivery, lanes, shards, tumbling, progress
 //! sim         the embedded AWS, for the demo and the tests; nothing else imports it
 //! ```
 //!
@@ -33,12 +37,19 @@
 //! heartbeat extends leases from it, a second copy of a held message lends its newer receipt to it instead of being
 //! invoked, and a FIFO group that is in it goes into no other batch.
 //!
+//! A stream keeps no progress for anybody, so we do. Its shards are read parents first ([`model::shards`]). What is read
+//! goes down the lane of its key ([`model::lanes`]); a lane's batch is delivered until the failure policy
+//! ([`model::delivery`]) owes nothing of it, which may take repeats, halves, and the record of a discard at a destination.
+//! After each step the shard's progress ([`model::progress`]) goes into the [`checkpoint`] store: never ahead of what is
+//! settled, and with the counts of what is not.
+//!
 //! # Invariants of the architecture, kept by `tests/it/tidy.rs`
 //!
 //! - `model` has no `async`, no clock, no randomness, no logging, no SDK type.
-//! - SDK types appear only in `aws`, `function`, `clock` and `sim`.
+//! - SDK types appear only in `aws`, `function`, `destination`, `clock` and `sim`.
 //! - Imports go downwards in the list above; nothing but `cli` and tests imports `sim`.
-//! - Nothing is spawned except into a `JoinSet` that its parent awaits. The one thread of its own is the admin listener's.
+//! - Nothing is spawned except into a `JoinSet` that its parent awaits. Two threads are not the
+//!   runtime's, each joined by who started it: the admin listener's, and the one that owns the checkpoint file.
 //! - Every `select!` is `biased` and stands at a declared wait, never around an effect and its record.
 //! - One retry layer, ours: the SDK's retries are off. Nothing is retried without a delay; each bound has a name.
 //! - An error says what it asks of us ([`aws::fault::Fault`]); its text is for people.
@@ -46,7 +57,6 @@
 //! # Where this differs from the plan it was built from
 //!
 //! - `status` stands beside `metrics`: an engine writes a mapping's state to both through its `reports`.
-//! - There is no `destination` and no `checkpoint` yet: a queue needs neither.
 
 pub mod admin;
 pub mod aws;

@@ -48,6 +48,9 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// What is no export can not become a file.
+    #[error("failed to import checkpoints: {0}")]
+    Import(String),
     /// An id that no mapping has.
     #[error("{0:?} is no id of a mapping: expected a UUID")]
     Mapping(String),
@@ -76,7 +79,9 @@ pub enum CommitError {
         reason: Stale,
     },
     /// The position is before the stored one: a bug of the caller.
-    #[error("the checkpoint of {shard} of mapping {mapping} would move back from {stored:?} to {offered:?}")]
+    #[error(
+        "the checkpoint of {shard} of mapping {mapping} would move back from {stored:?} to {offered:?}"
+    )]
     Backwards {
         /// The mapping.
         mapping: String,

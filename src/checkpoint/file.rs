@@ -34,6 +34,9 @@ const UNFINISHED_MAX: u32 = 100;
 /// Window state comes from payloads: for the owner alone.
 const MODE: u32 = 0o600;
 
+/// A key with its new value; none: it is removed.
+pub type Write = (String, Option<Vec<u8>>);
+
 /// What stands against opening a storage.
 #[derive(Debug)]
 pub enum Doubt {
@@ -72,7 +75,8 @@ impl Doubt {
 pub fn open(path: &Path) -> Result<(Database, Ledger), StoreError> {
     let file = match existing(path) {
         Err(StoreError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
-            create(path)?;
+            // Where another was quicker, its file is as good.
+            create(path, &Ledger::new().writes())?;
             existing(path)?
         }
         other => other?,
@@ -117,15 +121,23 @@ pub fn refuse(flaws: &[String]) -> Result<(), Doubt> {
 }
 
 /// Makes a store of an empty storage.
-pub fn initialise(backend: Arc<dyn StorageBackend>) -> Result<(), Doubt> {
+pub fn initialise(backend: Arc<dyn StorageBackend>, content: &[Write]) -> Result<(), Doubt> {
     guarded(|| {
         let database = builder().create_with_backend(Shared(backend))?;
-        write(&database, &Ledger::new().writes()).map_err(doubt)
+        write(&database, content).map_err(doubt)
     })
 }
 
+/// Makes a file with this content where there is none.
+pub fn create_new(path: &Path, content: &[Write]) -> Result<(), StoreError> {
+    match create(path, content)? {
+        true => Ok(()),
+        false => Err(failed(path, "create")(ErrorKind::AlreadyExists.into())),
+    }
+}
+
 /// Writes a group: all of it or nothing, and on the disk when this returns.
-pub fn write(database: &Database, writes: &[(String, Option<Vec<u8>>)]) -> Result<(), redb::Error> {
+pub fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     {
@@ -201,24 +213,22 @@ fn backend(path: &Path, file: File) -> Result<Arc<dyn StorageBackend>, StoreErro
 }
 
 /// Makes the file under another name and gives it its own when it is whole and on the disk. It never replaces one that
-/// is there: two processes that start at once end up with the same file, and one of them is refused.
-fn create(path: &Path) -> Result<(), StoreError> {
+/// is there, and says so: two processes that start at once end up with the same file, and one of them is refused.
+fn create(path: &Path, content: &[Write]) -> Result<bool, StoreError> {
     let (unfinished, file) = unfinished(path)?;
-    let made = make(path, &unfinished, file);
+    let made = make(path, content, &unfinished, file);
     // In vain where the disk is gone, and then nothing to add to what is reported.
     let _ = fs::remove_file(&unfinished);
-    made?;
-    tracing::info!(path = %path.display(), "checkpoint file created");
-    Ok(())
+    made
 }
 
-fn make(path: &Path, unfinished: &Path, file: File) -> Result<(), StoreError> {
+fn make(path: &Path, content: &[Write], unfinished: &Path, file: File) -> Result<bool, StoreError> {
     let failed = failed(path, "create");
     let synced = file.try_clone().map_err(&failed)?;
-    initialise(backend(path, file)?).map_err(|doubt| doubt.about(path))?;
+    initialise(backend(path, file)?, content).map_err(|doubt| doubt.about(path))?;
     synced.sync_all().map_err(&failed)?;
     match fs::hard_link(unfinished, path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
         linked => linked.map_err(&failed)?,
     }
     let folder = match path.parent() {
@@ -227,7 +237,9 @@ fn make(path: &Path, unfinished: &Path, file: File) -> Result<(), StoreError> {
     };
     File::open(folder)
         .and_then(|folder| folder.sync_all())
-        .map_err(&failed)
+        .map_err(&failed)?;
+    tracing::info!(path = %path.display(), "checkpoint file created");
+    Ok(true)
 }
 
 /// A new file of our own beside the one to come.

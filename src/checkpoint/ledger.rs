@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{CommitError, Stale, StoreError};
+use super::exchange::{Exported, ExportedMapping};
+use super::file::Write;
 use super::value::{FORMAT, Flaw, Key, is_mapping, seal, unseal};
 use super::{Claim, Owner, Revision, Saved, Taken};
 use crate::model::progress::ShardProgress;
@@ -242,7 +244,7 @@ impl Ledger {
     }
 
     /// What the file needs to be its copy again, and from now on counts as written. None: the key is removed.
-    pub fn writes(&mut self) -> Vec<(String, Option<Vec<u8>>)> {
+    pub fn writes(&mut self) -> Vec<Write> {
         let touched = std::mem::take(&mut self.touched);
         let written = touched.into_iter().map(|key| {
             let text = key.to_string();
@@ -275,24 +277,54 @@ impl Ledger {
         (self.mappings.len(), shards.sum())
     }
 
-    /// Everything, for people and for other programs.
-    pub fn export(&self) -> Value {
-        let mappings = self.mappings.iter().map(|(mapping, account)| {
-            let row = &account.row;
-            let shards = account.shards.iter();
-            let shards: serde_json::Map<String, Value> = shards
-                .map(|(shard, saved)| (shard.clone(), serde_json::json!(saved)))
-                .collect();
-            let mapping_row = serde_json::json!({
-                "owner": row.owner,
-                "generation": row.generation,
-                "meta": row.meta,
-                "shards": shards,
-            });
-            (mapping.clone(), mapping_row)
+    /// Everything, with no flaw.
+    pub fn export(self) -> Exported {
+        let mappings = self.mappings.into_iter().map(|(mapping, account)| {
+            let exported = ExportedMapping {
+                owner: account.row.owner,
+                generation: account.row.generation,
+                meta: account.row.meta,
+                shards: account.shards,
+            };
+            (mapping, exported)
         });
-        let mappings: serde_json::Map<String, Value> = mappings.collect();
-        serde_json::json!({ "format": FORMAT, "generation": self.generation, "mappings": mappings })
+        Exported {
+            format: FORMAT,
+            generation: self.generation,
+            mappings: mappings.collect(),
+            flaws: Vec::new(),
+        }
+    }
+
+    /// What was exported, for a file that is to be made; else what is wrong with it.
+    pub fn import(exported: Exported) -> Result<Self, String> {
+        let mut ledger = Self::new();
+        ledger.generation = exported.generation;
+        for (mapping, exported) in exported.mappings {
+            if !is_mapping(&mapping) {
+                return Err(format!("{mapping:?} is no id of a mapping"));
+            }
+            if exported.generation > ledger.generation {
+                return Err(format!("{mapping}: its generation was never given away"));
+            }
+            if exported.shards.contains_key("") {
+                return Err(format!("{mapping}: a shard has no name"));
+            }
+            let shards = exported.shards.keys();
+            let keys = shards.map(|shard| Key::Shard(mapping.clone(), shard.clone()));
+            ledger.touched.extend(keys);
+            ledger.touched.insert(Key::Mapping(mapping.clone()));
+            let account = Account {
+                row: Row {
+                    owner: exported.owner,
+                    generation: exported.generation,
+                    meta: exported.meta,
+                },
+                shards: exported.shards,
+            };
+            ledger.mappings.insert(mapping, account);
+        }
+        Ok(ledger)
     }
 }
 

@@ -1,5 +1,13 @@
 //! The store as its callers see it, and attacks on its file: crashes, full disks, flipped bits.
 
+/// A line on the standard error: how much a test tried.
+macro_rules! report {
+    ($($text:tt)*) => {{
+        use std::io::Write;
+        writeln!(std::io::stderr(), $($text)*).expect("stderr is open");
+    }};
+}
+
 mod damage;
 mod disk;
 mod faults;

@@ -133,7 +133,14 @@ mod tests {
             assert_eq!(Key::read(text), Some(key));
         }
         for text in [
-            "", "Format", "mapping/", "mapping/a/b", "shard/", "shard/m", "shard/m/", "shard//s",
+            "",
+            "Format",
+            "mapping/",
+            "mapping/a/b",
+            "shard/",
+            "shard/m",
+            "shard/m/",
+            "shard//s",
         ] {
             assert_eq!(Key::read(text), None, "{text}");
         }

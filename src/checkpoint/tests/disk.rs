@@ -1,6 +1,6 @@
 //! A disk in memory that can fail, and that remembers each operation, so that every crash of it can be drawn up.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use fastrand::Rng;
 use redb::StorageBackend;
 
 /// The unit that a disk writes whole or not at all.
-const SECTOR_BYTES: usize = 512;
+pub const SECTOR_BYTES: usize = 512;
 
 /// A disk. Clones are the same one.
 #[derive(Clone, Debug, Default)]
@@ -20,12 +20,16 @@ struct State {
     history: Option<Vec<Event>>,
     failing: Option<Window>,
     done: usize,
+    read: BTreeSet<usize>,
 }
 
 /// What was done to a disk, or by its user.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Write { offset: usize, data: Vec<u8> },
+    Write {
+        offset: usize,
+        data: Vec<u8>,
+    },
     SetLen(usize),
     Sync,
     /// A note of the test: something happened between two operations.
@@ -77,6 +81,11 @@ impl Disk {
         self.state(|state| state.done)
     }
 
+    /// The sectors that were read: what is in use.
+    pub fn sectors_read(&self) -> BTreeSet<usize> {
+        self.state(|state| state.read.clone())
+    }
+
     fn state<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
         work(&mut self.0.lock().unwrap())
     }
@@ -125,6 +134,8 @@ impl StorageBackend for Disk {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let offset = usize::try_from(offset).unwrap();
         self.state(|state| {
+            let sectors = offset / SECTOR_BYTES..(offset + out.len()).div_ceil(SECTOR_BYTES);
+            state.read.extend(sectors);
             let there = state.bytes.get(offset..offset + out.len());
             out.copy_from_slice(there.ok_or(ErrorKind::UnexpectedEof)?);
             Ok(())
@@ -220,7 +231,12 @@ fn what_was_synced_survives_and_the_rest_as_the_loss_says() {
         offset,
         data: vec![byte; SECTOR_BYTES],
     };
-    let events = [write(0, 1), Event::Sync, write(0, 2), write(SECTOR_BYTES, 3)];
+    let events = [
+        write(0, 1),
+        Event::Sync,
+        write(0, 2),
+        write(SECTOR_BYTES, 3),
+    ];
     let mut rng = Rng::with_seed(1);
     let mut first = |crash, loss| {
         let bytes = after_crash(&[], &events, crash, loss, &mut rng);
@@ -231,5 +247,9 @@ fn what_was_synced_survives_and_the_rest_as_the_loss_says() {
     assert_eq!(first(4, Loss::All), (SECTOR_BYTES, Some(1)));
     assert_eq!(first(4, Loss::Nothing), (2 * SECTOR_BYTES, Some(2)));
     let some: std::collections::BTreeSet<_> = (0..64).map(|_| first(4, Loss::Some)).collect();
-    assert_eq!(some.len(), 4, "each of two writes is kept or lost: {some:?}");
+    assert_eq!(
+        some.len(),
+        4,
+        "each of two writes is kept or lost: {some:?}"
+    );
 }

@@ -1,1 +1,284 @@
-//! x
+//! The store in a real file, with its thread.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::super::{CommitError, Owner, Store, StoreError, Verified, export, import, verify};
+use super::{MAPPING, at, full, take};
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn refusal(path: &Path) -> String {
+    Store::open(path).map(drop).unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn what_is_committed_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    assert_eq!(names(folder.path()), ["checkpoints.db"]);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let claim = take(&store).await.claim;
+    store.set_meta(&claim, json!({"a": 1})).await.unwrap();
+    let revision = store.commit(&claim, "a", None, &full(7)).await.unwrap();
+    store.close().await;
+
+    let store = Store::open(&path).unwrap();
+    let taken = take(&store).await;
+    assert_eq!(taken.meta, Some(json!({"a": 1})));
+    assert_eq!(taken.shards["a"].progress, full(7));
+    assert_eq!(taken.shards["a"].revision, revision);
+    // The claim of the process before is void in this one, too.
+    let late = store.commit(&claim, "a", Some(revision), &full(8)).await;
+    assert!(matches!(late, Err(CommitError::Stale { .. })), "{late:?}");
+    drop(store);
+    assert_eq!(
+        verify(&path).unwrap(),
+        Verified {
+            mappings: 1,
+            shards: 1
+        }
+    );
+}
+
+#[tokio::test]
+async fn commits_of_many_shards_at_once_are_all_kept() {
+    const SHARDS: u64 = 2000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    let claim = take(&store).await.claim;
+    let commits = (1..=SHARDS).map(|index| {
+        let (store, claim) = (store.clone(), claim.clone());
+        async move {
+            let shard = format!("shardId-{index:012}");
+            store.commit(&claim, &shard, None, &at(index)).await
+        }
+    });
+    let revisions: Result<Vec<_>, _> = join_all(commits).await.into_iter().collect();
+    assert_eq!(revisions.unwrap().len(), 2000);
+    // Without `close`: the last handle gives the file free, and has written all of it.
+    drop(store);
+    let store = Store::open(&path).unwrap();
+    let shards = take(&store).await.shards;
+    assert_eq!(shards.len(), 2000);
+    for (index, saved) in (1..=SHARDS).zip(shards.values()) {
+        assert_eq!(saved.progress, at(index));
+    }
+}
+
+#[tokio::test]
+async fn what_was_handed_in_before_the_close_is_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    let claim = take(&store).await.claim;
+    let (first, second) = (at(1), at(1));
+    let (one, two, ()) = tokio::join!(
+        biased;
+        store.commit(&claim, "a", None, &first),
+        store.commit(&claim, "b", None, &second),
+        store.close(),
+    );
+    assert!(one.is_ok() && two.is_ok());
+    assert_eq!(take(&Store::open(&path).unwrap()).await.shards.len(), 2);
+}
+
+#[tokio::test]
+async fn a_file_in_use_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    let in_use = format!(
+        "the checkpoint file {} is in use by another process; stop that one, or give this one a file of its own",
+        path.display()
+    );
+    assert_eq!(refusal(&path), in_use);
+    assert!(matches!(verify(&path), Err(StoreError::InUse { .. })));
+    assert!(matches!(export(&path), Err(StoreError::InUse { .. })));
+    // The refused ones did no harm.
+    let claim = take(&store).await.claim;
+    store.commit(&claim, "a", None, &at(1)).await.unwrap();
+    assert_eq!(refusal(&path), in_use);
+    store.close().await;
+    assert!(Store::open(&path).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_start_at_once_one_gets_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let mut starts = JoinSet::new();
+    for _ in 0..8 {
+        let path = path.clone();
+        starts.spawn(async move { Store::open(&path) });
+    }
+    let stores: Vec<_> = starts.join_all().await;
+    let (opened, refused): (Vec<_>, Vec<_>) = stores.into_iter().partition(Result::is_ok);
+    assert_eq!(opened.len(), 1, "{refused:?}");
+    for refusal in refused {
+        assert!(
+            matches!(refusal, Err(StoreError::InUse { .. })),
+            "{refusal:?}"
+        );
+    }
+    let store = opened.into_iter().next().unwrap().unwrap();
+    let claim = take(&store).await.claim;
+    store.commit(&claim, "a", None, &at(1)).await.unwrap();
+    store.close().await;
+    assert_eq!(names(folder.path()), ["checkpoints.db"]);
+    assert_eq!(take(&Store::open(&path).unwrap()).await.shards.len(), 1);
+}
+
+#[test]
+fn what_cannot_be_opened_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("empty"), "").unwrap();
+    fs::write(path("text"), "checkpoints: none\n".repeat(1000)).unwrap();
+    fs::create_dir(path("folder")).unwrap();
+    let cases = [
+        (
+            "empty",
+            "is damaged: it is empty; restore it from a backup, or move it away deliberately",
+        ),
+        ("text", "is damaged: "),
+        ("folder", "Is a directory"),
+        ("missing/file", "failed to create the checkpoint file"),
+    ];
+    for (name, what) in cases {
+        let text = refusal(&path(name));
+        assert!(text.contains(what) && text.contains(name), "{text}");
+    }
+    assert_eq!(fs::read(path("empty")).unwrap(), b"");
+    assert_eq!(names(folder.path()), ["empty", "folder", "text"]);
+}
+
+#[tokio::test]
+async fn a_start_that_was_killed_half_way_does_not_stand_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let left = folder.path().join("checkpoints.db.new-0");
+    fs::write(&left, "half").unwrap();
+    let store = Store::open(&path).unwrap();
+    assert!(take(&store).await.shards.is_empty());
+    assert_eq!(fs::read(&left).unwrap(), b"half");
+}
+
+#[tokio::test]
+async fn an_export_tells_what_is_whole_in_a_damaged_file_and_leaves_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    assert!(matches!(export(&path), Err(StoreError::Io { .. })));
+    assert!(!path.exists());
+    let store = Store::open(&path).unwrap();
+    let claim = store.take(MAPPING, &Owner::new("me")).await.unwrap().claim;
+    store.commit(&claim, "a", None, &at(1)).await.unwrap();
+    store.commit(&claim, "b", None, &at(2)).await.unwrap();
+    store.close().await;
+    let shard = |number: u64| {
+        json!({
+            "revision": 1,
+            "progress": {
+                "position": { "After": { "sequence_number": format!("4963829870{number:020}") } },
+                "factor": 1,
+            },
+        })
+    };
+    let expected = json!({
+        "format": 1,
+        "generation": 1,
+        "mappings": { MAPPING: {
+            "owner": "me",
+            "generation": 1,
+            "meta": null,
+            "shards": { "a": shard(1), "b": shard(2) },
+        } },
+        "flaws": [],
+    });
+    assert_eq!(export(&path).unwrap(), expected);
+
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(10).rposition(|text| text == b"4963829870");
+    bytes[at.unwrap()] ^= 1;
+    fs::write(&path, &bytes).unwrap();
+    assert!(refusal(&path).contains("is damaged"));
+    assert!(verify(&path).is_err());
+    match export(&path) {
+        Ok(exported) => assert_ne!(exported["flaws"], json!([])),
+        Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+    }
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (folder.path().join("from.db"), folder.path().join("to.db"));
+    let store = Store::open(&from).unwrap();
+    let claim = take(&store).await.claim;
+    store.set_meta(&claim, json!({"a": [1]})).await.unwrap();
+    store.commit(&claim, "a", None, &full(1)).await.unwrap();
+    store.commit(&claim, "b", None, &at(2)).await.unwrap();
+    store.close().await;
+    let exported = export(&from).unwrap();
+    let counts = Verified {
+        mappings: 1,
+        shards: 2,
+    };
+    assert_eq!(import(&to, exported.clone()).unwrap(), counts);
+    assert_eq!(export(&to).unwrap(), exported);
+    let again = import(&to, exported.clone()).unwrap_err().to_string();
+    assert!(
+        again.contains("failed to create the checkpoint file"),
+        "{again}"
+    );
+    let taken = take(&Store::open(&to).unwrap()).await;
+    assert_eq!(taken.shards["a"].progress, full(1));
+    assert_eq!(names(folder.path()), ["from.db", "to.db"]);
+
+    let third = folder.path().join("third.db");
+    let cases = [
+        ("format", json!(2), "it has format 2, newer than 1"),
+        (
+            "flaws",
+            json!(["x is missing"]),
+            "it is not all there (x is missing)",
+        ),
+        (
+            "generation",
+            json!(0),
+            "its generation was never given away",
+        ),
+        (
+            "mappings",
+            json!({"a/b": exported["mappings"][MAPPING]}),
+            "is no id of a mapping",
+        ),
+        ("mappings", json!([]), "invalid type"),
+        ("unheard-of", json!(1), "unknown field"),
+    ];
+    for (key, value, what) in cases {
+        let mut changed = exported.clone();
+        changed[key] = value;
+        let text = import(&third, changed).unwrap_err().to_string();
+        assert!(text.contains(what), "{text}");
+        assert!(!third.exists(), "{text}");
+    }
+}

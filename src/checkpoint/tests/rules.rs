@@ -42,13 +42,13 @@ async fn only_the_last_who_took_a_mapping_may_change_it() {
         let late = store.commit(&old, "a", Some(revision), &at(2)).await;
         assert_eq!(late, Err(stale("a")));
         // Also for a shard of which nobody has committed anything.
-        assert_eq!(
-            store.commit(&old, "b", None, &at(1)).await,
-            Err(stale("b"))
-        );
+        assert_eq!(store.commit(&old, "b", None, &at(1)).await, Err(stale("b")));
         assert_eq!(store.forget(&old, "a").await, Err(stale("a")));
         assert_eq!(store.set_meta(&old, json!(1)).await, Err(stale("")));
-        store.commit(&new, "a", Some(revision), &at(2)).await.unwrap();
+        store
+            .commit(&new, "a", Some(revision), &at(2))
+            .await
+            .unwrap();
         let taken = take(&store).await;
         assert_eq!(taken.shards["a"].progress, at(2));
         assert_eq!((taken.shards.len(), taken.meta), (1, None));
@@ -61,7 +61,11 @@ async fn a_commit_builds_on_the_one_before_it() {
         let claim = take(&store).await.claim;
         let one = store.commit(&claim, "a", None, &at(1)).await.unwrap();
         let two = store.commit(&claim, "a", Some(one), &at(2)).await.unwrap();
-        let cases = [("a", None, Some(two)), ("a", Some(one), Some(two)), ("b", Some(one), None)];
+        let cases = [
+            ("a", None, Some(two)),
+            ("a", Some(one), Some(two)),
+            ("b", Some(one), None),
+        ];
         for (shard, expected, stored) in cases {
             let refused = store.commit(&claim, shard, expected, &at(3)).await;
             let reason = Stale::Revision { expected, stored };
@@ -126,7 +130,13 @@ async fn a_forgotten_mapping_begins_anew_and_its_claims_are_void() {
         store.forget_mapping(MAPPING).await.unwrap();
         let refused = store.commit(&claim, "c", None, &at(1)).await;
         assert!(
-            matches!(&refused, Err(CommitError::Stale { reason: Stale::Removed, .. })),
+            matches!(
+                &refused,
+                Err(CommitError::Stale {
+                    reason: Stale::Removed,
+                    ..
+                })
+            ),
             "{refused:?}"
         );
         let anew = take(&store).await;
@@ -154,7 +164,11 @@ async fn a_mapping_keeps_its_note() {
 async fn mappings_do_not_meet() {
     for store in stores() {
         let ours = take(&store).await.claim;
-        let theirs = store.take("other", &Owner::new("test")).await.unwrap().claim;
+        let theirs = store
+            .take("other", &Owner::new("test"))
+            .await
+            .unwrap()
+            .claim;
         assert_eq!((ours.mapping(), theirs.mapping()), (MAPPING, "other"));
         store.commit(&ours, "a", None, &at(1)).await.unwrap();
         store.commit(&theirs, "a", None, &at(5)).await.unwrap();
