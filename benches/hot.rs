@@ -1,15 +1,16 @@
-//! The pure functions that every message passes: `cargo bench`. Figures are per batch; compare runs on one machine only.
+//! The pure functions that every message and record passes: `cargo bench`. Figures are per batch; compare runs on one machine only.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::model::custody::Custody;
-use sluicegate::model::event::{QueueStamp, event, queue_record};
-use sluicegate::model::filter::Filters;
-use sluicegate::model::record::Message;
+use sluicegate::model::event::{QueueStamp, StreamStamp, event, kinesis_record, queue_record};
+use sluicegate::model::filter::{Filters, Source};
+use sluicegate::model::record::{KinesisRecord, Message, SequenceNumber};
 use sluicegate::model::response;
 
 fn message(bytes: usize) -> Message {
@@ -59,13 +60,46 @@ fn write_an_event(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn kinesis(index: usize, bytes: usize) -> KinesisRecord {
+    let number = format!("{:056}", 49_701_234_567_890_u64 + index as u64);
+    KinesisRecord {
+        sequence_number: SequenceNumber::try_from(number).expect("digits"),
+        partition_key: format!("user-{index}"),
+        data: Bytes::from(message(bytes).body),
+        arrived_ms: 1_789_809_023_187,
+    }
+}
+
+fn write_a_stream_event(criterion: &mut Criterion) {
+    let stamp = StreamStamp {
+        arn: "arn:aws:kinesis:us-east-1:123456789012:stream/clicks".into(),
+        region: "us-east-1".into(),
+        identity_arn: Some("arn:aws:iam::123456789012:role/lambda-role".into()),
+    };
+    let shard = "shardId-000000000003";
+    let mut group = criterion.benchmark_group("Kinesis records of 1 KiB");
+    let record = kinesis(0, 1024);
+    group.throughput(Throughput::Bytes(1024));
+    group.bench_function("write one", |bench| {
+        bench.iter(|| kinesis_record(black_box(&record), shard, &stamp))
+    });
+    let records: Vec<String> = (0..1000)
+        .map(|index| kinesis_record(&kinesis(index, 1024), shard, &stamp))
+        .collect();
+    group.throughput(Throughput::Bytes(1000 * 1024));
+    group.bench_function("event of 1000", |bench| {
+        bench.iter(|| event(black_box(&records).iter().map(String::as_str)))
+    });
+    group.finish();
+}
+
 fn match_filters(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("filter one message");
     for patterns in [1, 5, 10] {
         let texts: Vec<String> = (0..patterns)
             .map(|index| format!(r#"{{"body":{{"kind":["other-{index}"],"number":[{{"numeric":[">",{index}]}}]}}}}"#))
             .collect();
-        let filters = Filters::parse(&texts).expect("the patterns are valid");
+        let filters = Filters::parse(&texts, Source::Sqs).expect("the patterns are valid");
         for bytes in [256, 10_240, 262_144] {
             let message = message(bytes);
             let id = BenchmarkId::new(format!("{patterns} patterns"), bytes);
@@ -133,6 +167,7 @@ fn hold_and_release(criterion: &mut Criterion) {
 criterion_group!(
     hot,
     write_an_event,
+    write_a_stream_event,
     match_filters,
     read_a_reply,
     hold_and_release

@@ -7,6 +7,7 @@ pub mod custody;
 pub mod event;
 pub mod filter;
 mod json;
+pub mod kpl;
 pub mod lease;
 pub mod on_failure;
 pub mod progress;

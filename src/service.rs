@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::config::mapping::Mapping;
 use crate::metrics::Metrics;
 use crate::model::backoff::Backoff;
-use crate::model::filter::Filters;
+use crate::model::filter::{Filters, Source};
 use crate::queue::reports::Reports;
 use crate::queue::{Account, Engine};
 use crate::status::{State, Status};
@@ -176,13 +176,14 @@ impl Supervised {
     }
 
     async fn start(&mut self) -> Result<Arc<Engine>, Failure> {
-        let filters = Filters::parse(&self.mapping.filter_patterns).map_err(|error| {
-            Failure::new(
-                crate::aws::fault::Fault::Invalid,
-                "InvalidParameterValueException",
-                &error.to_string(),
-            )
-        })?;
+        let filters =
+            Filters::parse(&self.mapping.filter_patterns, Source::Sqs).map_err(|error| {
+                Failure::new(
+                    crate::aws::fault::Fault::Invalid,
+                    "InvalidParameterValueException",
+                    &error.to_string(),
+                )
+            })?;
         let reports = self.reports.clone();
         let chance = self.chance.fork();
         Engine::start(

@@ -1,10 +1,20 @@
-//! Messages to the JSON that the function receives, byte for byte as AWS writes it. // spec: 2.1
+//! Records to the JSON that the function receives, byte for byte as AWS writes it: one file a kind of source.
 //!
-//! A message is written once, when it arrives: its length is then known exactly, and an event is its records put together.
+//! A record is written once, when it arrives: its length is then known exactly, and an event is its records put together.
+
+mod dynamodb;
+mod kinesis;
+mod queue;
+mod window;
 
 use bytes::Bytes;
 
-use super::record::{AttributeValue, Message};
+pub use self::dynamodb::dynamodb_record;
+pub(in crate::model) use self::dynamodb::whole_seconds;
+pub use self::kinesis::kinesis_record;
+pub(in crate::model) use self::kinesis::seconds;
+pub use self::queue::{QueueStamp, queue_record};
+pub use self::window::{WindowEnvelope, window_event, window_event_bytes};
 
 /// What one invocation may carry: AWS's synchronous payload limit, 6 MiB. // spec: 1.7, 10
 pub const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -12,61 +22,16 @@ pub const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 const OPEN: &str = "{\"Records\":[";
 const CLOSE: &str = "]}";
 
-/// The order in which AWS writes the system attributes; others follow in the order of their names. // spec: 2.1
-const ATTRIBUTES_IN_ORDER: [&str; 9] = [
-    "ApproximateReceiveCount",
-    "SentTimestamp",
-    "SequenceNumber",
-    "MessageGroupId",
-    "SenderId",
-    "MessageDeduplicationId",
-    "ApproximateFirstReceiveTimestamp",
-    "DeadLetterQueueSourceArn",
-    "AWSTraceHeader",
-];
-
-/// What is the same in every record of a mapping.
-#[derive(Clone, Debug)]
-pub struct QueueStamp {
-    /// The mapping's `EventSourceArn`.
+/// What is the same in every record of a stream's mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamStamp {
+    /// The mapping's `EventSourceArn` as given: a consumer's where the mapping names one.
     pub arn: String,
-    /// The queue's region.
+    /// The stream's region.
     pub region: String,
-    /// AWS omits `md5OfMessageAttributes` of a message without attributes when the mapping has no batching window,
-    /// and writes null when it has one. // spec: 14
-    pub null_attributes_digest: bool,
-}
-
-/// One message as an element of `Records`.
-pub fn queue_record(message: &Message, stamp: &QueueStamp) -> String {
-    let mut out = String::with_capacity(message.body.len() + message.body.len() / 8 + 768);
-    out.push_str("{\"messageId\":");
-    text(&mut out, &message.id);
-    out.push_str(",\"receiptHandle\":");
-    text(&mut out, &message.receipt);
-    out.push_str(",\"body\":");
-    text(&mut out, &message.body);
-    out.push_str(",\"attributes\":{");
-    system_attributes(&mut out, message);
-    out.push_str("},\"messageAttributes\":{");
-    message_attributes(&mut out, message);
-    out.push('}');
-    match &message.md5_of_message_attributes {
-        Some(digest) => {
-            out.push_str(",\"md5OfMessageAttributes\":");
-            text(&mut out, digest);
-        }
-        None if stamp.null_attributes_digest => out.push_str(",\"md5OfMessageAttributes\":null"),
-        None => {}
-    }
-    out.push_str(",\"md5OfBody\":");
-    text(&mut out, &message.md5_of_body);
-    out.push_str(",\"eventSource\":\"aws:sqs\",\"eventSourceARN\":");
-    text(&mut out, &stamp.arn);
-    out.push_str(",\"awsRegion\":");
-    text(&mut out, &stamp.region);
-    out.push('}');
-    out
+    /// The role of the function, which only Kinesis records tell. Where it is not known (a function outside of AWS, or
+    /// no right to ask) they carry an empty string: common parsers refuse a record without one, or with null.
+    pub identity_arn: Option<String>,
 }
 
 /// The event of these records, in their order.
@@ -74,12 +39,7 @@ pub fn event<'a>(records: impl Iterator<Item = &'a str> + Clone) -> Bytes {
     let length = event_bytes(records.clone().map(str::len));
     let mut out = String::with_capacity(length);
     out.push_str(OPEN);
-    for (index, record) in records.enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        out.push_str(record);
-    }
+    list(&mut out, records);
     out.push_str(CLOSE);
     debug_assert_eq!(out.len(), length);
     Bytes::from(out)
@@ -87,49 +47,25 @@ pub fn event<'a>(records: impl Iterator<Item = &'a str> + Clone) -> Bytes {
 
 /// How long the event of records of these lengths is.
 pub fn event_bytes(lengths: impl Iterator<Item = usize>) -> usize {
+    OPEN.len() + CLOSE.len() + list_bytes(lengths)
+}
+
+fn list<'a>(out: &mut String, records: impl Iterator<Item = &'a str>) {
+    for (index, record) in records.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        out.push_str(record);
+    }
+}
+
+fn list_bytes(lengths: impl Iterator<Item = usize>) -> usize {
     let (count, sum) = lengths.fold((0, 0), |(count, sum), length| (count + 1, sum + length));
-    OPEN.len() + CLOSE.len() + sum + usize::saturating_sub(count, 1)
-}
-
-fn system_attributes(out: &mut String, message: &Message) {
-    let known = ATTRIBUTES_IN_ORDER
-        .iter()
-        .filter_map(|name| message.attributes.get_key_value(*name));
-    let others = message
-        .attributes
-        .iter()
-        .filter(|(name, _)| !ATTRIBUTES_IN_ORDER.contains(&name.as_str()));
-    for (index, (name, value)) in known.chain(others).enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        text(out, name);
-        out.push(':');
-        text(out, value);
-    }
-}
-
-fn message_attributes(out: &mut String, message: &Message) {
-    for (index, (name, attribute)) in message.message_attributes.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        text(out, name);
-        // The scalar that does not apply is absent; the lists are there and always empty. // spec: 2.1
-        let (key, value) = match &attribute.value {
-            AttributeValue::Text(value) => (":{\"stringValue\":", value),
-            AttributeValue::Binary(value) => (":{\"binaryValue\":", value),
-        };
-        out.push_str(key);
-        text(out, value);
-        out.push_str(",\"stringListValues\":[],\"binaryListValues\":[],\"dataType\":");
-        text(out, &attribute.data_type);
-        out.push('}');
-    }
+    sum + usize::saturating_sub(count, 1)
 }
 
 /// A JSON string: the two marks that must be escaped, and control characters; everything else goes as it is.
-fn text(out: &mut String, value: &str) {
+pub(in crate::model) fn text(out: &mut String, value: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push('"');
     let mut plain = 0;
@@ -160,119 +96,7 @@ fn text(out: &mut String, value: &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use super::super::record::MessageAttribute;
     use super::*;
-
-    fn stamp(null_attributes_digest: bool) -> QueueStamp {
-        QueueStamp {
-            arn: "arn:aws:sqs:us-east-1:111111111111:orders".into(),
-            region: "us-east-1".into(),
-            null_attributes_digest,
-        }
-    }
-
-    fn attributes(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect()
-    }
-
-    fn message() -> Message {
-        Message {
-            id: "8f0a3c6e".into(),
-            receipt: "AQEB+/=".into(),
-            body: "{\"order\":7}".into(),
-            attributes: attributes(&[
-                ("SentTimestamp", "1789650001123"),
-                ("ApproximateReceiveCount", "1"),
-                ("SenderId", "AIDAEXAMPLE:session"),
-                ("ApproximateFirstReceiveTimestamp", "1789650001130"),
-            ]),
-            message_attributes: BTreeMap::new(),
-            md5_of_body: "0cc1".into(),
-            md5_of_message_attributes: None,
-        }
-    }
-
-    // spec: 2.1, 14
-    #[test]
-    fn a_plain_message_is_written_as_aws_writes_it() {
-        assert_eq!(
-            queue_record(&message(), &stamp(false)),
-            r#"{"messageId":"8f0a3c6e","receiptHandle":"AQEB+/=","body":"{\"order\":7}","attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1789650001123","SenderId":"AIDAEXAMPLE:session","ApproximateFirstReceiveTimestamp":"1789650001130"},"messageAttributes":{},"md5OfBody":"0cc1","eventSource":"aws:sqs","eventSourceARN":"arn:aws:sqs:us-east-1:111111111111:orders","awsRegion":"us-east-1"}"#
-        );
-    }
-
-    // spec: 14 md5OfMessageAttributes
-    #[test]
-    fn the_digest_of_no_attributes_is_null_with_a_window_and_absent_without() {
-        assert!(
-            queue_record(&message(), &stamp(true))
-                .contains(r#""messageAttributes":{},"md5OfMessageAttributes":null,"md5OfBody""#)
-        );
-        assert!(!queue_record(&message(), &stamp(false)).contains("md5OfMessageAttributes"));
-    }
-
-    // spec: 2.1
-    #[test]
-    fn a_fifo_message_carries_its_group_and_its_number() {
-        let mut fifo = message();
-        fifo.attributes.extend(attributes(&[
-            ("SequenceNumber", "18849496460467696128"),
-            ("MessageGroupId", "g1"),
-            ("MessageDeduplicationId", "d1"),
-            ("AWSTraceHeader", "Root=1-5"),
-            ("DeadLetterQueueSourceArn", "arn:q"),
-            ("Newer", "x"),
-        ]));
-        assert!(queue_record(&fifo, &stamp(false)).contains(
-            r#""attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1789650001123","SequenceNumber":"18849496460467696128","MessageGroupId":"g1","SenderId":"AIDAEXAMPLE:session","MessageDeduplicationId":"d1","ApproximateFirstReceiveTimestamp":"1789650001130","DeadLetterQueueSourceArn":"arn:q","AWSTraceHeader":"Root=1-5","Newer":"x"}"#
-        ));
-    }
-
-    // spec: 2.1
-    #[test]
-    fn message_attributes_keep_their_type_and_leave_out_the_scalar_that_does_not_apply() {
-        let attribute = |data_type: &str, value| MessageAttribute {
-            data_type: data_type.into(),
-            value,
-        };
-        let mut with = message();
-        with.message_attributes = BTreeMap::from([
-            (
-                "Author".into(),
-                attribute("String", AttributeValue::Text("jo".into())),
-            ),
-            (
-                "Weeks".into(),
-                attribute("Number.int", AttributeValue::Text("6".into())),
-            ),
-            (
-                "Blob".into(),
-                attribute("Binary", AttributeValue::Binary("AAEC".into())),
-            ),
-        ]);
-        with.md5_of_message_attributes = Some("d25a".into());
-        assert!(queue_record(&with, &stamp(false)).contains(
-            r#""messageAttributes":{"Author":{"stringValue":"jo","stringListValues":[],"binaryListValues":[],"dataType":"String"},"Blob":{"binaryValue":"AAEC","stringListValues":[],"binaryListValues":[],"dataType":"Binary"},"Weeks":{"stringValue":"6","stringListValues":[],"binaryListValues":[],"dataType":"Number.int"}},"md5OfMessageAttributes":"d25a","md5OfBody""#
-        ));
-    }
-
-    #[test]
-    fn every_character_of_a_body_comes_back_from_the_json() {
-        let body: String = (0..=0x2ff)
-            .filter_map(char::from_u32)
-            .chain("\u{2028}\u{ffff}😀\"\\".chars())
-            .collect();
-        let mut strange = message();
-        strange.body = body.clone();
-        let record: serde_json::Value =
-            serde_json::from_str(&queue_record(&strange, &stamp(false))).unwrap();
-        assert_eq!(record["body"], serde_json::Value::String(body));
-    }
 
     #[test]
     fn strings_are_escaped_as_serde_json_escapes_them() {

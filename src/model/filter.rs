@@ -1,21 +1,25 @@
 //! `FilterCriteria`: which records a function sees at all. The pattern language of EventBridge, as mappings use it.
 //! What no filter keeps is settled unseen (a queue's message is deleted), so each doubt is decided for keeping.
 //!
-//! A pattern is compiled once (`pattern.rs`); a record becomes a view of the keys that patterns name (`value.rs`,
-//! `message.rs`), and the view is asked. A further source adds a view, nothing else. A body is scanned as JSON only
-//! when a pattern looks at it; what no pattern names is skipped, at whatever depth.
+//! A pattern is compiled once (`pattern.rs`); a record becomes a view of the keys that patterns name (`value.rs`), and
+//! the view is asked. Each source adds such a view (`message.rs`, `kinesis.rs`, `dynamodb.rs`) and what is known of its
+//! keys beforehand (`source.rs`). A payload is scanned as JSON only when a pattern looks at it; what no pattern names is
+//! skipped, at whatever depth.
 //!
 //! Where AWS is silent: numbers compare exactly as decimals of any size; `wildcard` has no limit of complexity; a
 //! repeated key of a *record* offers all its values; lists nested deeper than 16 offer nothing.
 
 mod cidr;
+mod dynamodb;
 mod error;
+mod kinesis;
 mod matcher;
 mod message;
 mod number;
 mod pattern;
 mod range;
 mod refusal;
+mod source;
 mod text;
 mod value;
 mod warning;
@@ -26,12 +30,12 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::pattern::Branch;
+use self::pattern::{Branch, Node};
 use self::value::Wanted;
-use super::record::Message;
 
 pub use self::error::{FilterError, Reason};
 pub use self::refusal::{Refusal, Why};
+pub use self::source::{Source, Subject};
 pub use self::warning::{Trap, Warning};
 
 /// Characters of a pattern. // spec: 1.2
@@ -55,11 +59,12 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Compiles patterns; none at all keep everything. How many there may be is the configuration's question.
+    /// Compiles patterns for records of a source; none at all keep everything. How many there may be is the
+    /// configuration's question.
     ///
     /// # Errors
-    /// The first pattern that EventBridge would refuse, with its reason.
-    pub fn parse(patterns: &[impl AsRef<str>]) -> Result<Self, FilterError> {
+    /// The first pattern that EventBridge would refuse, or that asks this source's payload for strings, with its reason.
+    pub fn parse(patterns: &[impl AsRef<str>], source: Source) -> Result<Self, FilterError> {
         let mut filters = Filters::default();
         for (filter, text) in patterns.iter().enumerate() {
             let pattern = pattern::compile(text.as_ref()).map_err(|(key, reason)| FilterError {
@@ -67,7 +72,16 @@ impl Filters {
                 key,
                 reason,
             })?;
-            let mut traps = warning::traps(&pattern.branches);
+            if let Some(payload) = source.json_only()
+                && asks_strings(&pattern.branches, payload)
+            {
+                return Err(FilterError {
+                    filter,
+                    key: payload.into(),
+                    reason: Reason::JsonOnly(payload),
+                });
+            }
+            let mut traps = warning::traps(&pattern.branches, source);
             traps.extend(pattern.traps);
             filters
                 .warnings
@@ -87,23 +101,24 @@ impl Filters {
         &self.warnings
     }
 
-    /// Whether any filter matches the message. // spec: 7.1
-    pub fn keeps(&self, message: &Message) -> bool {
+    /// Whether any filter matches a record of the source that the filters were compiled for. // spec: 7.1
+    pub fn keeps<'a>(&'a self, record: impl Into<Subject<'a>>) -> bool {
         if self.filters.is_empty() {
             return true;
         }
-        let fields = message::view(&self.wanted, message);
+        let fields = record.into().view(&self.wanted);
         self.filters
             .iter()
             .any(|branches| pattern::any_holds(branches, Some(&fields)))
     }
 
-    /// Where the first filter refused a message that none keeps; nothing for one that is kept.
-    pub fn refusal(&self, message: &Message) -> Option<Refusal> {
-        if self.keeps(message) {
+    /// Where the first filter refused a record that none keeps; nothing for one that is kept.
+    pub fn refusal<'a>(&'a self, record: impl Into<Subject<'a>>) -> Option<Refusal> {
+        let record = record.into();
+        if self.keeps(record) {
             return None;
         }
-        let fields = message::view(&self.wanted, message);
+        let fields = record.view(&self.wanted);
         let (key, why) = refusal::find(self.filters.first()?, Some(&fields), "");
         Some(Refusal {
             filter: 0,
@@ -111,4 +126,12 @@ impl Filters {
             why,
         })
     }
+}
+
+/// Whether the root key is given a list of values, in any branch. // spec: 7.3
+fn asks_strings(branches: &[Branch], key: &str) -> bool {
+    branches
+        .iter()
+        .flatten()
+        .any(|(name, node)| &**name == key && matches!(node, Node::Leaf(_)))
 }

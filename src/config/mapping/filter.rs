@@ -3,7 +3,9 @@
 use crate::config::cursor::{At, Fields};
 use crate::config::error::Report;
 use crate::config::tree::Value;
-use crate::model::filter::{FilterError, Filters, PATTERN_CHARS_MAX, REFUSED_BY_AWS, Warning};
+use crate::model::filter::{
+    FilterError, Filters, PATTERN_CHARS_MAX, REFUSED_BY_AWS, Source, Warning,
+};
 
 /// AWS's quota of 5, raised as far as AWS raises it. // spec: 1.2
 const FILTERS_MAX: usize = 10;
@@ -64,7 +66,7 @@ fn pattern(item: &At<'_>, report: &mut Report) -> Option<String> {
         );
         return None;
     }
-    match Filters::parse(&[text]) {
+    match Filters::parse(&[text], Source::Sqs) {
         Ok(filters) => {
             for Warning { key, trap, .. } in filters.warnings() {
                 at.warn(report, format!("key {key}: {trap}"));

@@ -31,6 +31,9 @@ pub enum Reason {
     /// Objects within objects beyond what we descend.
     #[error("Pattern is nested deeper than {NESTING_MAX} levels")]
     TooDeep,
+    /// Strings asked of a payload that is only ever matched as JSON.
+    #[error("\"{0}\" must be an object: its value is matched as JSON only, never as a string")]
+    JsonOnly(&'static str),
     /// `$or` inside `$or` multiplied beyond what we hold.
     #[error("Rule is too complex - $or makes more than {OR_COMBINATIONS_MAX} combinations")]
     TooComplex,

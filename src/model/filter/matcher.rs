@@ -74,6 +74,32 @@ impl Matcher {
         }
     }
 
+    /// Whether some number could satisfy it.
+    pub(super) fn accepts_numbers(&self) -> bool {
+        match self {
+            Matcher::Number(_) | Matcher::Range(_) => true,
+            Matcher::Exists(_) | Matcher::AnythingBut(_) => true,
+            Matcher::Null | Matcher::Bool(_) | Matcher::Text(_) => false,
+        }
+    }
+
+    /// Whether `true` or `false` could satisfy it.
+    pub(super) fn accepts_booleans(&self) -> bool {
+        match self {
+            Matcher::Bool(_) | Matcher::Exists(_) | Matcher::AnythingBut(_) => true,
+            Matcher::Null | Matcher::Number(_) | Matcher::Range(_) | Matcher::Text(_) => false,
+        }
+    }
+
+    /// Whether it is about a number, accepted or refused.
+    pub(super) fn names_a_number(&self) -> bool {
+        match self {
+            Matcher::Number(_) | Matcher::Range(_) => true,
+            Matcher::AnythingBut(refused) => refused.iter().any(Matcher::names_a_number),
+            Matcher::Null | Matcher::Bool(_) | Matcher::Text(_) | Matcher::Exists(_) => false,
+        }
+    }
+
     /// The stars of its `wildcard`, of the longest one in an `anything-but`.
     pub(super) fn stars(&self) -> usize {
         match self {

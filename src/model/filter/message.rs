@@ -1,13 +1,12 @@
 //! An SQS message as patterns see it: the record of the event (spec: 2.1) without what AWS adds after filtering.
 
-use std::convert::Infallible;
-
+use super::source::Holds;
 use super::value::{Fields, Value, Wanted, project};
 use crate::model::json;
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
 /// The keys of a message's record. eventSource, eventSourceARN and awsRegion are not there yet. // spec: 7.2
-pub(super) const KEYS: [&str; 7] = [
+const KEYS: [&str; 7] = [
     "messageId",
     "receiptHandle",
     "body",
@@ -17,46 +16,45 @@ pub(super) const KEYS: [&str; 7] = [
     "md5OfBody",
 ];
 
-/// Whether a path is known to hold an object, in which only the keys are leaves.
-pub(super) fn is_object(path: &str) -> bool {
-    let attribute = path
-        .strip_prefix("messageAttributes.")
-        .is_some_and(|name| !name.contains('.'));
-    attribute || path == "attributes" || path == "messageAttributes"
+/// What a message has at a path: a string wherever its sender does not decide.
+pub(super) fn holds(path: &str) -> Holds {
+    let (top, below) = match path.split_once('.') {
+        Some((top, below)) => (top, Some(below)),
+        None => (path, None),
+    };
+    match (top, below) {
+        ("attributes" | "messageAttributes", None) => Holds::Object,
+        ("messageAttributes", Some(name)) if !name.contains('.') => Holds::Object,
+        ("body", Some(_)) => Holds::Anything,
+        _ if KEYS.contains(&top) => Holds::Text,
+        _ => Holds::Nothing,
+    }
 }
 
 /// What the wanted keys hold.
 pub(super) fn view<'a>(wanted: &'a Wanted, message: &'a Message) -> Fields<'a> {
     let mut fields = Fields::default();
-    set(&mut fields, wanted, "messageId", |_| text(&message.id));
-    set(&mut fields, wanted, "receiptHandle", |_| {
-        text(&message.receipt)
-    });
-    set(&mut fields, wanted, "body", |wanted| {
-        body(wanted, &message.body)
-    });
-    set(&mut fields, wanted, "attributes", |wanted| {
+    fields.set(wanted, "messageId", |_| Value::text(&message.id));
+    fields.set(wanted, "receiptHandle", |_| Value::text(&message.receipt));
+    fields.set(wanted, "body", |wanted| body(wanted, &message.body));
+    fields.set(wanted, "attributes", |wanted| {
         let mut attributes = Fields::default();
         for (name, value) in &message.attributes {
-            set(&mut attributes, wanted, name, |_| text(value));
+            attributes.set(wanted, name, |_| Value::text(value));
         }
         Value::Object(attributes)
     });
-    set(&mut fields, wanted, "messageAttributes", |wanted| {
+    fields.set(wanted, "messageAttributes", |wanted| {
         let mut attributes = Fields::default();
         for (name, value) in &message.message_attributes {
-            set(&mut attributes, wanted, name, |wanted| {
-                attribute(wanted, value)
-            });
+            attributes.set(wanted, name, |wanted| attribute(wanted, value));
         }
         Value::Object(attributes)
     });
     if let Some(md5) = &message.md5_of_message_attributes {
-        set(&mut fields, wanted, "md5OfMessageAttributes", |_| text(md5));
+        fields.set(wanted, "md5OfMessageAttributes", |_| Value::text(md5));
     }
-    set(&mut fields, wanted, "md5OfBody", |_| {
-        text(&message.md5_of_body)
-    });
+    fields.set(wanted, "md5OfBody", |_| Value::text(&message.md5_of_body));
     fields
 }
 
@@ -67,10 +65,8 @@ fn attribute<'a>(wanted: &'a Wanted, attribute: &'a MessageAttribute) -> Value<'
         AttributeValue::Text(value) => ("stringValue", value),
         AttributeValue::Binary(value) => ("binaryValue", value),
     };
-    set(&mut fields, wanted, key, |_| text(value));
-    set(&mut fields, wanted, "dataType", |_| {
-        text(&attribute.data_type)
-    });
+    fields.set(wanted, key, |_| Value::text(value));
+    fields.set(wanted, "dataType", |_| Value::text(&attribute.data_type));
     Value::Object(fields)
 }
 
@@ -92,17 +88,4 @@ fn body<'a>(wanted: &'a Wanted, body: &'a str) -> Value<'a> {
         Ok(value) => value,
         Err(_) => Value::Plain(body),
     }
-}
-
-fn text(text: &str) -> Value<'_> {
-    Value::Text(text.into())
-}
-
-fn set<'a>(
-    fields: &mut Fields<'a>,
-    wanted: &'a Wanted,
-    key: &str,
-    value: impl FnOnce(&'a Wanted) -> Value<'a>,
-) {
-    let Ok(()) = fields.put(wanted, key, |wanted| Ok::<_, Infallible>(value(wanted)));
 }

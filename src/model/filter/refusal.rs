@@ -1,9 +1,9 @@
-//! Why a message was refused, for people: which key of which filter, never what the message holds.
+//! Why a record was refused, for people: which key of which filter, never what the record holds.
 
 use super::pattern::{Branch, Node, join};
 use super::value::{Fields, Value};
 
-/// The first key at which a filter refused a message.
+/// The first key at which a filter refused a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("filter {filter} refused it at {key}: {why}")]
 pub struct Refusal {
@@ -15,15 +15,15 @@ pub struct Refusal {
     pub why: Why,
 }
 
-/// What a refused message holds at the key.
+/// What a refused record holds at the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// Nothing.
     #[error("the key is not there")]
     Missing,
-    /// Pitfall 11.17: the pattern looks into a body that is plain text.
-    #[error("the body is no JSON object")]
-    BodyIsNotJson,
+    /// Pitfall 11.17: the pattern looks into a payload that is plain text.
+    #[error("the payload is no JSON object")]
+    PayloadIsNotJson,
     /// An object, or no scalar at all, where the pattern lists values.
     #[error("it holds no plain value")]
     NotALeaf,
@@ -43,7 +43,7 @@ pub(super) fn find(branches: &[Branch], fields: Option<&Fields<'_>>, path: &str)
     };
     let path = join(path, name);
     match (node, value(name)) {
-        (Node::Inner(_), Some(Value::Plain(_))) => (path, Why::BodyIsNotJson),
+        (Node::Inner(_), Some(Value::Plain(_))) => (path, Why::PayloadIsNotJson),
         (Node::Inner(branches), Some(Value::Object(fields))) => find(branches, Some(fields), &path),
         (Node::Inner(branches), None) => find(branches, None, &path),
         (Node::Leaf(_), None) => (path, Why::Missing),

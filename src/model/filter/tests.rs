@@ -1,10 +1,12 @@
 //! The pattern language against its specification: one table a rule, each expectation literal.
 #![allow(clippy::unwrap_used)]
 
+mod streams;
+
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::model::record::{AttributeValue, MessageAttribute};
+use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
 fn message(body: &str) -> Message {
     let attribute = |data_type: &str, value| MessageAttribute {
@@ -43,7 +45,7 @@ fn message(body: &str) -> Message {
 }
 
 fn keeps(pattern: &str, body: &str) -> bool {
-    Filters::parse(&[pattern])
+    Filters::parse(&[pattern], Source::Sqs)
         .unwrap_or_else(|error| panic!("{pattern}: {error}"))
         .keeps(&message(body))
 }
@@ -54,7 +56,7 @@ fn matches(pattern: &str, body: &str) -> bool {
 }
 
 fn reason(pattern: &str) -> String {
-    match Filters::parse(&[pattern]) {
+    match Filters::parse(&[pattern], Source::Sqs) {
         Ok(_) => "accepted".into(),
         Err(error) => error.reason.to_string(),
     }
@@ -63,7 +65,7 @@ fn reason(pattern: &str) -> String {
 #[test]
 fn no_filter_keeps_everything() {
     let none: [&str; 0] = [];
-    let filters = Filters::parse(&none).unwrap();
+    let filters = Filters::parse(&none, Source::Sqs).unwrap();
     assert!(filters.keeps(&message("anything")));
     assert_eq!(filters.refusal(&message("anything")), None);
 }
@@ -71,10 +73,13 @@ fn no_filter_keeps_everything() {
 // spec: 7.1 any filter, all keys, any value
 #[test]
 fn filters_are_alternatives_keys_are_demands_and_values_are_alternatives() {
-    let filters = Filters::parse(&[
-        r#"{"body":{"a":[1,2],"b":["x"]}}"#,
-        r#"{"body":{"c":[true]}}"#,
-    ])
+    let filters = Filters::parse(
+        &[
+            r#"{"body":{"a":[1,2],"b":["x"]}}"#,
+            r#"{"body":{"c":[true]}}"#,
+        ],
+        Source::Sqs,
+    )
     .unwrap();
     for (body, expected) in [
         (r#"{"a":1,"b":"x"}"#, true),
@@ -214,7 +219,7 @@ fn a_digest_of_attributes_is_seen_when_the_queue_gave_one() {
     let mut message = message("text");
     message.md5_of_message_attributes = Some("d25a".into());
     assert!(
-        Filters::parse(&[r#"{"md5OfMessageAttributes":["d25a"]}"#])
+        Filters::parse(&[r#"{"md5OfMessageAttributes":["d25a"]}"#], Source::Sqs)
             .unwrap()
             .keeps(&message)
     );
@@ -742,12 +747,12 @@ fn an_error_names_the_filter_the_key_and_the_reason() {
         r#"{"a":[1]}"#,
         r#"{"body":{"kind":{"x.y":[{"prefiks":"o"}]}}}"#,
     ];
-    let error = Filters::parse(&patterns).unwrap_err();
+    let error = Filters::parse(&patterns, Source::Sqs).unwrap_err();
     assert_eq!(
         error.to_string(),
         "filter 1, key body.kind.x.y: Unrecognized match type prefiks"
     );
-    let error = Filters::parse(&["[]"]).unwrap_err();
+    let error = Filters::parse(&["[]"], Source::Sqs).unwrap_err();
     assert_eq!(error.to_string(), "filter 0: Filter is not an object");
 }
 
@@ -821,7 +826,7 @@ fn a_pattern_is_bounded_in_length_depth_and_combinations() {
 #[test]
 fn traps_are_told() {
     let warnings = |pattern: &str| -> Vec<(String, Trap)> {
-        let filters = Filters::parse(&[pattern]).unwrap();
+        let filters = Filters::parse(&[pattern], Source::Sqs).unwrap();
         filters
             .warnings()
             .iter()
@@ -861,10 +866,16 @@ fn traps_are_told() {
         ),
         (
             r#"{"eventSource":["aws:sqs"]}"#,
-            vec![("eventSource", Trap::NeverThere)],
+            vec![("eventSource", Trap::NeverThere(Source::Sqs))],
         ),
-        (r#"{"Body":{"a":[1]}}"#, vec![("Body.a", Trap::NeverThere)]),
-        (r#"{"data":{"a":[1]}}"#, vec![("data.a", Trap::NeverThere)]),
+        (
+            r#"{"Body":{"a":[1]}}"#,
+            vec![("Body.a", Trap::NeverThere(Source::Sqs))],
+        ),
+        (
+            r#"{"data":{"a":[1]}}"#,
+            vec![("data.a", Trap::NeverThere(Source::Sqs))],
+        ),
         (r#"{"body":[5,null]}"#, vec![("body", Trap::StringsOnly)]),
         (
             r#"{"attributes":{"SentTimestamp":[{"numeric":[">",1]}]}}"#,
@@ -881,8 +892,11 @@ fn traps_are_told() {
             .collect();
         assert_eq!(warnings(pattern), expected, "{pattern}");
     }
-    let filters =
-        Filters::parse(&[r#"{"body":{"a":[1]}}"#, r#"{"body":{"a":[1],"a":[2]}}"#]).unwrap();
+    let filters = Filters::parse(
+        &[r#"{"body":{"a":[1]}}"#, r#"{"body":{"a":[1],"a":[2]}}"#],
+        Source::Sqs,
+    )
+    .unwrap();
     assert_eq!(
         filters.warnings()[0].to_string(),
         "filter 1, key body.a: given more than once: only the last one counts"
@@ -892,7 +906,7 @@ fn traps_are_told() {
 #[test]
 fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
     let refusal = |pattern: &str, body: &str| {
-        Filters::parse(&[pattern])
+        Filters::parse(&[pattern], Source::Sqs)
             .unwrap()
             .refusal(&message(body))
             .map(|refusal| (refusal.key, refusal.why))
@@ -922,7 +936,7 @@ fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
         (
             r#"{"body":{"a":[1]}}"#,
             "plain",
-            Some(("body", Why::BodyIsNotJson)),
+            Some(("body", Why::PayloadIsNotJson)),
         ),
         (
             r#"{"body":["plain"]}"#,
@@ -948,7 +962,7 @@ fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
         let expected = expected.map(|(key, why)| (key.to_owned(), why));
         assert_eq!(refusal(pattern, body), expected, "{pattern} on {body}");
     }
-    let filters = Filters::parse(&[r#"{"body":{"a":["canary"]}}"#]).unwrap();
+    let filters = Filters::parse(&[r#"{"body":{"a":["canary"]}}"#], Source::Sqs).unwrap();
     let shown = filters
         .refusal(&message(r#"{"a":"secret"}"#))
         .unwrap()
@@ -1067,7 +1081,7 @@ fn mutated_patterns_and_bodies_never_panic_and_refusals_agree_with_keeping() {
     for round in 0..20_000 {
         let pattern = mutate(seeds[round % 3]);
         let body = mutate(seeds[(round / 3) % 4]);
-        let Ok(filters) = Filters::parse(&[pattern]) else {
+        let Ok(filters) = Filters::parse(&[pattern], Source::Sqs) else {
             continue;
         };
         let message = message(&body);

@@ -1,8 +1,9 @@
 //! A record as patterns see it: only the keys that some pattern names, everything else is never built.
-//! Whatever the source, a record becomes [`Fields`]; `message.rs` makes them of an SQS message.
+//! Whatever the source, a record becomes [`Fields`]; a file of each source makes them (`message.rs`, `kinesis.rs`, ...).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use crate::model::json::{self, Level, Raw};
 
@@ -31,7 +32,7 @@ impl Wanted {
 pub(super) enum Value<'a> {
     Null,
     Bool(bool),
-    Number(&'a str),
+    Number(Cow<'a, str>),
     Text(Cow<'a, str>),
     /// A payload that is no JSON: a text which no object pattern matches, not even by `exists: false`. // spec: 7.3
     Plain(&'a str),
@@ -43,6 +44,12 @@ pub(super) enum Value<'a> {
 /// An object, its keys taken apart at their dots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Fields<'a>(BTreeMap<&'a str, Value<'a>>);
+
+impl<'a> Value<'a> {
+    pub(super) fn text(text: &'a str) -> Self {
+        Value::Text(text.into())
+    }
+}
 
 impl<'a> Fields<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&Value<'a>> {
@@ -70,6 +77,16 @@ impl<'a> Fields<'a> {
         let value = below.iter().rev().fold(value(at)?, nest);
         self.merge(name, value);
         Ok(())
+    }
+
+    /// As [`Fields::put`], of a value that is made without fail.
+    pub(super) fn set(
+        &mut self,
+        wanted: &'a Wanted,
+        key: &str,
+        value: impl FnOnce(&'a Wanted) -> Value<'a>,
+    ) {
+        let Ok(()) = self.put(wanted, key, |wanted| Ok::<_, Infallible>(value(wanted)));
     }
 
     /// Values that share a path, by a repeated key or by `{"a": 1, "a.b": 2}`, stand side by side; objects unite.
@@ -119,7 +136,7 @@ fn within<'a>(
     Ok(match json::open(raw)? {
         Level::Null => Value::Null,
         Level::Bool(value) => Value::Bool(value),
-        Level::Number(text) => Value::Number(text),
+        Level::Number(text) => Value::Number(text.into()),
         Level::Text(text) => Value::Text(text),
         Level::List(items) => {
             let mut flat = Vec::with_capacity(items.len());
@@ -163,7 +180,7 @@ mod tests {
         match value {
             Value::Null => "null".into(),
             Value::Bool(value) => value.to_string(),
-            Value::Number(text) => (*text).into(),
+            Value::Number(text) => text.to_string(),
             Value::Text(text) => format!("'{text}'"),
             Value::Plain(text) => format!("plain '{text}'"),
             Value::List(items) => format!(

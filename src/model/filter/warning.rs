@@ -1,10 +1,10 @@
-//! Patterns that are valid and yet hardly mean what their author wants: a refused message is deleted for good.
+//! Patterns that are valid and yet hardly mean what their author wants: a refused record is settled for good.
 
 use std::collections::BTreeSet;
 
 use super::matcher::Matcher;
-use super::message;
 use super::pattern::{Branch, Node, join};
+use super::source::{Holds, Source};
 
 /// From this many on, AWS may call a `wildcard` too complex (spec: 7.4); to us their number makes no difference.
 const STARS_MANY: usize = 6;
@@ -34,18 +34,34 @@ pub enum Trap {
     #[error("names an object: values and exists work on the keys inside it only")]
     NotALeaf,
     /// No record of this source has the key while filters run (eventSource and its like are added later).
-    #[error("no SQS message has this key when filters run, so that only exists: false can hold")]
-    NeverThere,
-    /// Numbers, booleans and null where a message only ever has strings.
-    #[error("always a string in an SQS message, and nothing listed here accepts one")]
+    #[error("no {0} has this key when filters run, so that only exists: false can hold")]
+    NeverThere(Source),
+    /// Pitfall 11.20 once more: the type of the attribute is missing between it and the values. // spec: 7.4
+    #[error(
+        "an attribute's value lies under its type (such as S, N, BOOL): without it nothing but exists: false holds, and that always does"
+    )]
+    NoType,
+    /// Numbers, booleans and null where a record only ever has strings.
+    #[error("always a string, and nothing listed here accepts one")]
     StringsOnly,
+    /// Strings, booleans and null where a record only ever has a number.
+    #[error("always a number, and nothing listed here accepts one")]
+    NumbersOnly,
+    /// Strings, numbers and null where a record only ever has true or false.
+    #[error("always true or false, and nothing listed here accepts one of them")]
+    BooleansOnly,
+    /// Pitfall 11.18: `{"N": [{"numeric": [">", 100]}]}` holds of no item.
+    #[error(
+        "DynamoDB's numbers are strings of digits, which no number and no numeric ever matches"
+    )]
+    NumberIsText,
     /// A portability trap: we take such patterns, AWS may not.
     #[error("so many wildcards that AWS may refuse the pattern as too complex")]
     ManyWildcards,
 }
 
 /// Looks for traps in a compiled pattern.
-pub(super) fn traps(branches: &[Branch]) -> BTreeSet<(String, Trap)> {
+pub(super) fn traps(branches: &[Branch], source: Source) -> BTreeSet<(String, Trap)> {
     let mut paths = BTreeSet::new();
     each_leaf(branches, "", &mut |path, _| {
         paths.insert(path.to_owned());
@@ -57,14 +73,21 @@ pub(super) fn traps(branches: &[Branch]) -> BTreeSet<(String, Trap)> {
             .range(below.clone()..)
             .next()
             .is_some_and(|next| next.starts_with(&below));
-        let trap = if !message::KEYS.contains(&top(path)) {
-            Some(Trap::NeverThere)
-        } else if above_another || message::is_object(path) {
-            Some(Trap::NotALeaf)
-        } else if !path.starts_with("body.") && !alternatives.iter().any(Matcher::accepts_strings) {
-            Some(Trap::StringsOnly)
-        } else {
-            None
+        let trap = match source.holds(path) {
+            Holds::Nothing => Some(Trap::NeverThere(source)),
+            Holds::Untyped => Some(Trap::NoType),
+            Holds::Object => Some(Trap::NotALeaf),
+            scalar @ (Holds::Text
+            | Holds::NumberText
+            | Holds::Number
+            | Holds::Bool
+            | Holds::Anything) => {
+                if above_another {
+                    Some(Trap::NotALeaf)
+                } else {
+                    never_accepted(scalar, alternatives)
+                }
+            }
         };
         let many = alternatives
             .iter()
@@ -79,8 +102,18 @@ pub(super) fn traps(branches: &[Branch]) -> BTreeSet<(String, Trap)> {
     traps
 }
 
-fn top(path: &str) -> &str {
-    path.split_once('.').map_or(path, |(top, _)| top)
+/// Alternatives that ask for another kind of scalar than the one that is always there.
+fn never_accepted(holds: Holds, alternatives: &[Matcher]) -> Option<Trap> {
+    let none = |accepts: fn(&Matcher) -> bool| !alternatives.iter().any(accepts);
+    let (trapped, trap) = match holds {
+        Holds::Text => (none(Matcher::accepts_strings), Trap::StringsOnly),
+        Holds::Number => (none(Matcher::accepts_numbers), Trap::NumbersOnly),
+        Holds::Bool => (none(Matcher::accepts_booleans), Trap::BooleansOnly),
+        Holds::NumberText if !none(Matcher::names_a_number) => (true, Trap::NumberIsText),
+        Holds::NumberText => (none(Matcher::accepts_strings), Trap::StringsOnly),
+        Holds::Nothing | Holds::Object | Holds::Untyped | Holds::Anything => return None,
+    };
+    trapped.then_some(trap)
 }
 
 fn each_leaf(branches: &[Branch], path: &str, visit: &mut impl FnMut(&str, &[Matcher])) {

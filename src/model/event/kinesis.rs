@@ -1,0 +1,124 @@
+//! A record of a Kinesis stream as an element of `Records`. // spec: 2.2
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{StreamStamp, text};
+use crate::model::record::KinesisRecord;
+
+/// All that is neither data nor key: about 450 bytes with ARNs of usual length.
+const REST_BYTES: usize = 768;
+
+/// One record of a shard. A record without a partition key has an empty one, so that it stays a string.
+pub fn kinesis_record(record: &KinesisRecord, shard_id: &str, stamp: &StreamStamp) -> String {
+    let data_bytes = record.data.len().div_ceil(3) * 4;
+    let mut out = String::with_capacity(data_bytes + record.partition_key.len() + REST_BYTES);
+    out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
+    text(&mut out, &record.partition_key);
+    out.push_str(",\"sequenceNumber\":");
+    text(&mut out, record.sequence_number.as_str());
+    out.push_str(",\"data\":\"");
+    STANDARD.encode_string(&record.data, &mut out);
+    out.push_str("\",\"approximateArrivalTimestamp\":");
+    out.push_str(&seconds(record.arrived_ms));
+    out.push_str("},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\",\"eventID\":");
+    text(&mut out, &format!("{shard_id}:{}", record.sequence_number));
+    out.push_str(",\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":");
+    text(&mut out, stamp.identity_arn.as_deref().unwrap_or_default());
+    out.push_str(",\"awsRegion\":");
+    text(&mut out, &stamp.region);
+    out.push_str(",\"eventSourceARN\":");
+    text(&mut out, &stamp.arn);
+    out.push('}');
+    out
+}
+
+/// Milliseconds as seconds: no more digits behind the point than it takes and never none, as a double is printed, so that
+/// a parser that tells integers from fractions sees one type always.
+pub(in crate::model) fn seconds(ms: u64) -> String {
+    let mut out = format!("{}.{:03}", ms / 1000, ms % 1000);
+    while out.ends_with('0') && !out.ends_with(".0") {
+        out.pop();
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::record::SequenceNumber;
+
+    const NUMBER: &str = "49701234567890123456789012345678901234567890123456789012";
+
+    fn stamp(identity_arn: Option<&str>) -> StreamStamp {
+        StreamStamp {
+            arn: "arn:aws:kinesis:us-east-1:111111111111:stream/clicks".into(),
+            region: "us-east-1".into(),
+            identity_arn: identity_arn.map(Into::into),
+        }
+    }
+
+    fn record(data: &'static [u8]) -> KinesisRecord {
+        KinesisRecord {
+            sequence_number: SequenceNumber::try_from(NUMBER.to_owned()).unwrap(),
+            partition_key: "user-1".into(),
+            data: Bytes::from_static(data),
+            arrived_ms: 1_789_809_023_187,
+        }
+    }
+
+    // spec: 2.2
+    #[test]
+    fn a_record_is_written_as_aws_writes_it() {
+        let stamp = stamp(Some("arn:aws:iam::111111111111:role/lambda-role"));
+        assert_eq!(
+            kinesis_record(&record(b"hello"), "shardId-000000000003", &stamp),
+            r#"{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"user-1","sequenceNumber":"49701234567890123456789012345678901234567890123456789012","data":"aGVsbG8=","approximateArrivalTimestamp":1789809023.187},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"shardId-000000000003:49701234567890123456789012345678901234567890123456789012","eventName":"aws:kinesis:record","invokeIdentityArn":"arn:aws:iam::111111111111:role/lambda-role","awsRegion":"us-east-1","eventSourceARN":"arn:aws:kinesis:us-east-1:111111111111:stream/clicks"}"#
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_an_empty_string() {
+        let mut keyless = record(b"");
+        keyless.partition_key.clear();
+        let written = kinesis_record(&keyless, "shardId-000000000003", &stamp(None));
+        assert!(written.contains(r#""partitionKey":"","#), "{written}");
+        assert!(written.contains(r#""data":"","#), "{written}");
+        assert!(written.contains(r#""invokeIdentityArn":"","#), "{written}");
+    }
+
+    #[test]
+    fn data_of_any_bytes_is_padded_standard_base64_and_a_key_of_any_text_is_escaped() {
+        for (data, expected) in [
+            (&b"\xff\xfe\xfb"[..], "//77"),
+            (b"\x00", "AA=="),
+            (b"\x00\x01", "AAE="),
+        ] {
+            let mut record = record(data);
+            record.partition_key = "a\"\\\u{1}é😀".into();
+            let written = kinesis_record(&record, "shardId-000000000003", &stamp(None));
+            let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+            assert_eq!(read["kinesis"]["data"], expected);
+            assert_eq!(read["kinesis"]["partitionKey"], "a\"\\\u{1}é😀");
+        }
+    }
+
+    // spec: 2.2 seconds with millisecond fraction
+    #[test]
+    fn arrival_is_a_number_of_seconds_with_its_milliseconds() {
+        for (ms, expected) in [
+            (0, "0.0"),
+            (7, "0.007"),
+            (1_789_809_023_187, "1789809023.187"),
+            (1_789_809_023_080, "1789809023.08"),
+            (1_789_809_023_500, "1789809023.5"),
+            (1_789_809_023_000, "1789809023.0"),
+            (1_789_809_020_000, "1789809020.0"),
+        ] {
+            assert_eq!(seconds(ms), expected);
+        }
+    }
+}

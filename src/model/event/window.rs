@@ -1,0 +1,210 @@
+//! The event of a tumbling window: records, and beside them the window and its state. // spec: 2.4
+
+use bytes::Bytes;
+
+use super::{OPEN, list, list_bytes, text};
+
+const SECONDS_A_DAY: u64 = 86_400;
+
+/// What stands beside the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WindowEnvelope<'a> {
+    /// The shard whose window it is.
+    pub shard_id: &'a str,
+    /// The mapping's `EventSourceArn`.
+    pub arn: &'a str,
+    /// The window's beginning, milliseconds since 1970: a whole second, as windows are multiples of seconds.
+    pub start_ms: u64,
+    /// The window's end, likewise: the first moment that is not in it.
+    pub end_ms: u64,
+    /// What the function returned last, a JSON text that goes in as it is; `{}` at the beginning.
+    pub state: &'a str,
+    /// No record of this window comes after.
+    pub final_invoke: bool,
+    /// The state outgrew its limit, so that the window ends before its time.
+    pub terminated_early: bool,
+}
+
+/// The event of these records, none on a final invocation, in their order.
+pub fn window_event<'a>(
+    records: impl Iterator<Item = &'a str> + Clone,
+    envelope: &WindowEnvelope<'_>,
+) -> Bytes {
+    let length = window_event_bytes(records.clone().map(str::len), envelope);
+    let mut out = String::with_capacity(length);
+    out.push_str(OPEN);
+    list(&mut out, records);
+    close(&mut out, envelope);
+    debug_assert_eq!(out.len(), length);
+    Bytes::from(out)
+}
+
+/// How long the event of records of these lengths is.
+pub fn window_event_bytes(
+    lengths: impl Iterator<Item = usize>,
+    envelope: &WindowEnvelope<'_>,
+) -> usize {
+    // The state may be large and is not copied to be measured; the rest is short.
+    let mut stateless = String::new();
+    close(
+        &mut stateless,
+        &WindowEnvelope {
+            state: "",
+            ..*envelope
+        },
+    );
+    OPEN.len() + list_bytes(lengths) + stateless.len() + envelope.state.len()
+}
+
+fn close(out: &mut String, envelope: &WindowEnvelope<'_>) {
+    out.push_str("],\"shardId\":");
+    text(out, envelope.shard_id);
+    out.push_str(",\"eventSourceARN\":");
+    text(out, envelope.arn);
+    out.push_str(",\"window\":{\"start\":");
+    text(out, &utc(envelope.start_ms));
+    out.push_str(",\"end\":");
+    text(out, &utc(envelope.end_ms));
+    out.push_str("},\"state\":");
+    out.push_str(envelope.state);
+    out.push_str(",\"isFinalInvokeForWindow\":");
+    out.push_str(word(envelope.final_invoke));
+    out.push_str(",\"isWindowTerminatedEarly\":");
+    out.push_str(word(envelope.terminated_early));
+    out.push('}');
+}
+
+fn word(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+/// `2026-09-17T14:11:10Z`: seconds, as AWS writes the bounds of windows.
+fn utc(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let (year, month, day) = date(seconds / SECONDS_A_DAY);
+    let within = seconds % SECONDS_A_DAY;
+    let (hour, minute, second) = (within / 3600, within / 60 % 60, within % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The Gregorian date so many days after 1970-01-01. Years are counted from March, so that the leap day is the last.
+fn date(days: u64) -> (u64, u64, u64) {
+    // 719,468 days lie between 0000-03-01 and 1970-01-01; 400 years always have 146,097.
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // From March on, months have 31, 30, 31, 30, 31 days, over and over.
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let year = 400 * era + year_of_era;
+    if month < 10 {
+        (year, month + 3, day)
+    } else {
+        (year + 1, month - 9, day)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENVELOPE: WindowEnvelope<'_> = WindowEnvelope {
+        shard_id: "shardId-000000000003",
+        arn: "arn:aws:kinesis:us-east-1:111111111111:stream/clicks",
+        start_ms: 1_789_654_270_000,
+        end_ms: 1_789_654_280_000,
+        state: r#"{"count":41}"#,
+        final_invoke: false,
+        terminated_early: false,
+    };
+
+    // spec: 2.4
+    #[test]
+    fn window_and_state_stand_beside_the_records() {
+        assert_eq!(
+            window_event([r#"{"a":1}"#, r#"{"b":2}"#].into_iter(), &ENVELOPE),
+            r#"{"Records":[{"a":1},{"b":2}],"shardId":"shardId-000000000003","eventSourceARN":"arn:aws:kinesis:us-east-1:111111111111:stream/clicks","window":{"start":"2026-09-17T14:11:10Z","end":"2026-09-17T14:11:20Z"},"state":{"count":41},"isFinalInvokeForWindow":false,"isWindowTerminatedEarly":false}"#
+        );
+    }
+
+    // spec: 5.8 the final invocation has no records
+    #[test]
+    fn a_final_invocation_has_the_state_and_no_records() {
+        let last = WindowEnvelope {
+            shard_id: "shardId-00000001789650000000-abcdef12",
+            final_invoke: true,
+            terminated_early: true,
+            ..ENVELOPE
+        };
+        assert_eq!(
+            window_event(std::iter::empty(), &last),
+            r#"{"Records":[],"shardId":"shardId-00000001789650000000-abcdef12","eventSourceARN":"arn:aws:kinesis:us-east-1:111111111111:stream/clicks","window":{"start":"2026-09-17T14:11:10Z","end":"2026-09-17T14:11:20Z"},"state":{"count":41},"isFinalInvokeForWindow":true,"isWindowTerminatedEarly":true}"#
+        );
+    }
+
+    #[test]
+    fn a_window_event_is_as_long_as_foretold() {
+        let large = format!(r#"{{"s":"{}"}}"#, "é".repeat(1000));
+        for state in ["{}", &large] {
+            for (final_invoke, terminated_early) in
+                [(false, false), (true, false), (false, true), (true, true)]
+            {
+                let envelope = WindowEnvelope {
+                    arn: "needs \"escapes\"\n",
+                    state,
+                    final_invoke,
+                    terminated_early,
+                    ..ENVELOPE
+                };
+                for records in [&[][..], &["{}"], &["{}", "{\"a\":1}", "{\"b\":22}"]] {
+                    let event = window_event(records.iter().copied(), &envelope);
+                    let lengths = records.iter().map(|record| record.len());
+                    assert_eq!(event.len(), window_event_bytes(lengths, &envelope));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_date_is_the_calendars() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (68_169_599, "1972-02-28T23:59:59Z"),
+            (68_169_600, "1972-02-29T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_789_654_270, "2026-09-17T14:11:10Z"),
+            (1_798_761_599, "2026-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (253_402_300_799, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(utc(seconds * 1000 + 999), expected);
+        }
+    }
+
+    #[test]
+    fn days_follow_each_other_without_gap_for_four_centuries() {
+        let leap = |year: u64| {
+            year.is_multiple_of(400) || year.is_multiple_of(4) && !year.is_multiple_of(100)
+        };
+        let month_days = |year, month| match month {
+            2 if leap(year) => 29,
+            2 => 28,
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        let (mut year, mut month, mut day) = (1970, 1, 1);
+        for days in 0..146_097 {
+            assert_eq!(date(days), (year, month, day));
+            day += 1;
+            if month_days(year, month) < day {
+                (month, day) = (month + 1, 1);
+            }
+            if month == 13 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+        assert_eq!((year, month, day), (2370, 1, 1));
+    }
+}
