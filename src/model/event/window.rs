@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::{OPEN, list, list_bytes, text};
-
-const SECONDS_A_DAY: u64 = 86_400;
+use crate::model::utc::Utc;
 
 /// What stands beside the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,9 +61,9 @@ fn close(out: &mut String, envelope: &WindowEnvelope<'_>) {
     out.push_str(",\"eventSourceARN\":");
     text(out, envelope.arn);
     out.push_str(",\"window\":{\"start\":");
-    text(out, &utc(envelope.start_ms));
+    text(out, &Utc::at(envelope.start_ms).seconds());
     out.push_str(",\"end\":");
-    text(out, &utc(envelope.end_ms));
+    text(out, &Utc::at(envelope.end_ms).seconds());
     out.push_str("},\"state\":");
     out.push_str(envelope.state);
     out.push_str(",\"isFinalInvokeForWindow\":");
@@ -76,33 +75,6 @@ fn close(out: &mut String, envelope: &WindowEnvelope<'_>) {
 
 fn word(value: bool) -> &'static str {
     if value { "true" } else { "false" }
-}
-
-/// `2026-09-17T14:11:10Z`: seconds, as AWS writes the bounds of windows.
-fn utc(ms: u64) -> String {
-    let seconds = ms / 1000;
-    let (year, month, day) = date(seconds / SECONDS_A_DAY);
-    let within = seconds % SECONDS_A_DAY;
-    let (hour, minute, second) = (within / 3600, within / 60 % 60, within % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-/// The Gregorian date so many days after 1970-01-01. Years are counted from March, so that the leap day is the last.
-fn date(days: u64) -> (u64, u64, u64) {
-    // 719,468 days lie between 0000-03-01 and 1970-01-01; 400 years always have 146,097.
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // From March on, months have 31, 30, 31, 30, 31 days, over and over.
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let year = 400 * era + year_of_era;
-    if month < 10 {
-        (year, month + 3, day)
-    } else {
-        (year + 1, month - 9, day)
-    }
 }
 
 #[cfg(test)]
@@ -164,47 +136,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn every_date_is_the_calendars() {
-        for (seconds, expected) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (68_169_599, "1972-02-28T23:59:59Z"),
-            (68_169_600, "1972-02-29T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (951_868_800, "2000-03-01T00:00:00Z"),
-            (1_789_654_270, "2026-09-17T14:11:10Z"),
-            (1_798_761_599, "2026-12-31T23:59:59Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-            (253_402_300_799, "9999-12-31T23:59:59Z"),
-        ] {
-            assert_eq!(utc(seconds * 1000 + 999), expected);
-        }
-    }
-
-    #[test]
-    fn days_follow_each_other_without_gap_for_four_centuries() {
-        let leap = |year: u64| {
-            year.is_multiple_of(400) || year.is_multiple_of(4) && !year.is_multiple_of(100)
-        };
-        let month_days = |year, month| match month {
-            2 if leap(year) => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        let (mut year, mut month, mut day) = (1970, 1, 1);
-        for days in 0..146_097 {
-            assert_eq!(date(days), (year, month, day));
-            day += 1;
-            if month_days(year, month) < day {
-                (month, day) = (month + 1, 1);
-            }
-            if month == 13 {
-                (year, month) = (year + 1, 1);
-            }
-        }
-        assert_eq!((year, month, day), (2370, 1, 1));
     }
 }
