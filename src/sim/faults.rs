@@ -167,7 +167,8 @@ pub enum Fault {
 
     /// GetRecords: the iterator has expired.
     IteratorExpired,
-    /// GetRecords, and GetShardIterator with a sequence number: the position was trimmed.
+    /// GetRecords, and GetShardIterator with a sequence number: records that the reader has not seen are trimmed now, up to a point that
+    /// chance chooses, and it is told so. GetRecords has nothing to tell when the reader has seen them all.
     TrimmedPosition,
     /// GetRecords: the shard has too many readers.
     ReadThrottled,
