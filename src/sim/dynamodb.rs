@@ -25,7 +25,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use self::{
     error::{Code, DynamoError, JSON},
-    stream::{FIRST_NUMBER, Mint, Stream},
+    stream::{FIRST_NUMBER, Mint, Stream, Trimmed},
     table::Table,
 };
 use super::{
@@ -108,8 +108,13 @@ impl<'a> Call<'a> {
         let now_ms = call.now_ms;
         let (_, streams, mut mint) = call.parts();
         streams.retain(|_, stream| !stream.is_gone(now_ms));
-        for stream in streams.values_mut() {
-            stream.settle(now_ms, &mut mint);
+        let mut told = Vec::new();
+        for (arn, stream) in streams {
+            let trimmed = stream.settle(now_ms, &mut mint).into_iter();
+            told.extend(trimmed.map(|(shard, trimmed)| (arn.clone(), shard, trimmed)));
+        }
+        for (arn, shard, trimmed) in told {
+            call.record_trimmed(&arn, &shard, trimmed);
         }
         call
     }
@@ -150,6 +155,15 @@ impl<'a> Call<'a> {
                 "Requested resource not found: Stream: {arn} not found"
             ))
         })
+    }
+
+    fn record_trimmed(&mut self, stream: &str, shard: &str, trimmed: Trimmed) {
+        self.record(|| Event::RecordsTrimmed {
+            stream: stream.to_owned(),
+            shard: shard.to_owned(),
+            count: trimmed.count,
+            through: trimmed.through.to_string(),
+        });
     }
 
     fn record(&mut self, event: impl FnOnce() -> Event) {

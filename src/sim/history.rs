@@ -63,6 +63,13 @@ pub enum Event {
         event_name: &'static str,
         keys: String,
     },
+    /// Records outlived the retention period, or were trimmed on purpose; `through` is the last sequence number that went.
+    RecordsTrimmed {
+        stream: String,
+        shard: String,
+        count: usize,
+        through: String,
+    },
     /// A message was published to an SNS topic.
     Published { topic: String, message_id: String },
     /// An object was put into an S3 bucket.

@@ -70,6 +70,7 @@ fn events(world: &World) -> Vec<&'static str> {
         Event::MovedToDlq { .. } => "moved",
         Event::Purged { .. } => "purged",
         Event::Streamed { .. } => "streamed",
+        Event::RecordsTrimmed { .. } => "trimmed",
         Event::Published { .. } => "published",
         Event::Stored { .. } => "stored",
         Event::Invoked { .. } => "invoked",

@@ -81,11 +81,15 @@ pub(super) fn iterator(
         IteratorType::AtTimestamp => at_timestamp(shard, input.timestamp, now_ms, next_number)?,
         kind @ (IteratorType::AtSequenceNumber | IteratorType::AfterSequenceNumber) => {
             let number = number(shard, input.sequence_number.as_deref(), next_number)?;
-            if number < horizon && shard.trimmed.is_some() || fault == Some(Fault::TrimmedPosition)
-            {
+            let from = number + u128::from(kind == IteratorType::AfterSequenceNumber);
+            if fault == Some(Fault::TrimmedPosition) {
+                trim(call, &input.stream_arn, &input.shard_id, from)?;
                 return Err(trimmed());
             }
-            number + u128::from(kind == IteratorType::AfterSequenceNumber)
+            if number < horizon && shard.trimmed.is_some() {
+                return Err(trimmed());
+            }
+            from
         }
     };
     let iterator = ShardIterator {
@@ -133,6 +137,16 @@ fn at_timestamp(
     Ok(found.map_or(next_number, |record| record.number))
 }
 
+/// Trims for the fault what a reader at this position has not seen, in part or whole; nothing if it has seen all.
+fn trim(call: &mut Call<'_>, stream: &str, shard: &str, from: u128) -> Result<(), DynamoError> {
+    let chance = call.state.rng.usize(..);
+    let gone = call.stream(stream)?.shard(shard)?.trim_unseen(from, chance);
+    if let Some(gone) = gone {
+        call.record_trimmed(stream, shard, gone);
+    }
+    Ok(())
+}
+
 fn trimmed() -> DynamoError {
     Code::TrimmedDataAccess.because(
         "The operation attempted to read past the oldest stream record in a shard: it is past the 24 hour limit",
@@ -150,13 +164,15 @@ pub(super) fn records(call: &mut Call<'_>, input: &GetRecords) -> Result<Bytes, 
         return Err(Code::Validation.because(text));
     }
     let iterator = ShardIterator::parse(&input.shard_iterator, now_ms)?;
-    let shard = call.stream(&iterator.stream)?.shard(&iterator.shard)?;
     match fault {
         Some(Fault::IteratorExpired) => return Err(expired()),
         Some(Fault::ReadThrottled) => return Err(too_fast()),
-        Some(Fault::TrimmedPosition) => return Err(trimmed()),
+        Some(Fault::TrimmedPosition) => {
+            trim(call, &iterator.stream, &iterator.shard, iterator.from)?;
+        }
         _ => {}
     }
+    let shard = call.stream(&iterator.stream)?.shard(&iterator.shard)?;
     admit(shard, iterator.reader, now_ms)?;
     if shard.trimmed.is_some_and(|gone| gone >= iterator.from) {
         return Err(trimmed());

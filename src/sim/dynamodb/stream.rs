@@ -58,6 +58,14 @@ pub(super) struct Closed {
     at_ms: u64,
 }
 
+/// Records that were trimmed from a shard.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trimmed {
+    pub(super) count: usize,
+    /// The last of them.
+    pub(super) through: u128,
+}
+
 /// A record, ready to be read.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -113,19 +121,20 @@ impl Stream {
         stream
     }
 
-    /// Brings the stream up to date: shards roll over, what is too old is trimmed.
-    pub(super) fn settle(&mut self, now_ms: u64, mint: &mut Mint<'_>) {
+    /// Brings the stream up to date: shards roll over, what is too old is trimmed, and told by its shard.
+    pub(super) fn settle(&mut self, now_ms: u64, mint: &mut Mint<'_>) -> Vec<(String, Trimmed)> {
         while let Some((partition, at_ms)) = self.due(now_ms) {
             self.roll(partition, at_ms, mint);
         }
         let old = |at_ms: u64| at_ms + RETENTION_MS <= now_ms;
+        let mut told = Vec::new();
+        for (id, shard) in &mut self.shards {
+            let count = shard.records.partition_point(|record| old(record.at_ms));
+            told.extend(shard.trim(count).map(|trimmed| (id.clone(), trimmed)));
+        }
         self.shards
             .retain(|_, shard| shard.closed.is_none_or(|closed| !old(closed.at_ms)));
-        for shard in self.shards.values_mut() {
-            while let Some(record) = shard.records.pop_front_if(|record| old(record.at_ms)) {
-                shard.trimmed = Some(record.number);
-            }
-        }
+        told
     }
 
     /// The open shard that is to roll over first, if its time has come.
@@ -240,5 +249,22 @@ impl Stream {
                 "Requested resource not found: Shard: {id} not found"
             ))
         })
+    }
+}
+
+impl Shard {
+    /// Trims the oldest records.
+    fn trim(&mut self, count: usize) -> Option<Trimmed> {
+        let through = self.records.drain(..count).next_back()?.number;
+        self.trimmed = Some(through);
+        Some(Trimmed { count, through })
+    }
+
+    /// Trims what a reader who stands at `from` has seen, and of what it has not seen from one record to all, by `chance`.
+    pub(super) fn trim_unseen(&mut self, from: u128, chance: usize) -> Option<Trimmed> {
+        let seen = self.records.partition_point(|record| record.number < from);
+        let unseen = self.records.len() - seen;
+        let lost = chance.checked_rem(unseen).map_or(0, |n| n + 1);
+        self.trim(seen + lost)
     }
 }

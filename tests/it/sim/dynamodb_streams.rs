@@ -433,20 +433,20 @@ async fn after_a_day_records_are_trimmed_and_then_their_shards() {
         .await
         .unwrap();
     sleep(2 * SECOND).await;
-    let trimmed = "TrimmedDataAccessException".to_owned();
-    assert_eq!(read(&client, &stale).await, Err(trimmed.clone()));
+    let refusal = "TrimmedDataAccessException".to_owned();
+    assert_eq!(read(&client, &stale).await, Err(refusal.clone()));
     for kind in [
         ShardIteratorType::AtSequenceNumber,
         ShardIteratorType::AfterSequenceNumber,
     ] {
         let refused = iterator(&client, place, kind, Some(&early)).await;
-        assert_eq!(refused, Err(trimmed.clone()));
+        assert_eq!(refused, Err(refusal.clone()));
     }
     let at = iterator(&client, place, horizon.clone(), None)
         .await
         .unwrap();
     let (records, next) = read(&client, &at).await.unwrap();
-    assert_eq!(records.iter().map(number).collect::<Vec<_>>(), [late]);
+    assert_eq!(records.iter().map(number).collect::<Vec<_>>(), [&late]);
     assert_eq!(next, None);
     // The shard was closed after four hours: a day later it is gone, and its child still names it.
     sleep(4 * HOUR).await;
@@ -456,6 +456,7 @@ async fn after_a_day_records_are_trimmed_and_then_their_shards() {
     assert_eq!(listed[0].parent_shard_id(), Some(parent.as_str()));
     assert!(listed.iter().all(|shard| shard.shard_id() != Some(&parent)));
     assert_eq!(listed.len(), 7);
+    assert_eq!(trimmed(&world), [(1, early), (1, late)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -572,7 +573,6 @@ async fn faults_of_reading_look_as_they_do_in_aws() {
         .unwrap();
     for (fault, code) in [
         (Fault::IteratorExpired, "ExpiredIteratorException"),
-        (Fault::TrimmedPosition, "TrimmedDataAccessException"),
         (Fault::ReadThrottled, "LimitExceededException"),
         (Fault::Throttled, "ThrottlingException"),
         (Fault::InternalError, "InternalServerError"),
@@ -585,13 +585,63 @@ async fn faults_of_reading_look_as_they_do_in_aws() {
     assert_eq!(records, []);
     let (records, _) = read(&client, &next.unwrap()).await.unwrap();
     assert_eq!(records.iter().map(number).collect::<Vec<_>>(), [&first]);
-    let operation = Operation::StreamsGetShardIterator;
+}
+
+/// What the ledger says was trimmed: how many records, and the last of them.
+fn trimmed(world: &World) -> Vec<(usize, String)> {
+    let entries = world.history().into_iter();
+    let told = entries.filter_map(|entry| match entry.event {
+        Event::RecordsTrimmed { count, through, .. } => Some((count, through)),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trimmed_position_really_loses_records_and_the_ledger_tells_which() {
+    let horizon = ShardIteratorType::TrimHorizon;
+    let refused = "TrimmedDataAccessException".to_owned();
+    for (operation, seen) in [
+        (Operation::StreamsGetShardIterator, 3),
+        (Operation::StreamsGetRecords, 0),
+    ] {
+        let (world, client, arn) = table(ViewType::KeysOnly);
+        let numbers: Vec<String> = (0..9)
+            .filter_map(|n| put(&world, &n.to_string(), 0))
+            .collect();
+        let shard = shard(&client, &arn).await;
+        let place = (arn.as_str(), shard.as_str());
+        world.fault_next(operation, Fault::TrimmedPosition, 1);
+        if operation == Operation::StreamsGetShardIterator {
+            let kind = ShardIteratorType::AfterSequenceNumber;
+            let after = iterator(&client, place, kind, Some(&numbers[2])).await;
+            assert_eq!(after, Err(refused.clone()));
+        } else {
+            let at = iterator(&client, place, horizon.clone(), None).await;
+            assert_eq!(read(&client, &at.unwrap()).await, Err(refused.clone()));
+        }
+        let told = trimmed(&world);
+        let (count, through) = &told[0];
+        assert!((seen + 1..=9).contains(count) && *through == numbers[count - 1]);
+        let at = iterator(&client, place, horizon.clone(), None).await;
+        let (left, _) = read(&client, &at.unwrap()).await.unwrap();
+        let left: Vec<&str> = left.iter().map(number).collect();
+        assert_eq!(left, numbers[*count..], "{operation:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_has_seen_all_is_not_told_of_what_is_trimmed() {
+    let (world, client, arn) = table(ViewType::KeysOnly);
+    let last = put(&world, "a", 1).unwrap();
+    let shard = shard(&client, &arn).await;
+    let kind = ShardIteratorType::TrimHorizon;
+    let at = iterator(&client, (&arn, &shard), kind, None).await.unwrap();
+    let next = read(&client, &at).await.unwrap().1.unwrap();
+    let operation = Operation::StreamsGetRecords;
     world.fault_next(operation, Fault::TrimmedPosition, 1);
-    let kind = ShardIteratorType::AfterSequenceNumber;
-    let refused = iterator(&client, place, kind, Some(&first)).await;
-    assert_eq!(refused, Err("TrimmedDataAccessException".to_owned()));
-    world.fault_next(operation, Fault::TrimmedPosition, 1);
-    assert!(iterator(&client, place, horizon, None).await.is_ok());
+    assert_eq!(read(&client, &next).await.unwrap().0, []);
+    assert_eq!(trimmed(&world), [(1, last)]);
 }
 
 #[tokio::test(start_paused = true)]

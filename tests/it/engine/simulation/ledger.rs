@@ -137,6 +137,7 @@ impl<'a> Judge<'a> {
             | Event::Faulted { .. }
             | Event::Crashed { .. }
             | Event::Streamed { .. }
+            | Event::RecordsTrimmed { .. }
             | Event::Published { .. }
             | Event::Stored { .. } => {}
         }
