@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::config::mapping::Mapping;
 use crate::metrics::Metrics;
 use crate::model::backoff::Backoff;
-use crate::model::filter::{Filters, Source};
+use crate::model::filter::Filters;
 use crate::queue::reports::Reports;
 use crate::queue::{Account, Engine};
 use crate::status::{State, Status};
@@ -176,8 +176,8 @@ impl Supervised {
     }
 
     async fn start(&mut self) -> Result<Arc<Engine>, Failure> {
-        let filters =
-            Filters::parse(&self.mapping.filter_patterns, Source::Sqs).map_err(|error| {
+        let filters = Filters::parse(&self.mapping.filter_patterns, self.mapping.filtered())
+            .map_err(|error| {
                 Failure::new(
                     crate::aws::fault::Fault::Invalid,
                     "InvalidParameterValueException",
