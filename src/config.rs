@@ -18,6 +18,7 @@ mod merge;
 pub mod service;
 mod show;
 mod suggest;
+mod timestamp;
 mod tree;
 mod url;
 mod yaml;
@@ -173,6 +174,15 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         Some(at) => mapping::read_all(&at, &mut functions, report),
         None => Vec::new(),
     };
+    let streams = mappings
+        .iter()
+        .any(|mapping| mapping.enabled && mapping.stream.is_some());
+    if streams
+        && checkpoints == Some(Checkpoints::Memory)
+        && let Some(at) = fields.get("Checkpoints")
+    {
+        checkpoints::warn_of_forgetting(&at, report);
+    }
     for key in merge::REPEATABLE {
         if let Some(at) = fields.get(key) {
             at.warn(

@@ -75,4 +75,3 @@ pub mod service;
 pub mod sim;
 pub mod status;
 pub mod stream;
-

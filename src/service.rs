@@ -18,10 +18,9 @@ use crate::checkpoint::{Owner, Store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::mapping::Mapping;
-use crate::config::mapping::stream::Kind;
 use crate::metrics::{Metrics, Source};
 use crate::model::backoff::Backoff;
-use crate::model::filter::{Filters, Source as FilterSource};
+use crate::model::filter::Filters;
 use crate::reports::{Account, Reports};
 use crate::status::{State, Status};
 use crate::{queue, stream};
@@ -165,11 +164,8 @@ impl Supervised {
     }
 
     async fn start(&mut self) -> Result<Engine, String> {
-        let (source, patterns) = (
-            filter_source(&self.mapping),
-            &self.mapping.filter_patterns,
-        );
-        let filters = Filters::parse(patterns, source).map_err(|error| error.to_string())?;
+        let filters = Filters::parse(&self.mapping.filter_patterns, self.mapping.filtered())
+            .map_err(|error| error.to_string())?;
         let (mapping, reports, chance) = (
             self.mapping.clone(),
             self.reports.clone(),
@@ -219,13 +215,5 @@ impl Supervised {
 
     fn stopped(&self) {
         self.reports.state(State::Disabled, None);
-    }
-}
-
-fn filter_source(mapping: &Mapping) -> FilterSource {
-    match mapping.stream.as_ref().map(|stream| &stream.kind) {
-        None => FilterSource::Sqs,
-        Some(Kind::Kinesis { .. }) => FilterSource::Kinesis,
-        Some(Kind::DynamoDb) => FilterSource::DynamoDb,
     }
 }

@@ -66,7 +66,7 @@ fn full(sequence: u64) -> ShardProgress {
             state: "{\"sum\":\"\\u0000 \u{1f600}\"}".into(),
             terminated_early: true,
             final_failures: 2,
- final_first_failed_ms: None,
+            final_first_failed_ms: None,
         }),
     }
 }

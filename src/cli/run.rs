@@ -59,13 +59,7 @@ pub fn run(args: &Args) -> Exit {
         Err(error) => return failed(&error),
     };
     let drain = CancellationToken::new();
-    let work = serve(
-        &config,
-        admin,
-        server.address(),
-        store,
-        drain.clone(),
-    );
+    let work = serve(&config, admin, server.address(), store, drain.clone());
     match in_runtime(Box::pin(work), drain) {
         Ok((account, None)) => concluded(account),
         Ok((account, Some(broken))) => {

@@ -57,3 +57,11 @@ pub(super) fn read(at: &At<'_>, report: &mut Report) -> Option<Checkpoints> {
     }
     Some(Checkpoints::default())
 }
+
+/// Streams that are read from memory's positions begin anew with every start.
+pub(super) fn warn_of_forgetting(at: &At<'_>, report: &mut Report) {
+    at.below("Memory").warn(
+        report,
+        "positions are forgotten when the process ends, and every stream begins at its StartingPosition again; File keeps them",
+    );
+}

@@ -45,6 +45,21 @@ impl<'a> At<'a> {
         report.warn(self.place(), &self.path, what);
     }
 
+    /// The value of a key below that was found before; where there is none, this one.
+    pub fn below(&self, key: &str) -> At<'a> {
+        let Value::Map(entries) = &self.node.value else {
+            return self.clone();
+        };
+        let found = entries.iter().find(|entry| entry.key == key);
+        found.map_or_else(
+            || self.clone(),
+            |Entry { node, .. }| At {
+                node,
+                path: key_path(&self.path, key),
+            },
+        )
+    }
+
     fn expected<T>(&self, report: &mut Report, expected: &str) -> Option<T> {
         if self.node.value != Value::Broken {
             let found = self.node.value.describe();
@@ -215,6 +230,14 @@ impl<'a> Fields<'a> {
         match self.get(key) {
             Some(at) => at.integer(bounds, report),
             None => Some(default),
+        }
+    }
+
+    /// A switch, off where it is not set; `None` where what is set is wrong and was reported.
+    pub fn boolean(&self, key: &str, report: &mut Report) -> Option<bool> {
+        match self.get(key) {
+            Some(at) => at.boolean(report),
+            None => Some(false),
         }
     }
 }

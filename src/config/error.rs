@@ -114,6 +114,14 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
+/// The same without quotes, for sentences of AWS that have their own; control characters are escaped by the report.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,13 @@
 //! `EventSourceMappings[]`: one mapping, its ranges, defaults and cross-field rules.
 
 mod batch;
+mod extensions;
 mod filter;
 mod foreign;
 mod identity;
 mod lesser;
+mod readers;
+mod source;
 pub mod stream;
 
 use std::time::Duration;
@@ -14,9 +17,12 @@ use super::cursor::{At, Fields};
 use super::error::Report;
 use super::function::{Functions, Target};
 use super::function_name::FunctionName;
+use crate::model::filter::Source as Filtered;
 use batch::Batch;
-use identity::{Identity, Source};
-use stream::Stream;
+use extensions::Extensions;
+use identity::Identity;
+use source::{Family, Found};
+use stream::{Kind, Stream};
 
 /// One event source mapping, checked: what the engine runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +41,7 @@ pub struct Mapping {
     pub function_name: String,
     /// Where that function runs.
     pub target: Target,
-    /// `BatchSize`: 1-10,000; 1-10 for a FIFO queue; 10 by default. // spec: 1.2
+    /// `BatchSize`: 1-10,000; 1-10 for a FIFO queue; by default 10 for a queue and 100 for a stream. // spec: 1.2
     pub batch_size: usize,
     /// `MaximumBatchingWindowInSeconds`: 0-300 s; 0 for a FIFO queue, and by default. // spec: 1.2
     pub window: Duration,
@@ -52,7 +58,16 @@ pub struct Mapping {
 impl Mapping {
     /// A queue whose name ends in `.fifo` keeps order by message group.
     pub fn fifo(&self) -> bool {
-        is_fifo(&self.source)
+        self.stream.is_none() && self.source.resource.ends_with(".fifo")
+    }
+
+    /// Whose records the filters are asked about.
+    pub fn filtered(&self) -> Filtered {
+        match self.stream.as_ref().map(|stream| &stream.kind) {
+            None => Filtered::Sqs,
+            Some(Kind::Kinesis { .. }) => Filtered::Kinesis,
+            Some(Kind::DynamoDb) => Filtered::DynamoDb,
+        }
     }
 
     /// The function with its qualifier, as AWS shows it; what `FunctionName` leaves open is as in the source.
@@ -64,10 +79,6 @@ impl Mapping {
     }
 }
 
-fn is_fifo(queue: &Arn) -> bool {
-    queue.resource.ends_with(".fifo")
-}
-
 /// What a mapping says apart from which source and function it joins.
 struct Settings {
     enabled: bool,
@@ -75,6 +86,9 @@ struct Settings {
     reports_item_failures: bool,
     maximum_concurrency: Option<usize>,
     filter_patterns: Vec<String>,
+    extensions: Extensions,
+    /// `None` for a queue.
+    stream: Option<stream::Settings>,
 }
 
 /// The mappings of all files, in their order. A wrong mapping is reported and left out.
@@ -89,36 +103,48 @@ pub(super) fn read_all(
         let Some(fields) = at.fields(&keys, report) else {
             continue;
         };
-        let source = match identity::source(&fields, report) {
-            Source::Queue(arn) => Some(arn),
-            Source::Wrong => None,
+        let (source, family) = match source::read(&fields, report) {
+            Found::Served(source) => {
+                let family = source.family;
+                (Some(source), Some(family))
+            }
+            Found::Wrong(family) => (None, family),
             // Its other settings are those of another kind of source: nothing here can judge them.
-            Source::Unserved => continue,
+            Found::Unserved => continue,
         };
-        let settings = read_settings(&fields, source.as_ref(), report);
+        let settings = read_settings(&fields, family, report);
         if let Some(identity) = identity::read(&fields, source, report) {
             read.push((identity, settings));
         }
     }
     let identities: Vec<&Identity<'_>> = read.iter().map(|(identity, _)| identity).collect();
     let labels = identity::labels(&identities, report);
+    let running = read.iter().filter(|(_, settings)| {
+        // One that is wrong is reported as such, and meant to run.
+        settings.as_ref().is_none_or(|settings| settings.enabled)
+    });
+    readers::warn(running.map(|(identity, _)| identity), report);
     let mut mappings = Vec::new();
     for ((identity, settings), label) in read.into_iter().zip(labels) {
-        let target = match functions.resolve(identity.given, &identity.function, &identity.source) {
-            Ok(target) => target,
-            Err(what) => {
-                identity.function_at.error(report, what);
-                None
-            }
-        };
+        let target =
+            match functions.resolve(identity.given, &identity.function, &identity.source.arn) {
+                Ok(target) => target,
+                Err(what) => {
+                    identity.function_at.error(report, what);
+                    None
+                }
+            };
         let (Some(settings), Some(target)) = (settings, target) else {
             continue;
         };
+        let stream = settings
+            .stream
+            .and_then(|stream| stream.of(&identity.source, settings.extensions));
         mappings.push(Mapping {
             name: label.name,
             uuid: label.uuid,
             enabled: settings.enabled,
-            source: identity.source,
+            source: identity.source.arn,
             function_name: identity.given.to_owned(),
             target,
             batch_size: settings.batch.size,
@@ -126,7 +152,7 @@ pub(super) fn read_all(
             reports_item_failures: settings.reports_item_failures,
             maximum_concurrency: settings.maximum_concurrency,
             filter_patterns: settings.filter_patterns,
-            stream: None,
+            stream,
         });
     }
     mappings
@@ -135,27 +161,42 @@ pub(super) fn read_all(
 /// Every setting is read, also after a wrong one: a run shows all errors.
 fn read_settings(
     fields: &Fields<'_>,
-    source: Option<&Arn>,
+    family: Option<Family>,
     report: &mut Report,
 ) -> Option<Settings> {
     let enabled = lesser::enabled(fields, report);
-    let batch = batch::read(fields, source.is_some_and(is_fifo), report);
+    let batch = batch::read(fields, family, report);
     let reports_item_failures = lesser::reports_item_failures(fields, report);
-    let maximum_concurrency = lesser::maximum_concurrency(fields, report);
-    let filter_patterns = filter::read(fields, report);
-    lesser::extensions(fields, &SERVED, report);
-    foreign::check(fields, report);
+    // Which of the others there are, and what they may say, is another question for each kind of source.
+    let family = family?;
+    let maximum_concurrency = match family {
+        Family::Queue { .. } => lesser::maximum_concurrency(fields, report),
+        Family::Kinesis | Family::DynamoDb => Some(None),
+    };
+    let filter_patterns = filter::read(fields, family.filtered(), report);
+    let stream = match family {
+        Family::Queue { .. } => Some(None),
+        Family::Kinesis | Family::DynamoDb => stream::read(fields, family, report).map(Some),
+    };
+    let outside: Vec<&str> = COMMON.into_iter().chain(foreign::served(family)).collect();
+    let extensions = extensions::read(fields, family, &outside, report);
+    foreign::check(fields, family, report);
+    if let (Some(Some(stream)), Some(extensions)) = (&stream, &extensions) {
+        stream.warn_of_idle(extensions, fields, report);
+    }
     Some(Settings {
         enabled: enabled?,
         batch: batch?,
         reports_item_failures: reports_item_failures?,
         maximum_concurrency: maximum_concurrency?,
         filter_patterns: filter_patterns?,
+        extensions: extensions?,
+        stream: stream?,
     })
 }
 
-/// The keys that say something here.
-const SERVED: [&str; 10] = [
+/// What every kind of source has, beside `Extensions`.
+const COMMON: [&str; 8] = [
     "Name",
     "EventSourceArn",
     "FunctionName",
@@ -164,8 +205,6 @@ const SERVED: [&str; 10] = [
     "MaximumBatchingWindowInSeconds",
     "FilterCriteria",
     "FunctionResponseTypes",
-    "ScalingConfig",
-    "Extensions",
 ];
 
 /// The keys that AWS prints and nobody sets. // spec: 1.3
@@ -180,8 +219,8 @@ const READ_ONLY: [&str; 8] = [
     "FilterCriteriaError",
 ];
 
+/// In the order in which a message lists the first of them.
 fn known_keys() -> Vec<&'static str> {
-    let own = SERVED.into_iter().chain(READ_ONLY);
-    own.chain(foreign::KEYS.iter().map(|key| key.name))
-        .collect()
+    let own = COMMON.into_iter().chain(["ScalingConfig", "Extensions"]);
+    own.chain(foreign::names()).chain(READ_ONLY).collect()
 }

@@ -1,5 +1,7 @@
 //! The effective configuration for `validate`: a table to read, or JSON under AWS's names.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use super::Config;
@@ -7,11 +9,14 @@ use super::aws::Aws;
 use super::checkpoints::Checkpoints;
 use super::function::{FunctionEntry, Target};
 use super::mapping::Mapping;
+use super::mapping::stream::{Kind, StartingPosition, Stream};
 use super::url::without_query;
 
-const HEADINGS: [&str; 10] = [
+/// The columns of a queue's mapping; those of a stream's come behind them, where there is one.
+const HEADINGS: [&str; 11] = [
     "NAME",
     "STATE",
+    "KIND",
     "SOURCE",
     "FUNCTION",
     "RUNS AT",
@@ -21,15 +26,27 @@ const HEADINGS: [&str; 10] = [
     "FILTERS",
     "REPLY",
 ];
+const STREAM_HEADINGS: [&str; 5] = ["STARTS AT", "RETRIES", "AGE", "TUMBLING", "ON FAILURE"];
 
 /// The mappings with every default filled in, one a line below a line of headings; ends in a line break.
 pub fn table(config: &Config) -> String {
-    let headings = HEADINGS.map(str::to_owned);
-    let rows: Vec<[String; 10]> = [headings]
+    let mappings = &config.mappings;
+    let streams = mappings.iter().any(|mapping| mapping.stream.is_some());
+    let mut headings = HEADINGS.to_vec();
+    if streams {
+        headings.extend(STREAM_HEADINGS);
+    }
+    let headings: Vec<String> = headings.into_iter().map(str::to_owned).collect();
+    let columns = headings.len();
+    let row = |mapping: &Mapping| {
+        let cells = row(mapping).into_iter().chain(stream_row(mapping));
+        cells.take(columns).collect()
+    };
+    let rows: Vec<Vec<String>> = [headings]
         .into_iter()
-        .chain(config.mappings.iter().map(row))
+        .chain(mappings.iter().map(row))
         .collect();
-    let widths: Vec<usize> = (0..HEADINGS.len())
+    let widths: Vec<usize> = (0..columns)
         .map(|column| {
             rows.iter()
                 .map(|row| row[column].chars().count())
@@ -49,10 +66,11 @@ pub fn table(config: &Config) -> String {
     table
 }
 
-fn row(mapping: &Mapping) -> [String; 10] {
+fn row(mapping: &Mapping) -> [String; 11] {
     [
         mapping.name.clone(),
         state(mapping).to_owned(),
+        kind(mapping).to_owned(),
         mapping.source.to_string(),
         mapping.function_name.clone(),
         match &mapping.target {
@@ -63,9 +81,10 @@ fn row(mapping: &Mapping) -> [String; 10] {
         },
         mapping.batch_size.to_string(),
         format!("{} s", mapping.window.as_secs()),
-        match mapping.maximum_concurrency {
-            Some(count) => format!("at most {count}"),
-            None => "automatic".to_owned(),
+        match (&mapping.stream, mapping.maximum_concurrency) {
+            (Some(stream), _) => format!("{} a shard", stream.parallelization_factor),
+            (None, Some(count)) => format!("at most {count}"),
+            (None, None) => "automatic".to_owned(),
         },
         match mapping.filter_patterns.len() {
             0 => "none".to_owned(),
@@ -74,6 +93,51 @@ fn row(mapping: &Mapping) -> [String; 10] {
         match mapping.reports_item_failures {
             true => "item failures".to_owned(),
             false => "whole batch".to_owned(),
+        },
+    ]
+}
+
+fn kind(mapping: &Mapping) -> &'static str {
+    match mapping.stream.as_ref().map(|stream| &stream.kind) {
+        None if mapping.fifo() => "SQS FIFO",
+        None => "SQS",
+        Some(Kind::Kinesis {
+            consumer: false, ..
+        }) => "Kinesis",
+        Some(Kind::Kinesis { consumer: true, .. }) => "Kinesis fan-out",
+        Some(Kind::DynamoDb) => "DynamoDB",
+    }
+}
+
+fn stream_row(mapping: &Mapping) -> [String; 5] {
+    let Some(stream) = &mapping.stream else {
+        return std::array::from_fn(|_| "-".to_owned());
+    };
+    let seconds = |span: Option<Duration>, none: &str| match span {
+        Some(span) => format!("{} s", span.as_secs()),
+        None => none.to_owned(),
+    };
+    let retries = stream
+        .retries_max
+        .map_or_else(|| "unlimited".to_owned(), |retries| retries.to_string());
+    [
+        match stream.starting_position {
+            position @ (StartingPosition::TrimHorizon | StartingPosition::Latest) => {
+                position.name().to_owned()
+            }
+            position @ StartingPosition::AtTimestamp { ms } => {
+                format!("{} {}", position.name(), epoch_seconds(ms))
+            }
+        },
+        match stream.bisect {
+            true => format!("{retries}, bisecting"),
+            false => retries,
+        },
+        seconds(stream.age_max, "unlimited"),
+        seconds(stream.tumbling_window, "none"),
+        match &stream.on_failure {
+            Some(destination) => destination.arn(),
+            None => "none".to_owned(),
         },
     ]
 }
@@ -141,11 +205,7 @@ fn mapping(mapping: &Mapping) -> Value {
         true => &["ReportBatchItemFailures"],
         false => &[],
     };
-    let scaling = match mapping.maximum_concurrency {
-        Some(count) => json!({ "MaximumConcurrency": count }),
-        None => json!({}),
-    };
-    json!({
+    let mut shown = json!({
         "Name": mapping.name,
         "UUID": mapping.uuid,
         "State": state(mapping),
@@ -157,6 +217,51 @@ fn mapping(mapping: &Mapping) -> Value {
         "MaximumBatchingWindowInSeconds": mapping.window.as_secs(),
         "FunctionResponseTypes": response_types,
         "FilterCriteria": { "Filters": filters.collect::<Vec<_>>() },
-        "ScalingConfig": scaling,
-    })
+    });
+    match &mapping.stream {
+        Some(stream) => stream_settings(stream, &mut shown),
+        None => {
+            shown["ScalingConfig"] = match mapping.maximum_concurrency {
+                Some(count) => json!({ "MaximumConcurrency": count }),
+                None => json!({}),
+            };
+        }
+    }
+    shown
+}
+
+fn stream_settings(stream: &Stream, shown: &mut Value) {
+    let position = stream.starting_position;
+    shown["StartingPosition"] = json!(position.name());
+    if let StartingPosition::AtTimestamp { ms } = position {
+        shown["StartingPositionTimestamp"] = json!(epoch_seconds(ms));
+    }
+    shown["ParallelizationFactor"] = json!(stream.parallelization_factor);
+    shown["BisectBatchOnFunctionError"] = json!(stream.bisect);
+    shown["MaximumRetryAttempts"] = json!(stream.retries_max.map_or(-1, i64::from));
+    shown["MaximumRecordAgeInSeconds"] = match stream.age_max {
+        Some(age) => json!(age.as_secs()),
+        None => json!(-1),
+    };
+    let tumbling = stream.tumbling_window.unwrap_or_default();
+    shown["TumblingWindowInSeconds"] = json!(tumbling.as_secs());
+    shown["DestinationConfig"] = match &stream.on_failure {
+        Some(destination) => json!({ "OnFailure": { "Destination": destination.arn() } }),
+        None => json!({ "OnFailure": {} }),
+    };
+    shown["Extensions"] = json!({
+        "DiscardOnlyFailing": stream.discard_only_failing,
+        "OnFailureIncludePayload": stream.on_failure_include_payload,
+    });
+    match stream.kind {
+        Kind::Kinesis { .. } => {
+            shown["Extensions"]["DeaggregateKpl"] = json!(stream.deaggregate_kpl);
+        }
+        Kind::DynamoDb => {}
+    }
+}
+
+/// As AWS prints a point in time: a double holds every millisecond of these years apart.
+fn epoch_seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
 }

@@ -50,10 +50,7 @@ impl fmt::Display for Account {
         )?;
         if *settled > 0 {
             let handled = settled.saturating_sub(*discarded);
-            write!(
-                f,
-                "; of streams {handled} handled, {discarded} discarded"
-            )?;
+            write!(f, "; of streams {handled} handled, {discarded} discarded")?;
         }
         Ok(())
     }

@@ -105,13 +105,6 @@ pub enum Event {
         last: Option<String>,
         ended: bool,
     },
-    /// Records outlived the retention period, or were trimmed on purpose; `through` is the last sequence number that went.
-    RecordsTrimmed {
-        stream: String,
-        shard: String,
-        count: usize,
-        through: String,
-    },
     /// Shards were closed, and others took over their hash keys.
     Resharded {
         stream: String,

@@ -108,19 +108,15 @@ impl Book {
     }
 
     fn page(&self) -> MutexGuard<'_, Page> {
-        self.page
-            .lock()
-            .expect("nothing panics while it holds the page; a lane that does takes its shard with it")
+        self.page.lock().expect(
+            "nothing panics while it holds the page; a lane that does takes its shard with it",
+        )
     }
 }
 
 fn progress(page: &Page) -> ShardProgress {
     ShardProgress {
-        window: page
-            .windows
-            .as_ref()
-            .and_then(Tumbling::progress)
-            .cloned(),
+        window: page.windows.as_ref().and_then(Tumbling::progress).cloned(),
         ..page.lanes.progress()
     }
 }

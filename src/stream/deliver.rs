@@ -228,7 +228,8 @@ impl Line {
             page.lanes.owes(lane, owed);
             page.lanes.oldest_ms()
         });
-        self.engine.account(|account| account.settled += (settled - before) as u64);
+        self.engine
+            .account(|account| account.settled += (settled - before) as u64);
         self.metrics.set_oldest(oldest);
         self.metrics.set_failures(failures as usize);
         match head.filter(|_| FAILURES_TOLD <= failures) {
@@ -351,7 +352,9 @@ mod tests {
         let delays: Vec<u128> = (1..=9).map(|n| repeat_delay(n, 1.0).as_millis()).collect();
         assert_eq!(
             delays,
-            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+            [
+                500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000
+            ]
         );
         assert_eq!(repeat_delay(10_000, 1.0), REPEAT_LONGEST);
         assert_eq!(repeat_delay(1, 0.0).as_millis(), 250);

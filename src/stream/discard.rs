@@ -31,7 +31,13 @@ impl Line {
         let last = number(discard.items.last()).unwrap_or_default();
         let Some(destination) = &engine.destination else {
             warn!(
-                mapping, shard, events, first, last, ?reason, invocations = count,
+                mapping,
+                shard,
+                events,
+                first,
+                last,
+                ?reason,
+                invocations = count,
                 "records are discarded; no on-failure destination is configured"
             );
             engine.metrics.record_dropped(reason, events);
@@ -48,7 +54,13 @@ impl Line {
             });
             let Err(failure) = sent else {
                 info!(
-                    mapping, shard, events, first, last, ?reason, invocations = count,
+                    mapping,
+                    shard,
+                    events,
+                    first,
+                    last,
+                    ?reason,
+                    invocations = count,
                     "records are discarded; their on-failure record is delivered"
                 );
                 engine.metrics.record_on_failure_delivered(events);
@@ -77,13 +89,15 @@ impl Line {
     fn on_failure(&self, discard: &Discard<'_>) -> OnFailure {
         let engine = &*self.engine;
         let first = discard.items.first();
-        let records = first.zip(discard.items.last()).map(|(first, last)| Records {
-            first: first.number.clone(),
-            last: last.number.clone(),
-            first_arrived_ms: first.arrived_ms,
-            last_arrived_ms: last.arrived_ms,
-            count: discard.items.len(),
-        });
+        let records = first
+            .zip(discard.items.last())
+            .map(|(first, last)| Records {
+                first: first.number.clone(),
+                last: last.number.clone(),
+                first_arrived_ms: first.arrived_ms,
+                last_arrived_ms: last.arrived_ms,
+                count: discard.items.len(),
+            });
         let written = discard.items.iter().map(|item| item.record.as_str());
         let event = match first {
             Some(first) => Some(self.windowed_event(written, first.window_start_ms)),

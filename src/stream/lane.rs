@@ -114,7 +114,10 @@ impl Lane {
     /// More would not make the next batch larger.
     pub fn full(&self, rule: &Rule) -> bool {
         match self.resumed.last() {
-            Some(owed) => self.waiting.back().is_some_and(|last| owed.through < last.number),
+            Some(owed) => self
+                .waiting
+                .back()
+                .is_some_and(|last| owed.through < last.number),
             None => self.limited(rule),
         }
     }

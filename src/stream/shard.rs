@@ -44,7 +44,10 @@ pub(super) enum ShardEnded {
 enum Event {
     Read(Fetched),
     /// A batch, or the final invocation of a window.
-    Delivered { lane: u32, ended: Ended },
+    Delivered {
+        lane: u32,
+        ended: Ended,
+    },
     Kept(Result<(), CommitError>),
 }
 
@@ -198,12 +201,17 @@ impl Shard {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
                 engine.metrics.record_polled(read.records.len());
-                self.line.metrics.set_behind(read.behind_ms.unwrap_or_default());
+                self.line
+                    .metrics
+                    .set_behind(read.behind_ms.unwrap_or_default());
                 self.ended = read.next.is_none();
                 self.pending.extend(Raw::all(read.records));
             }
             Err((failure, iterator)) => {
-                match self.reader.failed(&engine, &self.line.id, &failure, iterator) {
+                match self
+                    .reader
+                    .failed(&engine, &self.line.id, &failure, iterator)
+                {
                     Trouble::Wait { told } => {
                         engine.reports.shard(&self.line.id, READING, told);
                     }
@@ -220,7 +228,11 @@ impl Shard {
         while let Some(raw) = self.pending.front() {
             let number = raw.number();
             // A position that was opened anew may repeat what is in hand already.
-            if self.through.as_ref().is_some_and(|through| number <= through) {
+            if self
+                .through
+                .as_ref()
+                .is_some_and(|through| number <= through)
+            {
                 self.pending.pop_front();
                 continue;
             }
@@ -319,7 +331,9 @@ impl Shard {
             };
             let (items, slices) = lane.take(count);
             if items.is_empty() {
-                self.line.book.write(|page| page.lanes.owes(number, Vec::new()));
+                self.line
+                    .book
+                    .write(|page| page.lanes.owes(number, Vec::new()));
                 self.keep_at.get_or_insert(now + KEEP_EVERY);
                 continue;
             }
@@ -327,7 +341,10 @@ impl Shard {
             let (line, drain) = (self.line.clone(), drain.clone());
             self.tasks.spawn(async move {
                 let ended = line.deliver(number, &items, slices, &drain).await;
-                Event::Delivered { lane: number, ended }
+                Event::Delivered {
+                    lane: number,
+                    ended,
+                }
             });
         }
     }
@@ -340,9 +357,8 @@ impl Shard {
         self.reading = true;
         let (iterator, start) = self.reader.place();
         let line = self.line.clone();
-        self.tasks.spawn(async move {
-            Event::Read(line.engine.fetch(&line.id, iterator, start).await)
-        });
+        self.tasks
+            .spawn(async move { Event::Read(line.engine.fetch(&line.id, iterator, start).await) });
     }
 
     /// A lane's next batch is not full, and there is room for more.
@@ -387,7 +403,11 @@ impl Shard {
             Next::Wait { at_most } => Some(engine.now() + at_most),
             Next::Deliver | Next::Close | Next::Nothing => None,
         };
-        due.chain(read).chain(keep).chain(window).min().map(|at| engine.at(at))
+        due.chain(read)
+            .chain(keep)
+            .chain(window)
+            .min()
+            .map(|at| engine.at(at))
     }
 }
 

@@ -64,8 +64,9 @@ impl StartError {
     /// The store is out of use, for every mapping.
     pub fn broken(&self) -> Option<&Broken> {
         match self {
-            Self::Store(StoreError::Broken(broken))
-            | Self::Commit(CommitError::Broken(broken)) => Some(broken),
+            Self::Store(StoreError::Broken(broken)) | Self::Commit(CommitError::Broken(broken)) => {
+                Some(broken)
+            }
             Self::Store(_) | Self::Commit(_) | Self::Failure(_) | Self::Meta(_) => None,
         }
     }
@@ -125,18 +126,15 @@ impl Engine {
             }
         }
         let taken = parts.store.take(&mapping.uuid, &parts.owner).await?;
-        let destination = stream
-            .on_failure
-            .as_ref()
-            .map(|destination| {
-                Destination::new(
-                    parts.clients,
-                    destination,
-                    &mapping.source.region,
-                    &mapping.uuid,
-                    stream.on_failure_include_payload,
-                )
-            });
+        let destination = stream.on_failure.as_ref().map(|destination| {
+            Destination::new(
+                parts.clients,
+                destination,
+                &mapping.source.region,
+                &mapping.uuid,
+                stream.on_failure_include_payload,
+            )
+        });
         let rule = Rule {
             count_max: mapping.batch_size,
             window: mapping.window,

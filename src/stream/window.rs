@@ -17,7 +17,10 @@ use crate::model::tumbling::{Ahead, Next, Tumbling};
 const NO_LENGTH: Duration = Duration::from_millis(1);
 
 /// The windows of a shard: none without the setting, unless a checkpoint left one open.
-pub(super) fn windows(setting: Option<Duration>, open: Option<&WindowProgress>) -> Option<Tumbling> {
+pub(super) fn windows(
+    setting: Option<Duration>,
+    open: Option<&WindowProgress>,
+) -> Option<Tumbling> {
     match (setting, open) {
         (None, None) => None,
         (None, Some(_)) => Some(Tumbling::new(NO_LENGTH, open.cloned())),

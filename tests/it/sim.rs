@@ -77,7 +77,6 @@ fn events(world: &World) -> Vec<&'static str> {
         Event::Replied { .. } => "replied",
         Event::RecordPut { .. } => "put",
         Event::RecordsRead { .. } => "read",
-        Event::RecordsTrimmed { .. } => "trimmed",
         Event::Resharded { .. } => "resharded",
         Event::Faulted { .. } => "faulted",
         Event::Crashed { .. } => "crashed",

@@ -112,7 +112,7 @@ fn progress(number: u64, rng: &mut Rng) -> ShardProgress {
                 state: "x".repeat(rng.usize(0..20_000)),
                 terminated_early: false,
                 final_failures: 0,
- final_first_failed_ms: None,
+                final_first_failed_ms: None,
             });
             progress
         }

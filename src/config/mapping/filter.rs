@@ -1,4 +1,4 @@
-//! `FilterCriteria`: the patterns of which a message must match one.
+//! `FilterCriteria`: the patterns of which a record must match one.
 
 use crate::config::cursor::{At, Fields};
 use crate::config::error::Report;
@@ -10,8 +10,12 @@ use crate::model::filter::{
 /// AWS's quota of 5, raised as far as AWS raises it. // spec: 1.2
 const FILTERS_MAX: usize = 10;
 
-/// The patterns as given. No `FilterCriteria`, `{}` and `Filters: []` are the same: every message passes.
-pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<String>> {
+/// The patterns as given. No `FilterCriteria`, `{}` and `Filters: []` are the same: every record passes.
+pub(super) fn read(
+    fields: &Fields<'_>,
+    source: Source,
+    report: &mut Report,
+) -> Option<Vec<String>> {
     let Some(at) = fields.get("FilterCriteria") else {
         refuse_hidden(fields, report);
         return Some(Vec::new());
@@ -27,7 +31,10 @@ pub(super) fn read(fields: &Fields<'_>, report: &mut Report) -> Option<Vec<Strin
             format!("{count} filters; at most {FILTERS_MAX} are allowed"),
         );
     }
-    let patterns: Vec<_> = items.iter().map(|item| pattern(item, report)).collect();
+    let patterns: Vec<_> = items
+        .iter()
+        .map(|item| pattern(item, source, report))
+        .collect();
     patterns.into_iter().collect()
 }
 
@@ -44,9 +51,17 @@ fn refuse_hidden(fields: &Fields<'_>, report: &mut Report) {
     }
 }
 
-fn pattern(item: &At<'_>, report: &mut Report) -> Option<String> {
+fn pattern(item: &At<'_>, source: Source, report: &mut Report) -> Option<String> {
     let Some(at) = item.fields(&["Pattern"], report)?.get("Pattern") else {
-        item.error(report, "Pattern is missing: the filter as JSON text, such as '{\"body\":{\"kind\":[\"order\"]}}'");
+        let example = match source {
+            Source::Sqs => r#"{"body":{"kind":["order"]}}"#,
+            Source::Kinesis => r#"{"data":{"kind":["order"]}}"#,
+            Source::DynamoDb => r#"{"dynamodb":{"NewImage":{"kind":{"S":["order"]}}}}"#,
+        };
+        item.error(
+            report,
+            format!("Pattern is missing: the filter as JSON text, such as '{example}'"),
+        );
         return None;
     };
     if matches!(at.node.value, Value::Map(_) | Value::List(_)) {
@@ -66,7 +81,7 @@ fn pattern(item: &At<'_>, report: &mut Report) -> Option<String> {
         );
         return None;
     }
-    match Filters::parse(&[text], Source::Sqs) {
+    match Filters::parse(&[text], source) {
         Ok(filters) => {
             for Warning { key, trap, .. } in filters.warnings() {
                 at.warn(report, format!("key {key}: {trap}"));

@@ -4,24 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use md5::{Digest, Md5};
 
-use crate::config::arn::Arn;
+use super::source::{Family, Source};
 use crate::config::cursor::{At, Fields};
 use crate::config::error::{Report, quoted};
 use crate::config::function_name::FunctionName;
 
-/// What `EventSourceArn` names.
-pub(super) enum Source {
-    Queue(Arn),
-    /// A source of events of another kind; reported.
-    Unserved,
-    /// Missing or no ARN; reported.
-    Wrong,
-}
-
 /// A mapping before it has its labels.
 pub(super) struct Identity<'a> {
-    at: At<'a>,
-    pub source: Arn,
+    pub at: At<'a>,
+    pub source: Source,
     pub function: FunctionName,
     /// `FunctionName`, or the `FunctionArn` that serves in its place.
     pub given: &'a str,
@@ -36,99 +27,10 @@ pub(super) struct Label {
     pub uuid: String,
 }
 
-const QUEUE_EXAMPLE: &str = "arn:aws:sqs:us-east-1:123456789012:orders";
-
-pub(super) fn source(fields: &Fields<'_>, report: &mut Report) -> Source {
-    let Some(at) = fields.get("EventSourceArn") else {
-        if let Some(at) = fields
-            .get("SelfManagedEventSource")
-            .filter(|at| !at.node.value.hollow())
-        {
-            at.error(
-                report,
-                "a self-managed Kafka cluster; this version serves SQS queues only",
-            );
-            return Source::Unserved;
-        }
-        // spec: 1.6, AWS's own sentence
-        let what = format!(
-            "Unrecognized event source. EventSourceArn is missing: the ARN of a queue, such as {QUEUE_EXAMPLE}"
-        );
-        fields.at.error(report, what);
-        return Source::Wrong;
-    };
-    let Some(text) = at.text(report) else {
-        return Source::Wrong;
-    };
-    let arn: Arn = match text.parse() {
-        Ok(arn) => arn,
-        Err(error) => {
-            at.error(report, format!("{error}; expected such as {QUEUE_EXAMPLE}"));
-            return Source::Wrong;
-        }
-    };
-    if arn.service != "sqs" {
-        let kind = kind(&arn.service);
-        at.error(
-            report,
-            format!(
-                "{} is {kind}; this version serves SQS queues only",
-                quoted(text)
-            ),
-        );
-        return Source::Unserved;
-    }
-    if arn.region.is_empty() {
-        at.error(
-            report,
-            format!(
-                "{} names no region; expected such as {QUEUE_EXAMPLE}",
-                quoted(text)
-            ),
-        );
-        return Source::Wrong;
-    }
-    if !is_queue_name(&arn) {
-        at.error(
-            report,
-            format!(
-                "{} is no name of a queue; expected 1 to 80 letters, digits, - and _, with .fifo at the end of a FIFO queue's",
-                quoted(&arn.resource)
-            ),
-        );
-        return Source::Wrong;
-    }
-    Source::Queue(arn)
-}
-
-fn kind(service: &str) -> &'static str {
-    match service {
-        "kinesis" => "a Kinesis stream",
-        "dynamodb" => "a DynamoDB stream",
-        "kafka" => "an Amazon MSK cluster",
-        "mq" => "an Amazon MQ broker",
-        "rds" => "a DocumentDB cluster",
-        _ => "no source of events",
-    }
-}
-
-const QUEUE_NAME_CHARS_MAX: usize = 80;
-
-fn is_queue_name(queue: &Arn) -> bool {
-    let name = queue
-        .resource
-        .strip_suffix(".fifo")
-        .unwrap_or(&queue.resource);
-    let letters = name
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-    !name.is_empty() && letters && queue.resource.len() <= QUEUE_NAME_CHARS_MAX
-}
-
 /// Reads what identifies a mapping; every part is checked, also after a wrong one.
 pub(super) fn read<'a>(
     fields: &Fields<'a>,
-    source: Option<Arn>,
+    source: Option<Source>,
     report: &mut Report,
 ) -> Option<Identity<'a>> {
     let name = fields.get("Name").map(|at| (name(&at, report), at));
@@ -211,7 +113,6 @@ fn uuid<'a>(at: &At<'a>, report: &mut Report) -> Option<&'a str> {
 pub(super) fn labels(identities: &[&Identity<'_>], report: &mut Report) -> Vec<Label> {
     let uuids: Vec<String> = identities.iter().map(|identity| identity.uuid()).collect();
     refuse_shared(identities, &uuids, report);
-    warn_of_competition(identities, report);
     let names = names(identities, &uuids);
     let labels = names.into_iter().zip(uuids);
     labels.map(|(name, uuid)| Label { name, uuid }).collect()
@@ -225,12 +126,22 @@ fn refuse_shared(identities: &[&Identity<'_>], uuids: &[String], report: &mut Re
         let first = *by_pair.entry(identity.pair()).or_insert(index);
         if first != index {
             let (place, uuid) = (identities[first].at.place(), &uuids[first]);
-            // spec: 1.6, AWS's own sentence, and the place of the other
-            let what = format!(
-                "An event source mapping with SQS arn (\" {} \") and function (\" {} \") already exists. Please update or delete the existing mapping with UUID {uuid} ({place})",
-                identity.source, identity.given
+            let (source, given) = (&identity.source.arn, identity.given);
+            // spec: 1.6, AWS's own sentences, and the place of the other
+            let what = match identity.source.family {
+                Family::Queue { .. } => format!(
+                    "An event source mapping with SQS arn (\" {source} \") and function (\" {given} \") already exists."
+                ),
+                Family::Kinesis | Family::DynamoDb => format!(
+                    "The event source arn (\" {source} \") and function (\" {given} \") provided mapping already exists."
+                ),
+            };
+            identity.at.error(
+                report,
+                format!(
+                    "{what} Please update or delete the existing mapping with UUID {uuid} ({place})"
+                ),
             );
-            identity.at.error(report, what);
         }
         if let Some((name, at)) = &identity.name {
             let first = *by_name.entry(*name).or_insert(index);
@@ -261,22 +172,7 @@ fn refuse_shared(identities: &[&Identity<'_>], uuids: &[String], report: &mut Re
     }
 }
 
-/// AWS allows two mappings on one queue, for two functions: each message goes to one of them alone.
-fn warn_of_competition(identities: &[&Identity<'_>], report: &mut Report) {
-    let mut queues = BTreeMap::new();
-    for identity in identities {
-        let first = *queues.entry(&identity.source).or_insert(identity);
-        if first.pair() != identity.pair() {
-            let place = first.at.place();
-            let what = format!(
-                "reads the same queue as the mapping at {place}: each message goes to one of the two, and what its filter drops is deleted"
-            );
-            identity.at.warn(report, what);
-        }
-    }
-}
-
-/// Given names stay. The others are `<queue>-<function>`, with the qualifier if there is one; where two mappings would have the
+/// Given names stay. The others are `<queue, stream or table>-<function>`, with the qualifier if there is one; where two mappings would have the
 /// same name, the derived ones end in the beginning of their UUID. So no name depends on the order of the mappings.
 fn names(identities: &[&Identity<'_>], uuids: &[String]) -> Vec<String> {
     let mut names: Vec<String> = identities
@@ -325,23 +221,23 @@ fn suffixed(name: &str, uuid: &str) -> String {
 
 impl Identity<'_> {
     /// AWS's key of a mapping: the source and the function with its qualifier. // spec: 1.6 note (a)
-    fn pair(&self) -> (String, String) {
-        let function = self.function.completed(&self.source);
-        (self.source.to_string(), function.qualified())
+    pub fn pair(&self) -> (String, String) {
+        let function = self.function.completed(&self.source.arn);
+        (self.source.arn.to_string(), function.qualified())
     }
 
     fn plain_name(&self) -> String {
         if let Some((name, _)) = self.name {
             return name.to_owned();
         }
-        let queue = &self.source.resource;
+        let source = self.source.name();
         let function = &self.function.name;
         let name = match &self.function.qualifier {
-            Some(qualifier) => format!("{queue}-{function}-{}", qualifier.trim_start_matches('$')),
-            None => format!("{queue}-{function}"),
+            Some(qualifier) => format!("{source}-{function}-{}", qualifier.trim_start_matches('$')),
+            None => format!("{source}-{function}"),
         };
-        // A queue's name may begin with what no name of a mapping begins with.
-        name.trim_start_matches(['-', '_']).to_owned()
+        // A source's name may begin with what no name of a mapping begins with.
+        name.trim_start_matches(['-', '_', '.']).to_owned()
     }
 
     /// The given UUID, or one by name (RFC 9562, version 3): the MD5 of source and function. The same pair has the same UUID

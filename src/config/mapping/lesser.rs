@@ -1,4 +1,4 @@
-//! The settings of a mapping that stand alone: `Enabled`, `FunctionResponseTypes`, `ScalingConfig`, `Extensions`.
+//! The settings of a mapping that stand alone: `Enabled`, `FunctionResponseTypes`, `ScalingConfig`.
 
 use crate::config::cursor::{Fields, one_of};
 use crate::config::error::{Report, quoted};
@@ -89,21 +89,5 @@ pub(super) fn maximum_concurrency(
             let count = at.integer(1..=CONCURRENCY_MAX, report)?;
             usize::try_from(count).ok().map(Some)
         }
-    }
-}
-
-/// `Extensions`: what AWS does not have; a queue has none so far.
-pub(super) fn extensions(fields: &Fields<'_>, outside: &[&str], report: &mut Report) {
-    let Some(at) = fields.get("Extensions") else {
-        return;
-    };
-    for (key, at) in at.entries(report).unwrap_or_default() {
-        let what = match crate::config::suggest::nearest(key, outside) {
-            Some(nearest) => {
-                format!("unknown key; did you mean {nearest}, which stands outside of Extensions?")
-            }
-            None => "unknown key; an SQS mapping has no extensions in this version".to_owned(),
-        };
-        at.error(report, what);
     }
 }

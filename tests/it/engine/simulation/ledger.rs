@@ -137,7 +137,6 @@ impl<'a> Judge<'a> {
             | Event::Faulted { .. }
             | Event::Crashed { .. }
             | Event::Streamed { .. }
-            | Event::RecordsTrimmed { .. }
             | Event::Published { .. }
             | Event::Stored { .. } => {}
         }
