@@ -31,7 +31,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// The function that the mappings of a stage name.
-const FUNCTION: &str = "process";
+pub const FUNCTION: &str = "process";
 
 /// A world with a function whose answers a test scripts, and the service that is to run in it.
 pub struct Stage {

@@ -13,5 +13,6 @@ mod e2e;
 mod engine;
 mod process;
 mod sim;
+mod streams;
 mod support;
 mod tidy;
