@@ -10,9 +10,17 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::debug_fn;
 
-/// Libraries that log requests and bodies below `warn`, by the first letters of their names. Whoever names one in
-/// `RUST_LOG` gets what he asks for.
-const NOISY: [&str; 5] = ["aws_", "h2", "hyper", "rustls", "tower"];
+/// Libraries that log requests and bodies below these levels, by the first letters of their names. Whoever names one in
+/// `RUST_LOG` gets what he asks for. The chain of credentials warns with the whole answer of whoever it asked, and its
+/// error comes back to us anyway.
+const NOISY: [(&str, LevelFilter); 6] = [
+    ("aws_", LevelFilter::WARN),
+    ("aws_conf", LevelFilter::ERROR),
+    ("h2", LevelFilter::WARN),
+    ("hyper", LevelFilter::WARN),
+    ("rustls", LevelFilter::WARN),
+    ("tower", LevelFilter::WARN),
+];
 
 /// `RUST_LOG` cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -125,8 +133,11 @@ fn directives(asked: &str) -> String {
     let parts: Vec<&str> = asked.split(',').map(str::trim).collect();
     let level = |part: &&str| part.parse::<LevelFilter>().ok();
     let general = parts.iter().filter_map(level).next_back();
-    let cap = general.unwrap_or(LevelFilter::ERROR).min(LevelFilter::WARN);
-    let caps: String = NOISY.iter().map(|name| format!("{name}={cap},")).collect();
+    let general = general.unwrap_or(LevelFilter::ERROR);
+    let caps: String = NOISY
+        .iter()
+        .map(|(name, most)| format!("{name}={},", general.min(*most)))
+        .collect();
     caps + &parts.join(",")
 }
 
@@ -201,6 +212,7 @@ mod tests {
             tracing::warn!(target: "aws_sdk_sqs::operation", "e");
             tracing::info!(target: "hyper_util::client", "f");
             tracing::error!(target: "hyper::proto", "g");
+            tracing::warn!(target: "aws_config::meta", "h");
         };
         let text = logged(Style::Json, rust_log, events);
         let name = |line: &str| {
@@ -223,6 +235,7 @@ mod tests {
             (Some("info,aws_smithy_runtime=debug"), "bceg"),
             (Some("aws_=debug,info"), "bcdeg"),
             (Some("info, hyper=info"), "befg"),
+            (Some("info,aws_config=debug"), "begh"),
             (Some("warn,sluicegate::queue=debug"), "abeg"),
         ];
         for (rust_log, expected) in cases {

@@ -28,6 +28,7 @@ use tracing::{error, info, warn};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::Queue;
+use crate::config::arn::Arn;
 use crate::config::mapping::Mapping;
 use crate::function::Function;
 use crate::metrics::{MappingMetrics, Operation};
@@ -71,6 +72,17 @@ struct Item {
     arrived: Duration,
 }
 
+/// Why an engine does not start: who did not do what is needed of him, and how.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The queue can not be found, or does not tell its visibility time-out.
+    #[error("the queue {0}: {1}")]
+    Queue(Arn, Failure),
+    /// The function can not be found.
+    #[error("the function {0}: {1}")]
+    Function(String, Failure),
+}
+
 /// One mapping's engine.
 #[derive(Debug)]
 pub struct Engine {
@@ -110,14 +122,14 @@ impl Engine {
         reports: Reports,
         grace: Duration,
         chance: fastrand::Rng,
-    ) -> Result<Arc<Self>, Failure> {
+    ) -> Result<Arc<Self>, StartError> {
         let wait_max_s = grace
             .as_secs()
             .saturating_sub(GRACE_AFTER_POLL_S)
             .clamp(1, WAIT_MAX_S);
         let found = Queue::find(clients, &mapping.source, Duration::from_secs(wait_max_s)).await;
         reports.request(Operation::GetQueueUrl, &found);
-        let queue = found?;
+        let queue = found.map_err(|failure| StartError::Queue(mapping.source.clone(), failure))?;
         let function = Function::new(clients, &mapping.target);
         let terms = Terms::look(&queue, &function, &mapping, &reports).await?;
         let stamp = QueueStamp {

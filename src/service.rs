@@ -1,6 +1,8 @@
 //! One supervised task per mapping; readiness; drain within the grace period.
 //!
-//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other.
+//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other. What is
+//! shipped aborts at a panic (`dist` in Cargo.toml): there whoever started the process starts it anew, and the queue has
+//! kept everything.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::aws::clients::Clients;
-use crate::aws::fault::Failure;
 use crate::config::Config;
 use crate::config::mapping::Mapping;
 use crate::metrics::Metrics;
@@ -162,7 +163,7 @@ impl Supervised {
                     }
                     "the engine ended in a panic".to_string()
                 }
-                Err(failure) => format!("failed to start: {failure}"),
+                Err(error) => format!("failed to start: {error}"),
             };
             let delay = repeats.delay(self.chance.f64());
             warn!(mapping = %self.mapping.name, reason, delay_ms = delay.as_millis() as u64, "the mapping does not run");
@@ -175,15 +176,9 @@ impl Supervised {
         }
     }
 
-    async fn start(&mut self) -> Result<Arc<Engine>, Failure> {
+    async fn start(&mut self) -> Result<Arc<Engine>, String> {
         let filters = Filters::parse(&self.mapping.filter_patterns, self.mapping.filtered())
-            .map_err(|error| {
-                Failure::new(
-                    crate::aws::fault::Fault::Invalid,
-                    "InvalidParameterValueException",
-                    &error.to_string(),
-                )
-            })?;
+            .map_err(|error| error.to_string())?;
         let reports = self.reports.clone();
         let chance = self.chance.fork();
         Engine::start(
@@ -195,6 +190,7 @@ impl Supervised {
             chance,
         )
         .await
+        .map_err(|error| error.to_string())
     }
 
     /// Run the engine in a task of its own, so that its panic is an event. True when it ended as it should.

@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::credentials::wanting;
+
 /// The longest piece of somebody else's error text that we keep.
 const TEXT_MAX: usize = 300;
 
@@ -126,9 +128,10 @@ where
                 "no connection",
                 "the attempt to connect timed out",
             ),
-            SdkError::DispatchFailure(_) => {
-                Self::new(Fault::Transient, "no answer", &chain(&error))
-            }
+            SdkError::DispatchFailure(_) => match wanting(&error) {
+                Some(why) => Self::new(Fault::Denied, "no credentials", &why),
+                None => Self::new(Fault::Transient, "no answer", &chain(&error)),
+            },
             SdkError::ConstructionFailure(_) => {
                 Self::new(Fault::Denied, "not sent", &chain(&error))
             }

@@ -69,13 +69,20 @@ fn listen(at: &At<'_>, report: &mut Report) -> Option<SocketAddr> {
         Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
         None => text.to_owned(),
     };
-    let address = address.parse().ok();
-    if address.is_none() {
+    let Ok(address) = address.parse::<SocketAddr>() else {
         let found = quoted(text);
         let what = format!(
             "{found} is no address to listen on; expected an IP address or localhost, and a port: 127.0.0.1:9480"
         );
         at.error(report, what);
+        return None;
+    };
+    if !address.ip().to_canonical().is_loopback() {
+        let what = format!(
+            "{address} can be reached from other machines, and who asks is not checked: everyone there can read \
+             metrics and the state of every mapping; use 127.0.0.1, or let a firewall decide"
+        );
+        at.warn(report, what);
     }
-    address
+    Some(address)
 }

@@ -100,6 +100,8 @@ impl Engine {
             | Answer::Throttled { .. }
             | Answer::Refused(_) => None,
         });
+        self.reports
+            .throttled(matches!(answer, Answer::Throttled { .. }));
         let (judged, outcome) = self.judge(batch, answer);
         let now = self.now();
         self.metrics.record_invocation(outcome, now - sent);

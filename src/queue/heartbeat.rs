@@ -70,6 +70,7 @@ impl Engine {
             .batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
         if let Err(failure) = &answer
             && failure.fault == Fault::Denied
+            && failure.status.is_some()
             && !self.extension_denied.swap(true, Ordering::Relaxed)
         {
             // The role that AWS ships for SQS mappings lacks it: AWS itself never extends. // spec: 9

@@ -26,8 +26,22 @@ struct Health {
     source: Option<String>,
     /// The last invocation could not be made, for this reason.
     function: Option<String>,
+    /// The last invocation was refused because there are too many: nothing is wrong, but the mapping waits.
+    throttled: bool,
     /// The mapping drains, and from now on that is its state.
     draining: bool,
+}
+
+impl Health {
+    /// What is wrong, in words; empty where nothing is.
+    fn trouble(&self) -> String {
+        let reasons: Vec<&str> = [&self.source, &self.function]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        reasons.join("; ")
+    }
 }
 
 impl Reports {
@@ -67,6 +81,11 @@ impl Reports {
         self.change(|health| health.function = trouble);
     }
 
+    /// The last invocation was refused because there are too many, or was not.
+    pub(super) fn throttled(&self, throttled: bool) {
+        self.change(|health| health.throttled = throttled);
+    }
+
     /// The mapping drains.
     pub(super) fn draining(&self) {
         self.change(|health| health.draining = true);
@@ -79,17 +98,15 @@ impl Reports {
         if *health == before {
             return;
         }
-        let reasons: Vec<&str> = [&health.source, &health.function]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect();
-        let reason = reasons.join("; ");
+        let reason = health.trouble();
         match (health.draining, reason.is_empty()) {
             (true, _) => self.state(State::Disabling, None),
             (false, true) => {
-                self.state(State::Enabled, None);
-                info!(mapping = %self.mapping, "at work again");
+                let waits = health.throttled.then_some("the function is throttled");
+                self.state(State::Enabled, waits);
+                if !before.trouble().is_empty() {
+                    info!(mapping = %self.mapping, "at work again");
+                }
             }
             (false, false) => self.state(State::Failing, Some(&reason)),
         }

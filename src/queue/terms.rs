@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::StartError;
 use super::reports::Reports;
-use crate::aws::fault::Failure;
 use crate::aws::sqs::Queue;
 use crate::config::mapping::Mapping;
 use crate::function::Function;
@@ -30,11 +30,16 @@ impl Terms {
         function: &Function,
         mapping: &Mapping,
         reports: &Reports,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, StartError> {
         let attributes = queue.attributes().await;
         reports.request(Operation::GetQueueAttributes, &attributes);
-        let visibility = attributes?.visibility;
-        let timeout = function.timeout().await?;
+        let visibility = attributes
+            .map_err(|failure| StartError::Queue(mapping.source.clone(), failure))?
+            .visibility;
+        let timeout = function
+            .timeout()
+            .await
+            .map_err(|failure| StartError::Function(mapping.function_name.clone(), failure))?;
         let lease = lease(visibility, mapping.window, timeout.unwrap_or_default());
         Ok(Self {
             lease,

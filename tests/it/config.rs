@@ -322,6 +322,35 @@ fn an_address_to_listen_on_may_be_localhost() {
     }
 }
 
+// contract: 3
+#[test]
+fn an_address_that_others_reach_is_allowed_with_a_warning() {
+    let open = |listen: &str| {
+        format!(
+            "a.yaml:1: Service.Listen: {listen} can be reached from other machines, and who asks is not checked: \
+             everyone there can read metrics and the state of every mapping; use 127.0.0.1, or let a firewall decide"
+        )
+    };
+    let cases = [
+        ("127.0.0.1:1", None),
+        ("127.8.8.8:1", None),
+        ("localhost:1", None),
+        ("\"[::1]:1\"", None),
+        ("\"[::ffff:127.0.0.1]:1\"", None),
+        ("0.0.0.0:1", Some(open("0.0.0.0:1"))),
+        ("192.168.0.1:1", Some(open("192.168.0.1:1"))),
+        ("\"[::]:1\"", Some(open("[::]:1"))),
+    ];
+    for (listen, expected) in cases {
+        let config = parse(&format!(
+            "Service: {{Listen: {listen}}}\n{}",
+            mappings(&["f"])
+        ));
+        let expected: Vec<String> = expected.into_iter().collect();
+        assert_eq!(lines(&config.warnings), expected, "{listen}");
+    }
+}
+
 #[test]
 fn checkpoints_are_kept_in_a_file_or_in_memory() {
     let file = |path: &str| Checkpoints::File(PathBuf::from(path));

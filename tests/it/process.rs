@@ -97,10 +97,15 @@ async fn reason(gate: &Gate) -> String {
 }
 
 #[tokio::test]
-async fn credentials_that_are_nowhere_are_named_as_the_reason() {
+async fn credentials_that_are_nowhere_are_named_as_the_reason_with_what_to_set() {
     let config = Config::at("http://127.0.0.1:9").mapping("orders", ORDERS, "process", "");
-    for profile in [None, Some("nobody")] {
-        let program = config.program().but(|command| {
+    let broken = "[profile broken]\ncredential_process = /bin/false\n";
+    for (profile, cause) in [
+        (None, "no credentials found in chain"),
+        (Some("nobody"), "no credentials found in chain"),
+        (Some("broken"), "external process exited"),
+    ] {
+        let program = config.program().file(".aws/config", broken).but(|command| {
             command
                 .env_remove("AWS_ACCESS_KEY_ID")
                 .env("AWS_EC2_METADATA_DISABLED", "true");
@@ -108,7 +113,16 @@ async fn credentials_that_are_nowhere_are_named_as_the_reason() {
         });
         let gate = program.start().await;
         let reason = reason(&gate).await;
-        assert!(reason.contains("no credentials"), "{profile:?}: {reason}");
+        let expected = "failed to start: the queue arn:aws:sqs:us-east-1:000000000000:orders: \
+                        no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, \
+                        or AWS_PROFILE, or give this machine a role; tried: ";
+        assert!(
+            reason.starts_with(expected) && reason.contains(cause),
+            "{profile:?}: {reason}"
+        );
+        // The SDK would print the whole answer of whoever was asked for credentials.
+        let foreign = |line: &String| line.contains("aws_config");
+        assert!(!gate.log().iter().any(foreign), "{:?}", gate.log());
         gate.stop().await;
     }
 }

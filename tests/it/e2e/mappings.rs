@@ -118,7 +118,9 @@ async fn a_missing_queue_is_named_and_stops_no_other_mapping(cloud: Cloud) {
         .unwrap_or_default()
         .to_owned();
     assert!(
-        reason.starts_with("failed to start: ") && reason.contains("does not exist"),
+        reason
+            .starts_with("failed to start: the queue arn:aws:sqs:us-east-1:000000000000:missing: ")
+            && reason.contains("does not exist"),
         "{reason}"
     );
     assert_eq!(page.mapping("there")["state"], "Enabled");

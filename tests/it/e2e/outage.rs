@@ -35,7 +35,8 @@ async fn a_server_that_comes_up_late_is_waited_for() {
         .unwrap_or_default()
         .to_owned();
     assert!(
-        reason.starts_with("failed to start: no answer: ") && reason.contains("Connection refused"),
+        reason.starts_with(&format!("failed to start: the queue {ORDERS}: no answer: "))
+            && reason.contains("Connection refused"),
         "{reason}"
     );
     assert_eq!(gate.get("/livez").await.status, 200);

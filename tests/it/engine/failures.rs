@@ -373,6 +373,37 @@ async fn a_queue_that_is_deleted_and_made_again_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_mapping_whose_function_is_not_there_says_that_it_is_the_function() {
+    let stage = stage(14, 30);
+    let running = stage.start("q", &[]);
+    sleep(MINUTE).await;
+    let (now, why) = state(&stage);
+    assert_eq!(now, State::Failing);
+    let function = "failed to start: the function process: ResourceNotFoundException: ";
+    assert!(why.starts_with(function), "{why}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_mapping_says_why_it_waits_and_counts_as_healthy() {
+    let stage = stage(15, 30);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    let running = stage.start("q", &[]);
+    sleep(SECOND).await;
+    stage
+        .world
+        .fault_chance(Some(Operation::Invoke), Fault::Throttled, 1.0);
+    stage.world.send("q", "a").unwrap();
+    sleep(MINUTE).await;
+    let waits = (State::Enabled, "the function is throttled".to_owned());
+    assert_eq!(state(&stage), waits);
+    stage.world.heal();
+    stage.emptied("q", MINUTE).await;
+    assert_eq!(state(&stage), (State::Enabled, String::new()));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mapping_whose_queue_is_not_there_starts_when_it_comes() {
     let stage = Stage::new(12);
     stage.function(FunctionConfig::default(), |_| Reply::ok(""));
@@ -380,7 +411,8 @@ async fn a_mapping_whose_queue_is_not_there_starts_when_it_comes() {
     sleep(10 * MINUTE).await;
     let (now, why) = state(&stage);
     assert_eq!(now, State::Failing);
-    assert!(why.starts_with("failed to start: "), "{why}");
+    let queue = "failed to start: the queue arn:aws:sqs:us-east-1:000000000000:q: ";
+    assert!(why.starts_with(queue), "{why}");
     assert!(!stage.status.readiness().ready);
     stage.world.create_queue("q", &[]).unwrap();
     stage.world.send("q", "a").unwrap();
