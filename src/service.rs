@@ -1,8 +1,6 @@
 //! One supervised task per mapping; readiness; drain within the grace period.
 //!
-//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other. What is
-//! shipped aborts at a panic (`dist` in Cargo.toml): there whoever started the process starts it anew, and the queue has
-//! kept everything.
+//! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other.
 
 mod engines;
 

@@ -190,7 +190,7 @@ fn random_bytes_and_random_edits_of_examples_are_answered() {
         b"\0",
     ];
     let mut random = fastrand::Rng::with_seed(1);
-    let examples: Vec<Vec<u8>> = ["everything.yaml", "managed-export.json", "sqs.yaml"]
+    let examples: Vec<Vec<u8>> = ["everything.yaml", "managed-export.json", "kinesis.yaml"]
         .iter()
         .map(|name| fs::read(Path::new("config").join(name)).unwrap())
         .collect();

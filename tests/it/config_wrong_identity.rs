@@ -22,7 +22,7 @@ fn a_mapping_names_its_queue_and_its_function() {
   - {}
 ",
             &[
-                "a.yaml:2: EventSourceMappings[0]: Unrecognized event source. EventSourceArn is missing: the ARN of a queue, such as arn:aws:sqs:us-east-1:123456789012:orders",
+                "a.yaml:2: EventSourceMappings[0]: Unrecognized event source. EventSourceArn is missing: the ARN of a queue or a stream, such as arn:aws:sqs:us-east-1:123456789012:orders",
                 "a.yaml:2: EventSourceMappings[0]: FunctionName is missing: a function's name or ARN, such as process-orders",
             ],
         ),
@@ -80,35 +80,17 @@ fn a_mapping_names_its_queue_and_its_function() {
         ),
         (
             "EventSourceMappings:
-  - EventSourceArn: arn:aws:kinesis:us-east-1:123456789012:stream/clicks
-    FunctionName: f
-    StartingPosition: LATEST
-",
-            &[
-                r#"a.yaml:2: EventSourceMappings[0].EventSourceArn: "arn:aws:kinesis:us-east-1:123456789012:stream/clicks" is a Kinesis stream; this version serves SQS queues only"#,
-            ],
-        ),
-        (
-            "EventSourceMappings:
-  - EventSourceArn: arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000
-",
-            &[
-                r#"a.yaml:2: EventSourceMappings[0].EventSourceArn: "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/2026-01-01T00:00:00.000" is a DynamoDB stream; this version serves SQS queues only"#,
-            ],
-        ),
-        (
-            "EventSourceMappings:
   - EventSourceArn: arn:aws:kafka:us-east-1:123456789012:cluster/c/1
   - EventSourceArn: arn:aws:mq:us-east-1:123456789012:broker:b:1
   - EventSourceArn: arn:aws:s3:::bucket
   - EventSourceArn: arn:aws:sns:us-east-1:123456789012:topic
 ",
             &[
-                r#"a.yaml:2: EventSourceMappings[0].EventSourceArn: "arn:aws:kafka:us-east-1:123456789012:cluster/c/1" is an Amazon MSK cluster; this version serves SQS queues only"#,
-                r#"a.yaml:3: EventSourceMappings[1].EventSourceArn: "arn:aws:mq:us-east-1:123456789012:broker:b:1" is an Amazon MQ broker; this version serves SQS queues only"#,
+                r#"a.yaml:2: EventSourceMappings[0].EventSourceArn: "arn:aws:kafka:us-east-1:123456789012:cluster/c/1" is an Amazon MSK cluster; served are SQS queues, Kinesis streams and DynamoDB streams"#,
+                r#"a.yaml:3: EventSourceMappings[1].EventSourceArn: "arn:aws:mq:us-east-1:123456789012:broker:b:1" is an Amazon MQ broker; served are SQS queues, Kinesis streams and DynamoDB streams"#,
                 r#"a.yaml:4: EventSourceMappings[2].EventSourceArn: "arn:aws:s3:::bucket" is no ARN: "" is no account of 12 digits; expected such as arn:aws:sqs:us-east-1:123456789012:orders"#,
                 "a.yaml:4: EventSourceMappings[2]: FunctionName is missing: a function's name or ARN, such as process-orders",
-                r#"a.yaml:5: EventSourceMappings[3].EventSourceArn: "arn:aws:sns:us-east-1:123456789012:topic" is no source of events; this version serves SQS queues only"#,
+                r#"a.yaml:5: EventSourceMappings[3].EventSourceArn: "arn:aws:sns:us-east-1:123456789012:topic" is no source of events; served are SQS queues, Kinesis streams and DynamoDB streams"#,
             ],
         ),
         (
@@ -118,7 +100,7 @@ fn a_mapping_names_its_queue_and_its_function() {
     Topics: [t]
 "#,
             &[
-                "a.yaml:2: EventSourceMappings[0].SelfManagedEventSource: a self-managed Kafka cluster; this version serves SQS queues only",
+                "a.yaml:2: EventSourceMappings[0].SelfManagedEventSource: a self-managed Kafka cluster; served are SQS queues, Kinesis streams and DynamoDB streams",
             ],
         ),
         (

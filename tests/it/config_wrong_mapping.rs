@@ -301,6 +301,13 @@ fn extensions_are_checked() {
             ],
         ),
         (
+            "Extensions: {DiscardOnlyFailing: true, DeaggregateKpl: true}",
+            &[
+                "a.yaml:4: EventSourceMappings[0].Extensions.DiscardOnlyFailing: for streams only, and this source is an SQS queue; remove it",
+                "a.yaml:4: EventSourceMappings[0].Extensions.DeaggregateKpl: for Kinesis streams only, and this source is an SQS queue; remove it",
+            ],
+        ),
+        (
             "Extensions: [1]",
             &["a.yaml:4: EventSourceMappings[0].Extensions: expected a mapping, found a list"],
         ),

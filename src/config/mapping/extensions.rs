@@ -4,6 +4,7 @@ use super::source::Family;
 use crate::config::cursor::{At, Fields, one_of};
 use crate::config::error::Report;
 use crate::config::suggest::nearest;
+use crate::config::tree::Value;
 
 /// What a stream's mapping may ask for beyond AWS; all off, where nothing is said.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub(super) fn read(
     let mut sound = true;
     for (key, at) in at.entries(report)? {
         // Null is the same as not set; a misspelt key is worth a word even so.
-        let unset = at.node.value == crate::config::tree::Value::Null;
+        let unset = at.node.value == Value::Null;
         if !KEYS.contains(&key) {
             at.error(report, unknown(key, family, outside));
             sound = false;

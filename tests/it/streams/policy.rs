@@ -47,7 +47,15 @@ async fn what_is_put_is_delivered_in_order_and_once() {
 
 #[tokio::test(start_paused = true)]
 async fn the_captured_traces() {
-    let table: &[(&str, bool, &[&str], &[&[u32]], &[u32])] = &[
+    // What, whether the function names the record, settings, invocations, what is discarded.
+    type Row = (
+        &'static str,
+        bool,
+        &'static [&'static str],
+        &'static [&'static [u32]],
+        &'static [u32],
+    );
+    let table: &[Row] = &[
         (
             "partial, no bisect",
             true,
