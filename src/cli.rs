@@ -22,8 +22,8 @@ use crate::config::error::ConfigError;
 use crate::logging;
 use signals::{Signal, Signals};
 
-/// Self-hosted event source mappings: polls SQS queues, batches messages, invokes functions, and deletes exactly what
-/// they handled.
+/// Self-hosted event source mappings: polls SQS queues, Kinesis streams and DynamoDB streams, batches, invokes functions,
+/// and goes on exactly behind what they handled.
 #[derive(Debug, Parser)]
 #[command(
     name = "sluicegate",
@@ -45,6 +45,7 @@ enum Verb {
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
+    #[command(after_help = sim::SERVICES)]
     Sim(sim::Args),
     /// Print the completion script of a shell
     Completion(completion::Args),
