@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -89,6 +90,7 @@ impl Shard {
             id: id.to_owned(),
             book,
             metrics,
+            told: AtomicBool::new(false),
             engine,
         };
         Self {

@@ -4,7 +4,7 @@
 //! that arrives from then on can be missed: `LATEST` is an iterator that was opened at the tip, and in the checkpoint
 //! the time of that, for a restart before the first record came. // spec: 5.6
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::lane::Rule;
 use super::reader;
 use super::terms::{Terms, describing};
-use super::{Engine, Plan, deliver};
+use super::{Engine, Plan};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{self as source, Start, Status, Stream};
@@ -113,7 +113,8 @@ impl Engine {
             .expect("the service starts this engine for streams alone");
         let source = Stream::new(parts.clients, &mapping.source, &stream.kind);
         let function = Function::new(parts.clients, &mapping.target);
-        let (terms, status) = Terms::look(&source, &stream.kind, &function, &parts.reports).await?;
+        let looked = Terms::look(&source, &mapping, &stream.kind, &function, &parts.reports);
+        let (terms, status) = looked.await?;
         match status {
             Status::Active => {}
             Status::Disabled => warn!(
@@ -174,7 +175,6 @@ impl Engine {
             read_limit: reader::limit(mapping.batch_size, stream.parallelization_factor),
             claim: taken.claim.clone(),
             metrics: parts.reports.metrics.clone(),
-            retries: Mutex::new(deliver::retries()),
             chance: Mutex::new(parts.chance),
             account: Mutex::default(),
             plan: Mutex::new(plan),
@@ -212,11 +212,21 @@ impl Engine {
         let listed = self.list().await?;
         // A start that was interrupted before has written some already.
         let fresh = self.plan(|plan| plan.lineage.update(&listed, self.now()));
-        let mut positions = Vec::new();
-        for shard in listed.iter().filter(|shard| fresh.contains(&shard.id)) {
-            positions.push((shard.id.clone(), self.first_position(shard, now_ms).await?));
-        }
-        self.keep_first(positions).await?;
+        let fresh: BTreeSet<String> = fresh.into_iter().collect();
+        let new: Vec<Listed> = listed
+            .into_iter()
+            .filter(|shard| fresh.contains(&shard.id))
+            .collect();
+        let positions: Vec<Result<(String, Position), Failure>> = stream::iter(new)
+            .map(|shard| async move {
+                let position = self.first_position(&shard, now_ms).await?;
+                Ok((shard.id, position))
+            })
+            .buffered(BESIDE)
+            .collect()
+            .await;
+        let positions: Result<Vec<(String, Position)>, Failure> = positions.into_iter().collect();
+        self.keep_first(positions?).await?;
         let meta = Meta {
             source: self.mapping.source.to_string(),
             started_ms: now_ms,
