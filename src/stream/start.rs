@@ -20,7 +20,7 @@ use super::{Engine, Plan};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{self as source, Start, Status, Stream};
-use crate::checkpoint::{Broken, CommitError, Owner, Saved, Store, StoreError, Taken};
+use crate::checkpoint::{CommitError, Owner, Saved, Store, StoreError, Taken};
 use crate::clock::Clock;
 use crate::config::function::Target;
 use crate::config::mapping::Mapping;
@@ -55,21 +55,12 @@ pub enum StartError {
     /// The first checkpoints can not be written.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// `StartingPositionTimestamp` is not there yet.
+    #[error("StartingPositionTimestamp lies in the future")]
+    Future,
     /// What the store says of the mapping can not be read.
     #[error("the checkpoint store's note about the mapping can not be read: {0}")]
     Meta(serde_json::Error),
-}
-
-impl StartError {
-    /// The store is out of use, for every mapping.
-    pub fn broken(&self) -> Option<&Broken> {
-        match self {
-            Self::Store(StoreError::Broken(broken)) | Self::Commit(CommitError::Broken(broken)) => {
-                Some(broken)
-            }
-            Self::Store(_) | Self::Commit(_) | Self::Failure(_) | Self::Meta(_) => None,
-        }
-    }
 }
 
 /// What is noted of a mapping that was started.
@@ -209,6 +200,12 @@ impl Engine {
             return Ok(self.welcome(&listed).await?);
         }
         let now_ms = self.clock.now_ms();
+        // spec: 1.2
+        if let StartingPosition::AtTimestamp { ms } = self.stream.starting_position
+            && ms > now_ms
+        {
+            return Err(StartError::Future);
+        }
         let listed = self.list().await?;
         // A start that was interrupted before has written some already.
         let fresh = self.plan(|plan| plan.lineage.update(&listed, self.now()));
