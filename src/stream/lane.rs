@@ -397,16 +397,18 @@ mod tests {
             lane.push(item(n, 1), SECOND);
         }
         assert!(!lane.full(&rule), "all of it must be read first");
-        let through = |n: &'static SequenceNumber| Reading {
-            through: Some(n),
-            ended: false,
+        let due = |lane: &Lane, through: u64| {
+            let through = number(through);
+            let reading = Reading {
+                through: Some(&through),
+                ended: false,
+            };
+            lane.due(&rule, reading, SECOND)
         };
-        let four: &'static SequenceNumber = Box::leak(Box::new(number(4)));
-        let six: &'static SequenceNumber = Box::leak(Box::new(number(6)));
-        assert_eq!(lane.due(&rule, through(four), SECOND), Due::Not);
+        assert_eq!(due(&lane, 4), Due::Not);
         lane.push(item(5, 1), SECOND);
         lane.push(item(6, 1), SECOND);
-        assert_eq!(lane.due(&rule, through(six), SECOND), Due::Now(5));
+        assert_eq!(due(&lane, 6), Due::Now(5));
         let (batch, slices) = lane.take(5);
         assert_eq!(numbers(&batch), [1, 2, 3, 4, 5]);
         let told: Vec<_> = slices
