@@ -238,6 +238,9 @@ impl Shard {
                 self.pending.pop_front();
                 continue;
             }
+            if self.line.book.read(|page| page.lanes.holds(number)) {
+                return;
+            }
             let records = if self.reader.too_old(raw.arrived_ms()) {
                 Vec::new()
             } else {
