@@ -124,16 +124,12 @@ impl Lanes {
         records: u32,
         arrived_ms: u64,
     ) -> Admitted {
-        let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
-        if beyond && self.factor != self.wanted {
-            if !self.places.is_empty() {
-                return Admitted::Hold;
-            }
+        if self.holds(number) {
+            return Admitted::Hold;
+        }
+        if self.outgrown(number) {
             self.factor = self.wanted;
             self.lanes = vec![Lane::default(); self.wanted as usize];
-        }
-        if self.places.len() >= AHEAD_MAX {
-            return Admitted::Hold;
         }
         let lane = lane_of(key, self.factor);
         let settled = &self.lanes[lane as usize].settled;
@@ -154,6 +150,17 @@ impl Lanes {
         });
         let place = self.first + self.places.len() as u64 - 1;
         Admitted::Lane { lane, place }
+    }
+
+    /// Whether this record must wait until lanes run empty, or the watermark moves.
+    pub fn holds(&self, number: &SequenceNumber) -> bool {
+        (self.outgrown(number) && !self.places.is_empty()) || AHEAD_MAX <= self.places.len()
+    }
+
+    /// The lanes of the checkpoint have served: from this record on there are as many as are wanted.
+    fn outgrown(&self, number: &SequenceNumber) -> bool {
+        let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
+        beyond && self.factor != self.wanted
     }
 
     /// A record was read that nobody is to see: it is settled as soon as everything before it is.

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -89,6 +90,7 @@ impl Shard {
             id: id.to_owned(),
             book,
             metrics,
+            told: AtomicBool::new(false),
             engine,
         };
         Self {
@@ -235,6 +237,9 @@ impl Shard {
             {
                 self.pending.pop_front();
                 continue;
+            }
+            if self.line.book.read(|page| page.lanes.holds(number)) {
+                return;
             }
             let records = if self.reader.too_old(raw.arrived_ms()) {
                 Vec::new()
