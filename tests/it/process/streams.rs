@@ -20,8 +20,8 @@ use crate::support::stream::{sequence_numbers, texts};
 use crate::support::{PATIENCE, POLL};
 
 const KILLS: usize = 200;
-/// Most lives are short: starting takes some 50 ms of them.
-const LIFE_MS: u64 = 200;
+/// Most lives are short: starting and reading take some 100 ms of them.
+const LIFE_MS: u64 = 250;
 /// One in six may be so long, so that repeats come to their turn.
 const LONG_LIFE_MS: u64 = 1_500;
 /// `MaximumRetryAttempts`.
@@ -252,7 +252,7 @@ async fn two_hundred_kills_lose_nothing_reorder_nothing_and_keep_the_limits() {
         format!("{key} {}", *next - 1)
     };
     for life in 0..KILLS {
-        for _ in 0..chance.usize(..3) {
+        for _ in 0..chance.usize(1..5) {
             let key = KEYS[chance.usize(..KEYS.len())];
             let put = text(CLICKS, key);
             let (_, number) = world.put_record(CLICKS, key, put.clone()).expect("put");
