@@ -116,6 +116,12 @@ impl Lanes {
         self.factor
     }
 
+    /// Whether the lanes become as many as is wanted now before this record is admitted: once all of them are empty.
+    pub fn change_before(&self, number: &SequenceNumber) -> bool {
+        let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
+        beyond && self.factor != self.wanted
+    }
+
     /// A record was read: `records` user records with this key, in one place.
     pub fn admit(
         &mut self,
@@ -124,8 +130,7 @@ impl Lanes {
         records: u32,
         arrived_ms: u64,
     ) -> Admitted {
-        let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
-        if beyond && self.factor != self.wanted {
+        if self.change_before(number) {
             if !self.places.is_empty() {
                 return Admitted::Hold;
             }

@@ -4,7 +4,7 @@
 //! due, and a commit when only dropped records moved the position. Each is a task that it waits for.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -90,6 +90,7 @@ impl Shard {
             book,
             metrics,
             engine,
+            troubles: Mutex::default(),
         };
         Self {
             line: Arc::new(line),
@@ -118,8 +119,9 @@ impl Shard {
             }
             self.start_keeping(stopping);
             if let Some(ended) = self.over(stopping).await {
-                self.line.stands_still(None);
-                self.line.engine.reports.shard(&self.line.id, READING, None);
+                let reports = &self.line.engine.reports;
+                reports.shard(&self.line.id, DELIVERY, None);
+                reports.shard(&self.line.id, READING, None);
                 return ended;
             }
             let wake = self.wake();
@@ -236,6 +238,11 @@ impl Shard {
                 self.pending.pop_front();
                 continue;
             }
+            // A lane whose batch is settled may not have said so yet.
+            let changes = self.line.book.read(|page| page.lanes.change_before(number));
+            if changes && self.lanes.iter().any(Lane::busy) {
+                return;
+            }
             let records = if self.reader.too_old(raw.arrived_ms()) {
                 Vec::new()
             } else {
@@ -243,9 +250,10 @@ impl Shard {
             };
             let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
             let window = self.window;
+            let windowed = engine.stream.tumbling_window.is_some();
             let (admitted, factor, oldest, window) = self.line.book.write(|page| {
                 let admitted = page.lanes.admit(number, raw.key(), count, raw.arrived_ms());
-                let windows = page.windows.as_ref();
+                let windows = page.windows.as_ref().filter(|_| windowed);
                 let window = windows.map(|windows| windows.assign(window, raw.arrived_ms()));
                 let (factor, oldest) = (page.lanes.factor(), page.lanes.oldest_ms());
                 (admitted, factor, oldest, window)
@@ -317,6 +325,9 @@ impl Shard {
     }
 
     fn start_deliveries(&mut self, drain: &CancellationToken) {
+        if self.line.winds_up() {
+            return;
+        }
         let engine = self.line.engine.clone();
         let now = engine.now();
         let reading = Reading {

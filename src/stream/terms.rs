@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Engine;
 use crate::aws::fault::Failure;
@@ -31,6 +31,8 @@ pub(super) struct Terms {
     pub timeout: Option<Duration>,
     /// `invokeIdentityArn`; `None` when we may not ask. // spec: 2.2
     pub role: Option<String>,
+    /// When the stream was made, where it says so.
+    pub created_ms: Option<u64>,
 }
 
 /// The call that says what a stream is.
@@ -39,6 +41,13 @@ pub(super) fn describing(kind: &Kind) -> Operation {
         Kind::Kinesis { .. } => Operation::DescribeStreamSummary,
         Kind::DynamoDb => Operation::DescribeStream,
     }
+}
+
+/// Whether these are the times of two streams.
+pub(super) fn other(one_ms: Option<u64>, other_ms: Option<u64>) -> bool {
+    one_ms
+        .zip(other_ms)
+        .is_some_and(|(one, other)| one != other)
 }
 
 impl Terms {
@@ -57,6 +66,7 @@ impl Terms {
             retention: described.retention,
             timeout: settings.timeout,
             role: settings.role,
+            created_ms: described.created_ms,
         };
         Ok((terms, described.status))
     }
@@ -74,7 +84,9 @@ impl Engine {
         }
     }
 
-    async fn look_again(&self) {
+    /// Look whether anything changed. In a stream that was made anew under the old name our positions mean nothing: the
+    /// engine ends, and its next start says so. // reliability: I11
+    pub(super) async fn look_again(&self) {
         let looked = Terms::look(
             &self.source,
             &self.stream.kind,
@@ -83,6 +95,12 @@ impl Engine {
         );
         match looked.await {
             Ok((terms, _)) => {
+                let before = self.terms.borrow().created_ms;
+                if other(before, terms.created_ms) {
+                    error!(mapping = %self.mapping.name, "the stream was deleted and made anew");
+                    self.halt.cancel();
+                    return;
+                }
                 let changed = self.terms.send_replace(terms.clone()) != terms;
                 if changed {
                     info!(mapping = %self.mapping.name, ?terms, "the terms changed");
