@@ -39,7 +39,6 @@ use crate::config::mapping::stream::Stream as Settings;
 use crate::destination::Destination;
 use crate::function::Function;
 use crate::metrics::MappingMetrics;
-use crate::model::backoff::Backoff;
 use crate::model::delivery::Policy;
 use crate::model::event::StreamStamp;
 use crate::model::filter::Filters;
@@ -71,8 +70,6 @@ pub struct Engine {
     metrics: MappingMetrics,
     reports: Reports,
     clock: Clock,
-    /// The delays between invocations that did not run: the function's trouble is that of all shards.
-    retries: Mutex<Backoff>,
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
     plan: Mutex<Plan>,
@@ -175,33 +172,12 @@ impl Engine {
     }
 
     /// What is the same in every record.
-    fn stamp(&self) -> StreamStamp {
-        StreamStamp {
-            arn: self.mapping.source.to_string(),
-            region: self.mapping.source.region.clone(),
-            identity_arn: self.terms.borrow().role.clone(),
-        }
+    fn stamp(&self) -> Arc<StreamStamp> {
+        self.terms.borrow().stamp.clone()
     }
 
     /// How long the source keeps a record.
     fn retention(&self) -> Duration {
         self.terms.borrow().retention
-    }
-
-    /// The function ran.
-    fn ran(&self) {
-        self.retries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .reset();
-    }
-
-    /// The function did not run: how long to wait.
-    fn did_not_run(&self) -> Duration {
-        let jitter = self.jitter();
-        self.retries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .delay(jitter)
     }
 }

@@ -116,12 +116,6 @@ impl Lanes {
         self.factor
     }
 
-    /// Whether the lanes become as many as is wanted now before this record is admitted: once all of them are empty.
-    pub fn change_before(&self, number: &SequenceNumber) -> bool {
-        let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
-        beyond && self.factor != self.wanted
-    }
-
     /// A record was read: `records` user records with this key, in one place.
     pub fn admit(
         &mut self,
@@ -130,15 +124,12 @@ impl Lanes {
         records: u32,
         arrived_ms: u64,
     ) -> Admitted {
-        if self.change_before(number) {
-            if !self.places.is_empty() {
-                return Admitted::Hold;
-            }
+        if self.holds(number) {
+            return Admitted::Hold;
+        }
+        if self.outgrown(number) {
             self.factor = self.wanted;
             self.lanes = vec![Lane::default(); self.wanted as usize];
-        }
-        if self.places.len() >= AHEAD_MAX {
-            return Admitted::Hold;
         }
         let lane = lane_of(key, self.factor);
         let settled = &self.lanes[lane as usize].settled;
@@ -159,6 +150,17 @@ impl Lanes {
         });
         let place = self.first + self.places.len() as u64 - 1;
         Admitted::Lane { lane, place }
+    }
+
+    /// Whether this record must wait until lanes run empty, or the watermark moves.
+    pub fn holds(&self, number: &SequenceNumber) -> bool {
+        (self.outgrown(number) && !self.places.is_empty()) || AHEAD_MAX <= self.places.len()
+    }
+
+    /// The lanes of the checkpoint have served: from this record on there are as many as are wanted.
+    pub fn outgrown(&self, number: &SequenceNumber) -> bool {
+        let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
+        beyond && self.factor != self.wanted
     }
 
     /// A record was read that nobody is to see: it is settled as soon as everything before it is.

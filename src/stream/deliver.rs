@@ -86,11 +86,12 @@ impl Line {
         let mut delivery = Delivery::resume(self.engine.policy, slices);
         let mut last = Last::default();
         let mut pace = Pace::default();
-        let mut counted = false;
+        let mut calls = Calls::default();
         loop {
             let now_ms = self.engine.clock.now_ms();
             let before = delivery.settled();
-            match delivery.next(|record| self.expired(&items[record], now_ms)) {
+            let failed = delivery.owed().any(|slice| slice.first_failed_ms.is_some());
+            match delivery.next(|record| self.expired(&items[record], failed, now_ms)) {
                 Step::Done => {
                     self.stands(lane, Trouble::default());
                     return Ended::Settled;
@@ -132,14 +133,14 @@ impl Line {
                     if fresh {
                         last = Last::default();
                     }
-                    if !std::mem::replace(&mut counted, true) {
-                        let bytes = items.iter().map(|item| item.record.len()).sum();
-                        self.engine.metrics.record_batch(items.len(), bytes);
-                    }
                     let batch = &items[records.clone()];
                     let written = batch.iter().map(|item| item.record.as_str());
                     let event = self.windowed_event(written, window_start_ms);
-                    let Some(ran) = self.invoke(batch, event, &mut last, drain).await else {
+                    if pace.first() {
+                        self.engine.metrics.record_batch(batch.len(), event.len());
+                    }
+                    let called = self.invoke(batch, event, &mut last, &mut calls, drain);
+                    let Some(ran) = called.await else {
                         continue;
                     };
                     let outcome = ran.outcome.at(records.start);
@@ -169,6 +170,7 @@ impl Line {
         batch: &[Item],
         event: Bytes,
         last: &mut Last,
+        calls: &mut Calls,
         drain: &CancellationToken,
     ) -> Option<Ran> {
         let engine = &*self.engine;
@@ -200,12 +202,13 @@ impl Line {
         match judged {
             Judged::Ran { ran, response } => {
                 last.response = response;
-                engine.ran();
+                calls.0.reset();
                 Some(ran)
             }
             Judged::Repeat { after } => {
-                let delay = engine
-                    .did_not_run()
+                let delay = calls
+                    .0
+                    .delay(engine.jitter())
                     .max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
                 engine.rest(delay, drain).await;
                 None
@@ -213,14 +216,15 @@ impl Line {
         }
     }
 
-    /// Why a record may not be delivered any more. // spec: 5.3, 5.4
-    fn expired(&self, item: &Item, now_ms: u64) -> Option<Reason> {
+    /// Why a record may not be delivered any more. What the source keeps no longer is given up only where it failed: what
+    /// could be read, late as it is, is tried. // spec: 5.3, 5.4
+    fn expired(&self, item: &Item, failed: bool, now_ms: u64) -> Option<Reason> {
         let age = Duration::from_millis(now_ms.saturating_sub(item.arrived_ms));
         let engine = &self.engine;
         if engine.stream.age_max.is_some_and(|age_max| age_max < age) {
             return Some(Reason::RecordAgeExceeded);
         }
-        (engine.retention() < age).then_some(Reason::ExpiredAtSource)
+        (failed && engine.retention() < age).then_some(Reason::ExpiredAtSource)
     }
 
     /// Note what is settled and what is owed; it is kept with the next commit.
@@ -257,7 +261,11 @@ impl Line {
     pub(super) fn stands(&self, lane: u32, trouble: Trouble) {
         let (failures, told) = {
             let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-            match trouble == Trouble::default() {
+            let is_well = trouble == Trouble::default();
+            if is_well && troubles.is_empty() {
+                return;
+            }
+            match is_well {
                 true => troubles.remove(&lane),
                 false => troubles.insert(lane, trouble),
             };
@@ -267,6 +275,16 @@ impl Line {
         };
         self.metrics.set_failures(failures as usize);
         self.engine.reports.shard(&self.id, DELIVERY, told);
+    }
+}
+
+/// The delays between invocations that did not run.
+#[derive(Debug)]
+pub(super) struct Calls(Backoff);
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self(Backoff::new(RETRY_FIRST, RETRY_LONGEST))
     }
 }
 
@@ -298,9 +316,15 @@ struct Pace {
     /// Failures since the last success.
     failures: u32,
     waited: bool,
+    begun: bool,
 }
 
 impl Pace {
+    /// Whether this is the first invocation with the batch.
+    fn first(&mut self) -> bool {
+        !std::mem::replace(&mut self.begun, true)
+    }
+
     /// The wait before what is next, once.
     fn before(&mut self, delivery: &mut Delivery, jitter: f64) -> Option<Duration> {
         if std::mem::replace(&mut self.waited, true) {
@@ -344,11 +368,6 @@ pub(super) fn repeat_delay(failures: u32, jitter: f64) -> Duration {
         backoff.delay(jitter);
     }
     backoff.delay(jitter)
-}
-
-/// The delays between invocations that did not run.
-pub(super) fn retries() -> Backoff {
-    Backoff::new(RETRY_FIRST, RETRY_LONGEST)
 }
 
 /// A batch that was in hand when the process ended.

@@ -19,7 +19,7 @@ use super::lane::{Due, Item, Lane, Reading};
 use super::reader::{Fetched, Reader, Trouble};
 use crate::aws::stream::ShardIterator;
 use crate::checkpoint::{CommitError, Saved};
-use crate::model::lanes::Admitted;
+use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
 
@@ -239,8 +239,9 @@ impl Shard {
                 continue;
             }
             // A lane whose batch is settled may not have said so yet.
-            let changes = self.line.book.read(|page| page.lanes.change_before(number));
-            if changes && self.lanes.iter().any(Lane::busy) {
+            let busy = self.lanes.iter().any(Lane::busy);
+            let waits = |lanes: &Lanes| lanes.holds(number) || busy && lanes.outgrown(number);
+            if self.line.book.read(|page| waits(&page.lanes)) {
                 return;
             }
             let records = if self.reader.too_old(raw.arrived_ms()) {

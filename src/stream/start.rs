@@ -4,7 +4,7 @@
 //! that arrives from then on can be missed: `LATEST` is an iterator that was opened at the tip, and in the checkpoint
 //! the time of that, for a restart before the first record came. // spec: 5.6
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -17,12 +17,13 @@ use tracing::{info, warn};
 use super::lane::Rule;
 use super::reader;
 use super::terms::{Terms, describing, other};
-use super::{Engine, Plan, deliver};
+use super::{Engine, Plan};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{self as source, Start, Status, Stream};
-use crate::checkpoint::{Broken, CommitError, Owner, Saved, Store, StoreError, Taken};
+use crate::checkpoint::{CommitError, Owner, Saved, Store, StoreError, Taken};
 use crate::clock::Clock;
+use crate::config::arn::Arn;
 use crate::config::function::Target;
 use crate::config::mapping::Mapping;
 use crate::config::mapping::stream::{Kind, StartingPosition};
@@ -47,15 +48,21 @@ const BESIDE: usize = 64;
 /// Why a mapping does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The stream or the function can not be had.
-    #[error(transparent)]
-    Failure(#[from] Failure),
+    /// The stream can not be had.
+    #[error("the stream {0}: {1}")]
+    Stream(Arn, Failure),
+    /// The function can not be found.
+    #[error("the function {0}: {1}")]
+    Function(String, Failure),
     /// The checkpoints can not be had.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The first checkpoints can not be written.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// `StartingPositionTimestamp` is not there yet.
+    #[error("StartingPositionTimestamp lies in the future")]
+    Future,
     /// What the store says of the mapping can not be read.
     #[error("the checkpoint store's note about the mapping can not be read: {0}")]
     Meta(serde_json::Error),
@@ -64,22 +71,6 @@ pub enum StartError {
         "the checkpoints of this mapping are those of another stream ({0}); give the mapping another UUID to begin at its StartingPosition"
     )]
     OtherStream(String),
-}
-
-impl StartError {
-    /// The store is out of use, for every mapping.
-    pub fn broken(&self) -> Option<&Broken> {
-        match self {
-            Self::Store(StoreError::Broken(broken)) | Self::Commit(CommitError::Broken(broken)) => {
-                Some(broken)
-            }
-            Self::Store(_)
-            | Self::Commit(_)
-            | Self::Failure(_)
-            | Self::Meta(_)
-            | Self::OtherStream(_) => None,
-        }
-    }
 }
 
 /// What is noted of a mapping that was started.
@@ -126,7 +117,8 @@ impl Engine {
             .expect("the service starts this engine for streams alone");
         let source = Stream::new(parts.clients, &mapping.source, &stream.kind);
         let function = Function::new(parts.clients, &mapping.target);
-        let (terms, status) = Terms::look(&source, &stream.kind, &function, &parts.reports).await?;
+        let looked = Terms::look(&source, &mapping, &stream.kind, &function, &parts.reports);
+        let (terms, status) = looked.await?;
         match status {
             Status::Active => {}
             Status::Disabled => warn!(
@@ -134,8 +126,9 @@ impl Engine {
                 "the stream is switched off: what it still holds is read; if it was switched on again, it has another ARN"
             ),
             Status::Starting | Status::Deleting => {
-                let text = format!("the stream is not active ({status:?})");
-                return Err(Failure::new(Fault::Transient, "not active", &text).into());
+                let text = format!("{status:?}");
+                let failure = Failure::new(Fault::Transient, "not active", &text);
+                return Err(StartError::Stream(mapping.source.clone(), failure));
             }
         }
         let taken = parts.store.take(&mapping.uuid, &parts.owner).await?;
@@ -187,7 +180,6 @@ impl Engine {
             read_limit: reader::limit(mapping.batch_size, stream.parallelization_factor),
             claim: taken.claim.clone(),
             metrics: parts.reports.metrics.clone(),
-            retries: Mutex::new(deliver::retries()),
             chance: Mutex::new(parts.chance),
             account: Mutex::default(),
             plan: Mutex::new(plan),
@@ -228,18 +220,45 @@ impl Engine {
                 mapping = %self.mapping.name, shards = taken.shards.len(), started_ms = meta.started_ms,
                 "goes on from its checkpoints"
             );
-            let listed = self.list().await?;
+            let listed = self
+                .list()
+                .await
+                .map_err(|failure| self.no_stream(failure))?;
             return Ok(self.welcome(&listed).await?);
         }
         let now_ms = self.clock.now_ms();
-        let listed = self.list().await?;
+        // spec: 1.2
+        if let StartingPosition::AtTimestamp { ms } = self.stream.starting_position
+            && ms > now_ms
+        {
+            return Err(StartError::Future);
+        }
+        let listed = self
+            .list()
+            .await
+            .map_err(|failure| self.no_stream(failure))?;
         // A start that was interrupted before has written some already.
         let fresh = self.plan(|plan| plan.lineage.update(&listed, self.now()));
-        let mut positions = Vec::new();
-        for shard in listed.iter().filter(|shard| fresh.contains(&shard.id)) {
-            positions.push((shard.id.clone(), self.first_position(shard, now_ms).await?));
-        }
-        self.keep_first(positions).await?;
+        let fresh: BTreeSet<String> = fresh.into_iter().collect();
+        let new: Vec<Listed> = listed
+            .into_iter()
+            .filter(|shard| fresh.contains(&shard.id))
+            .collect();
+        let positions: Vec<Result<(String, Position), Failure>> = stream::iter(new)
+            .map(|shard| async move {
+                let position = self.first_position(&shard, now_ms).await?;
+                Ok((shard.id, position))
+            })
+            .buffered(BESIDE)
+            .collect()
+            .await;
+        let positions: Result<Vec<(String, Position)>, Failure> = positions.into_iter().collect();
+        self.keep_first(positions.map_err(|failure| self.no_stream(failure))?)
+            .await?;
+        info!(
+            mapping = %self.mapping.name, position = self.stream.starting_position.name(),
+            "has no checkpoints: begins at its StartingPosition"
+        );
         let meta = Meta {
             source: self.mapping.source.to_string(),
             started_ms: now_ms,
@@ -247,6 +266,10 @@ impl Engine {
         };
         let meta = serde_json::to_value(meta).map_err(StartError::Meta)?;
         Ok(self.store.set_meta(&self.claim, meta).await?)
+    }
+
+    fn no_stream(&self, failure: Failure) -> StartError {
+        StartError::Stream(self.mapping.source.clone(), failure)
     }
 
     async fn first_position(&self, shard: &Listed, now_ms: u64) -> Result<Position, Failure> {

@@ -1,6 +1,7 @@
 //! What the source and the function promise: how long records stay, how long an invocation may take, as whom it runs.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::Engine;
-use crate::aws::fault::Failure;
+use super::StartError;
 use crate::aws::stream::{Status, Stream};
+use crate::config::mapping::Mapping;
 use crate::config::mapping::stream::Kind;
 use crate::function::{Answer, Function, Invoked};
 use crate::metrics::Operation;
+use crate::model::event::StreamStamp;
 use crate::reports::Reports;
 
 /// How often it is looked whether something changed: twelve times an hour.
@@ -23,14 +26,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(300);
 const ANSWER_MARGIN: Duration = Duration::from_secs(60);
 
 /// What the source and the function promise at present.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Terms {
     /// How long the source keeps a record.
     pub retention: Duration,
     /// `None` when we may not ask.
     pub timeout: Option<Duration>,
-    /// `invokeIdentityArn`; `None` when we may not ask. // spec: 2.2
-    pub role: Option<String>,
+    /// What is the same in every record, the function's role among it.
+    pub stamp: Arc<StreamStamp>,
     /// When the stream was made, where it says so.
     pub created_ms: Option<u64>,
 }
@@ -54,18 +57,28 @@ impl Terms {
     /// Look at both.
     pub(super) async fn look(
         source: &Stream,
+        mapping: &Mapping,
         kind: &Kind,
         function: &Function,
         reports: &Reports,
-    ) -> Result<(Self, Status), Failure> {
+    ) -> Result<(Self, Status), StartError> {
         let described = source.describe().await;
         reports.request(describing(kind), &described);
-        let described = described?;
-        let settings = function.settings().await?;
+        let described =
+            described.map_err(|failure| StartError::Stream(mapping.source.clone(), failure))?;
+        let settings = function
+            .settings()
+            .await
+            .map_err(|failure| StartError::Function(mapping.function_name.clone(), failure))?;
         let terms = Self {
             retention: described.retention,
             timeout: settings.timeout,
-            role: settings.role,
+            stamp: Arc::new(StreamStamp {
+                arn: mapping.source.to_string(),
+                region: mapping.source.region.clone(),
+                // spec: 2.2
+                identity_arn: settings.role,
+            }),
             created_ms: described.created_ms,
         };
         Ok((terms, described.status))
@@ -89,6 +102,7 @@ impl Engine {
     pub(super) async fn look_again(&self) {
         let looked = Terms::look(
             &self.source,
+            &self.mapping,
             &self.stream.kind,
             &self.function,
             &self.reports,
@@ -101,13 +115,17 @@ impl Engine {
                     self.halt.cancel();
                     return;
                 }
-                let changed = self.terms.send_replace(terms.clone()) != terms;
-                if changed {
-                    info!(mapping = %self.mapping.name, ?terms, "the terms changed");
+                let said = |terms: &Terms| {
+                    let role = terms.stamp.identity_arn.clone();
+                    (terms.retention, terms.timeout, role)
+                };
+                let (now, before) = (said(&terms), said(&self.terms.send_replace(terms)));
+                if now != before {
+                    info!(mapping = %self.mapping.name, terms = ?now, "the terms changed");
                 }
             }
-            Err(failure) => {
-                warn!(mapping = %self.mapping.name, %failure, "the terms could not be looked at: the old ones hold");
+            Err(error) => {
+                warn!(mapping = %self.mapping.name, %error, "the terms could not be looked at: the old ones hold");
             }
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::deliver::{Discard, Ended, FAILURES_TOLD, Last, Line, Trouble, repeat_delay};
+use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Last, Line, Trouble, repeat_delay};
 use crate::model::delivery::{Outcome, Reason, Step};
 use crate::model::event::{WindowEnvelope, window_event};
 use crate::model::on_failure::Window;
@@ -65,6 +65,7 @@ impl Line {
             return Ended::Settled;
         };
         let mut last = Last::default();
+        let mut calls = Calls::default();
         loop {
             let now_ms = engine.clock.now_ms();
             let age = self.book.read(|page| {
@@ -103,7 +104,8 @@ impl Line {
                     let Some(event) = self.final_event() else {
                         return Ended::Settled;
                     };
-                    let Some(ran) = self.invoke(&[], event, &mut last, drain).await else {
+                    let Some(ran) = self.invoke(&[], event, &mut last, &mut calls, drain).await
+                    else {
                         continue;
                     };
                     // Nothing can be partly done of nothing.
