@@ -1,6 +1,7 @@
 //! The stream engine under a paused clock: the real service and the real SDK clients against the embedded AWS in
 //! process, in one thread, so that hours pass in milliseconds and a seed repeats a run.
 
+mod fanout;
 mod policy;
 
 use std::time::Duration;

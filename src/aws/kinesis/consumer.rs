@@ -143,3 +143,29 @@ impl Consumer {
         line
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::canned::serve;
+    use crate::config::aws::Aws;
+
+    #[test]
+    fn a_line_takes_so_many_subscriptions_and_none_once_it_is_spoilt() {
+        let (clients, _) = serve([], &Aws::default());
+        let stream = "arn:aws:kinesis:us-east-1:111111111111:stream/clicks";
+        let arn = format!("{stream}/consumer/c:1").parse().unwrap();
+        let consumer = Consumer::new(&clients, &stream.parse().unwrap(), &arn);
+        let first: Vec<_> = (0..32).map(|_| consumer.line()).collect();
+        assert!(first.iter().all(|line| Arc::ptr_eq(line, &first[0])));
+        let second = consumer.line();
+        assert!(!Arc::ptr_eq(&second, &first[0]));
+        second.spoil();
+        let third = consumer.line();
+        assert!(!Arc::ptr_eq(&third, &second) && !Arc::ptr_eq(&third, &first[0]));
+        // One that ends makes room.
+        drop(first);
+        assert_eq!(consumer.lines.lock().unwrap().len(), 2);
+        assert!(!Arc::ptr_eq(&consumer.line(), &third));
+    }
+}
