@@ -7,6 +7,7 @@ mod credentials;
 pub mod dynamodbstreams;
 pub mod fault;
 pub mod kinesis;
+mod named;
 pub mod producer;
 pub mod sqs;
 pub mod stream;

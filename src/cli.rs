@@ -1,5 +1,6 @@
 //! The command line: one file per verb, and what an exit code says (contract section 1).
 
+mod checkpoint;
 mod completion;
 pub mod demo;
 mod duration;
@@ -22,8 +23,8 @@ use crate::config::error::ConfigError;
 use crate::logging;
 use signals::{Signal, Signals};
 
-/// Self-hosted event source mappings: polls SQS queues, batches messages, invokes functions, and deletes exactly what
-/// they handled.
+/// Self-hosted event source mappings: polls SQS queues, Kinesis streams and DynamoDB Streams, invokes functions, and
+/// applies each source's failure semantics.
 #[derive(Debug, Parser)]
 #[command(
     name = "sluicegate",
@@ -46,6 +47,8 @@ enum Verb {
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
     Sim(sim::Args),
+    /// Look into the file that keeps the progress of streams, copy it out, make one anew
+    Checkpoint(checkpoint::Args),
     /// Print the completion script of a shell
     Completion(completion::Args),
 }
@@ -96,6 +99,7 @@ pub fn main() -> Exit {
         Verb::Validate(args) => validate::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
+        Verb::Checkpoint(args) => checkpoint::run(&args),
         Verb::Completion(args) => completion::run(args),
     }
 }

@@ -17,7 +17,20 @@ pub use account::Account;
 /// So many shards that stand still are named; the others are counted.
 const SHARDS_NAMED_MAX: usize = 3;
 
+/// So many failures in a row are no accident of one batch.
+const FAILURES_NOTED: u32 = 5;
+
 impl Health {
+    /// What is worth knowing of a mapping that is healthy.
+    fn note(&self) -> Option<String> {
+        if self.throttled {
+            return Some("the function is throttled".to_owned());
+        }
+        let failures = self.failures;
+        (FAILURES_NOTED <= failures)
+            .then(|| format!("the function failed {failures} times in a row"))
+    }
+
     /// Empty where nothing is wrong.
     fn reason(&self) -> String {
         let whole = [&self.store, &self.source, &self.function];
@@ -26,7 +39,7 @@ impl Health {
         reasons.extend(named.map(|((id, does), why)| format!("{id} stands still ({does}): {why}")));
         let others = self.shards.len().saturating_sub(SHARDS_NAMED_MAX);
         if others > 0 {
-            reasons.push(format!("{others} more shards stand still"));
+            reasons.push(format!("{others} more stand still"));
         }
         reasons.join("; ")
     }
@@ -55,6 +68,8 @@ struct Health {
     shards: BTreeMap<(String, &'static str), String>,
     /// The last invocation was refused because there are too many: nothing is wrong, but the mapping waits.
     throttled: bool,
+    /// How often in a row the function ran and failed: the mapping works, and its work does not get done.
+    failures: u32,
     /// The mapping drains, and from now on that is its state.
     draining: bool,
 }
@@ -125,6 +140,16 @@ impl Reports {
         self.change(|health| health.throttled = throttled);
     }
 
+    /// The function ran, and handled what it was given or not.
+    pub fn ran(&self, well: bool) {
+        self.change(|health| {
+            health.failures = match well {
+                true => 0,
+                false => health.failures.saturating_add(1),
+            }
+        });
+    }
+
     /// The mapping drains.
     pub fn draining(&self) {
         self.change(|health| health.draining = true);
@@ -141,8 +166,7 @@ impl Reports {
         match (health.draining, reason.is_empty()) {
             (true, _) => self.state(State::Disabling, None),
             (false, true) => {
-                let waits = health.throttled.then_some("the function is throttled");
-                self.state(State::Enabled, waits);
+                self.state(State::Enabled, health.note().as_deref());
                 if !before.reason().is_empty() {
                     info!(mapping = %self.mapping, "at work again");
                 }
@@ -233,5 +257,59 @@ mod tests {
         reports.draining();
         reports.function(Some("no answer".into()));
         assert_eq!(state(), State::Disabling);
+    }
+
+    #[test]
+    fn a_function_that_keeps_failing_is_told_of_and_the_mapping_is_healthy() {
+        let status = Status::default();
+        let reports = Reports::new(&Metrics::new(), &status, "m", Source::Queue, true);
+        let told = || {
+            let mapping = status.readiness().mappings.remove(0);
+            (mapping.state, mapping.reason)
+        };
+        reports.started();
+        for _ in 0..4 {
+            reports.ran(false);
+        }
+        assert_eq!(told(), (State::Enabled, None));
+        reports.ran(false);
+        let five = "the function failed 5 times in a row".to_owned();
+        assert_eq!(told(), (State::Enabled, Some(five)));
+        reports.ran(true);
+        assert_eq!(told(), (State::Enabled, None));
+    }
+
+    #[test]
+    fn shards_that_stand_still_are_named_and_where_they_are_many_counted() {
+        let status = Status::default();
+        let reports = Reports::new(&Metrics::new(), &status, "m", Source::Stream, true);
+        let told = || {
+            let mapping = status.readiness().mappings.remove(0);
+            (mapping.state, mapping.reason.unwrap_or_default())
+        };
+        reports.started();
+        for shard in ["a", "b", "c", "d", "e"] {
+            reports.shard(shard, "delivery", Some("no".into()));
+        }
+        reports.shard("a", "reading", Some("denied".into()));
+        let (state, reason) = told();
+        assert_eq!(state, State::Failing);
+        assert_eq!(
+            reason,
+            "a stands still (delivery): no; a stands still (reading): denied; b stands still (delivery): no; 3 more stand still"
+        );
+        for shard in ["b", "c", "d", "e"] {
+            reports.shard(shard, "delivery", None);
+        }
+        reports.shard("a", "delivery", None);
+        assert_eq!(
+            told(),
+            (
+                State::Failing,
+                "a stands still (reading): denied".to_owned()
+            )
+        );
+        reports.shard("a", "reading", None);
+        assert_eq!(told(), (State::Enabled, String::new()));
     }
 }

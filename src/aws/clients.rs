@@ -18,6 +18,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tracing::warn;
 
+use super::named::Named;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
@@ -212,7 +213,7 @@ fn connector() -> SharedHttpConnector {
         ))
         .tls_context(trust())
         .build();
-    SharedHttpConnector::new(connector)
+    SharedHttpConnector::new(Named(SharedHttpConnector::new(connector)))
 }
 
 /// What the machine trusts. Nothing, where it has no certificates: plain HTTP works as ever, and HTTPS says why it

@@ -9,7 +9,7 @@ use crate::model::progress::Position;
 use super::{Owner, Revision};
 
 /// What to do about a file in doubt.
-const WAY_OUT: &str = "restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
+const WAY_OUT: &str = "`sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
 
 /// Why there is no store, or no answer from it.
 #[derive(Debug, thiserror::Error)]

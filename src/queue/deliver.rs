@@ -107,6 +107,16 @@ impl Engine {
         let (judged, outcome) = self.judge(batch, answer);
         let now = self.now();
         self.metrics.record_invocation(outcome, now - sent);
+        if outcome.ran() {
+            let well = match outcome {
+                metrics::Outcome::Success | metrics::Outcome::Partial => true,
+                metrics::Outcome::FunctionError
+                | metrics::Outcome::Timeout
+                | metrics::Outcome::Throttled
+                | metrics::Outcome::ServiceError => false,
+            };
+            self.reports.ran(well);
+        }
         let ended = match outcome {
             metrics::Outcome::Success | metrics::Outcome::Partial => Ended::Well,
             metrics::Outcome::FunctionError | metrics::Outcome::Timeout => Ended::Badly,

@@ -54,6 +54,8 @@ impl Engine {
             | Answer::Throttled { .. }
             | Answer::Refused(_) => None,
         });
+        self.reports
+            .throttled(matches!(invoked.answer, Answer::Throttled { .. }));
         match invoked.answer {
             Answer::Replied(body) => match self.read_reply(shard, batch, &body) {
                 Ok((outcome, state)) => {

@@ -22,6 +22,7 @@ use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{self as source, Start, Status, Stream};
 use crate::checkpoint::{CommitError, Owner, Saved, Store, StoreError, Taken};
 use crate::clock::Clock;
+use crate::config::arn::Arn;
 use crate::config::function::Target;
 use crate::config::mapping::Mapping;
 use crate::config::mapping::stream::{Kind, StartingPosition};
@@ -46,9 +47,12 @@ const BESIDE: usize = 64;
 /// Why a mapping does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The stream or the function can not be had.
-    #[error(transparent)]
-    Failure(#[from] Failure),
+    /// The stream can not be had.
+    #[error("the stream {0}: {1}")]
+    Stream(Arn, Failure),
+    /// The function can not be found.
+    #[error("the function {0}: {1}")]
+    Function(String, Failure),
     /// The checkpoints can not be had.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -113,8 +117,9 @@ impl Engine {
                 "the stream is switched off: what it still holds is read; if it was switched on again, it has another ARN"
             ),
             Status::Starting | Status::Deleting => {
-                let text = format!("the stream is not active ({status:?})");
-                return Err(Failure::new(Fault::Transient, "not active", &text).into());
+                let text = format!("{status:?}");
+                let failure = Failure::new(Fault::Transient, "not active", &text);
+                return Err(StartError::Stream(mapping.source.clone(), failure));
             }
         }
         if let Some(consumer) = source.consumer() {
@@ -203,7 +208,10 @@ impl Engine {
                 mapping = %self.mapping.name, shards = taken.shards.len(), started_ms = meta.started_ms,
                 "goes on from its checkpoints"
             );
-            let listed = self.list().await?;
+            let listed = self
+                .list()
+                .await
+                .map_err(|failure| self.no_stream(failure))?;
             return Ok(self.welcome(&listed).await?);
         }
         let now_ms = self.clock.now_ms();
@@ -213,7 +221,10 @@ impl Engine {
         {
             return Err(StartError::Future);
         }
-        let listed = self.list().await?;
+        let listed = self
+            .list()
+            .await
+            .map_err(|failure| self.no_stream(failure))?;
         // A start that was interrupted before has written some already.
         let fresh = self.plan(|plan| plan.lineage.update(&listed, self.now()));
         let fresh: BTreeSet<String> = fresh.into_iter().collect();
@@ -230,13 +241,18 @@ impl Engine {
             .collect()
             .await;
         let positions: Result<Vec<(String, Position)>, Failure> = positions.into_iter().collect();
-        self.keep_first(positions?).await?;
+        self.keep_first(positions.map_err(|failure| self.no_stream(failure))?)
+            .await?;
         let meta = Meta {
             source: self.mapping.source.to_string(),
             started_ms: now_ms,
         };
         let meta = serde_json::to_value(meta).map_err(StartError::Meta)?;
         Ok(self.store.set_meta(&self.claim, meta).await?)
+    }
+
+    fn no_stream(&self, failure: Failure) -> StartError {
+        StartError::Stream(self.mapping.source.clone(), failure)
     }
 
     async fn first_position(&self, shard: &Listed, now_ms: u64) -> Result<Position, Failure> {

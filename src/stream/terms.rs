@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Engine;
-use crate::aws::fault::Failure;
+use super::StartError;
 use crate::aws::stream::{Status, Stream};
 use crate::config::mapping::Mapping;
 use crate::config::mapping::stream::Kind;
@@ -52,11 +52,15 @@ impl Terms {
         kind: &Kind,
         function: &Function,
         reports: &Reports,
-    ) -> Result<(Self, Status), Failure> {
+    ) -> Result<(Self, Status), StartError> {
         let described = source.describe().await;
         reports.request(describing(kind), &described);
-        let described = described?;
-        let settings = function.settings().await?;
+        let described =
+            described.map_err(|failure| StartError::Stream(mapping.source.clone(), failure))?;
+        let settings = function
+            .settings()
+            .await
+            .map_err(|failure| StartError::Function(mapping.function_name.clone(), failure))?;
         let terms = Self {
             retention: described.retention,
             timeout: settings.timeout,
@@ -102,8 +106,8 @@ impl Engine {
                     info!(mapping = %self.mapping.name, terms = ?now, "the terms changed");
                 }
             }
-            Err(failure) => {
-                warn!(mapping = %self.mapping.name, %failure, "the terms could not be looked at: the old ones hold");
+            Err(error) => {
+                warn!(mapping = %self.mapping.name, %error, "the terms could not be looked at: the old ones hold");
             }
         }
     }

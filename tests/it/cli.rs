@@ -7,7 +7,7 @@ mod signals;
 
 use std::path::{Path, PathBuf};
 
-use self::program::{Ended, run};
+use self::program::{Ended, run, run_with};
 
 /// A configuration whose queue is behind a port where nobody listens.
 const GOOD: &str = "Service: { Listen: '127.0.0.1:0' }
@@ -81,7 +81,7 @@ fn version_and_help_go_to_stdout() {
             }
         );
     }
-    let verbs = ["run", "validate", "demo", "sim", "completion"];
+    let verbs = ["run", "validate", "demo", "sim", "checkpoint", "completion"];
     let help = run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
     for verb in verbs {
@@ -105,10 +105,41 @@ fn completion_scripts_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let Ended { code, out, err } = run(&["completion", shell]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{shell}");
-        for verb in ["run", "validate", "demo", "sim", "completion"] {
+        for verb in ["run", "validate", "demo", "sim", "checkpoint", "completion"] {
             assert!(out.contains(verb), "{shell}: {verb}");
         }
     }
+}
+
+#[test]
+fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (old, new, torn) = (path("old.db"), path("new.db"), path("torn.db"));
+    let missing = run(&["checkpoint", "verify", &old]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.err.contains("old.db"), "{}", missing.err);
+    drop(sluicegate::checkpoint::Store::open(old.as_ref()).expect("a new file"));
+
+    let verified = run(&["checkpoint", "verify", &old]);
+    let good = format!("{old}: good, 0 mappings, 0 shards\n");
+    assert_eq!((verified.code, verified.out), (Some(0), good));
+    let exported = run(&["checkpoint", "export", &old]);
+    assert_eq!(exported.code, Some(0), "{}", exported.err);
+    let import = |text: &str, file: &str| run_with(&["checkpoint", "import", file], text);
+    let made = import(&exported.out, &new);
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert_eq!(made.out, format!("{new}: made, 0 mappings, 0 shards\n"));
+    assert_eq!(import(&exported.out, &new).code, Some(1), "there is a file");
+    assert_eq!(import("{", &path("no.db")).code, Some(1));
+    assert!(!folder.path().join("no.db").exists());
+
+    std::fs::write(&torn, b"torn").unwrap();
+    let refused = run(&["checkpoint", "verify", &torn]);
+    assert_eq!(refused.code, Some(1));
+    let told =
+        refused.err.contains("is damaged") && refused.err.contains("restore it from a backup");
+    assert!(told, "{}", refused.err);
 }
 
 #[test]

@@ -215,7 +215,7 @@ fn what_does_not_belong_together_is_refused() {
         );
         assert!(text.contains(what), "{key}: {text}");
         assert!(
-            text.contains("; restore it from a backup, or move it away deliberately"),
+            text.contains("; `sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately"),
             "{text}"
         );
     }

@@ -33,6 +33,14 @@ pub fn run(args: &[&str]) -> Ended {
     ended(&mut command(args))
 }
 
+/// Runs the program to its end with this on its stdin.
+pub fn run_with(args: &[&str], input: &str) -> Ended {
+    let file = tempfile::NamedTempFile::new().expect("a file for stdin");
+    std::fs::write(file.path(), input).expect("room for it");
+    let stdin = std::fs::File::open(file.path()).expect("it is there");
+    ended(command(args).stdin(stdin))
+}
+
 /// Runs this command to its end.
 pub fn ended(command: &mut Command) -> Ended {
     let output = command.output().expect("the program starts");
