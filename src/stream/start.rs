@@ -127,7 +127,7 @@ impl Engine {
             parts
                 .reports
                 .request(Operation::DescribeStreamConsumer, &active);
-            active?;
+            active.map_err(|failure| StartError::Stream(mapping.source.clone(), failure))?;
         }
         let taken = parts.store.take(&mapping.uuid, &parts.owner).await?;
         let destination = stream.on_failure.as_ref().map(|destination| {

@@ -66,7 +66,7 @@ impl Consumer {
         let call = self.stream.calls.describe_stream_consumer();
         let described = call.consumer_arn(&self.arn).send().await;
         let described = described.map_err(|error| match Failure::from(error) {
-            failure if failure.fault == Fault::Gone => self.unknown(&failure),
+            failure if failure.fault == Fault::Gone => unregistered(failure),
             failure => failure,
         })?;
         let description = described.consumer_description.ok_or_else(|| {
@@ -75,20 +75,9 @@ impl Consumer {
         match description.consumer_status {
             ConsumerStatus::Active => Ok(()),
             other => {
-                let text = format!("the consumer {} is {other}", self.arn);
+                let text = format!("the consumer is {other}");
                 Err(Failure::new(Fault::Transient, "not active", &text))
             }
-        }
-    }
-
-    fn unknown(&self, failure: &Failure) -> Failure {
-        let text = format!(
-            "{} is not registered with the stream (aws kinesis register-stream-consumer); a consumer that is registered again has another ARN: {}",
-            self.arn, failure.message
-        );
-        Failure {
-            status: failure.status,
-            ..Failure::new(Fault::Denied, "no such consumer", &text)
         }
     }
 
@@ -141,6 +130,17 @@ impl Consumer {
         });
         lines.push(line.clone());
         line
+    }
+}
+
+fn unregistered(failure: Failure) -> Failure {
+    let text = format!(
+        "{}; register it (aws kinesis register-stream-consumer), which gives it a new ARN",
+        failure.message
+    );
+    Failure {
+        status: failure.status,
+        ..Failure::new(Fault::Denied, "no such consumer", &text)
     }
 }
 

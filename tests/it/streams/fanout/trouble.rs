@@ -172,7 +172,7 @@ async fn a_consumer_that_is_not_registered_is_told_by_name() {
     let (state, reason) = fan.state();
     assert_ne!(state, State::Enabled);
     assert!(
-        reason.contains("/consumer/other:1 is not registered with the stream"),
+        reason.contains("/consumer/other:1: no such consumer: Consumer other not found."),
         "{reason}"
     );
     running.stop().await;
@@ -194,7 +194,7 @@ async fn a_consumer_that_is_not_registered_is_told_by_name() {
     let (state, reason) = fan.state();
     assert_eq!(state, State::Failing);
     assert!(
-        reason.contains("/consumer/c:") && reason.contains("is not registered with the stream"),
+        reason.contains("failed to read: no such consumer: Consumer c not found."),
         "{reason}"
     );
     // At the pace of a shard that is well, and of a call that fails.
