@@ -243,6 +243,10 @@ impl Engine {
         let positions: Result<Vec<(String, Position)>, Failure> = positions.into_iter().collect();
         self.keep_first(positions.map_err(|failure| self.no_stream(failure))?)
             .await?;
+        info!(
+            mapping = %self.mapping.name, position = self.stream.starting_position.name(),
+            "has no checkpoints: begins at its StartingPosition"
+        );
         let meta = Meta {
             source: self.mapping.source.to_string(),
             started_ms: now_ms,
