@@ -222,19 +222,23 @@ async fn an_idle_shard_costs_twelve_subscriptions_an_hour_and_no_reads() {
 
 #[tokio::test(start_paused = true)]
 async fn latest_is_what_comes_after_the_mapping_is_enabled() {
-    let fan = FanOut::new(3, 4);
-    for number in 1_000..1_100 {
-        fan.put(number);
+    // At once, and when the first subscriptions have ended without a record.
+    for pause in [Duration::ZERO, 6 * MINUTE] {
+        let fan = FanOut::new(3, 4);
+        for number in 1_000..1_100 {
+            fan.put(number);
+        }
+        let running = fan.start("LATEST", &[]);
+        fan.enabled().await;
+        sleep(pause).await;
+        for number in 0..100 {
+            fan.put(number);
+        }
+        fan.delivered(100, 10 * SECOND).await;
+        sleep(MINUTE).await;
+        running.stop().await;
+        fan.came_once_in_order(0..100);
     }
-    let running = fan.start("LATEST", &[]);
-    fan.enabled().await;
-    for number in 0..100 {
-        fan.put(number);
-    }
-    fan.delivered(100, 10 * SECOND).await;
-    sleep(MINUTE).await;
-    running.stop().await;
-    fan.came_once_in_order(0..100);
 }
 
 #[tokio::test(start_paused = true)]
