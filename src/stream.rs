@@ -13,6 +13,7 @@ mod book;
 mod deliver;
 mod discard;
 mod discover;
+mod fetch;
 mod judge;
 mod lane;
 mod reader;
@@ -31,7 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::aws::stream::{ShardIterator, Stream};
+use crate::aws::stream::{Opened, Stream};
 use crate::checkpoint::{Claim, Saved, Store};
 use crate::clock::Clock;
 use crate::config::mapping::Mapping;
@@ -84,8 +85,8 @@ pub struct Engine {
 struct Plan {
     lineage: Lineage,
     saved: BTreeMap<String, Saved>,
-    /// Iterators at `LATEST`, opened before the mapping was called enabled.
-    latest: BTreeMap<String, ShardIterator>,
+    /// Ways in at `LATEST`, opened before the mapping was called enabled.
+    latest: BTreeMap<String, Opened>,
 }
 
 impl Engine {

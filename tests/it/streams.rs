@@ -4,6 +4,7 @@
 mod batches;
 mod destinations;
 mod events;
+mod fanout;
 mod lanes;
 mod limits;
 mod policy;
