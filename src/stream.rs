@@ -13,6 +13,7 @@ mod book;
 mod deliver;
 mod discard;
 mod discover;
+mod fetch;
 mod judge;
 mod lane;
 mod reader;
@@ -22,7 +23,7 @@ mod terms;
 mod window;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -31,7 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::aws::stream::{ShardIterator, Stream};
+use crate::aws::stream::{Opened, Stream};
 use crate::checkpoint::{Claim, Saved, Store};
 use crate::clock::Clock;
 use crate::config::mapping::Mapping;
@@ -74,6 +75,9 @@ pub struct Engine {
     account: Mutex<Account>,
     plan: Mutex<Plan>,
     began: Instant,
+    /// Cancelled when nothing may be read any more though nobody asked for a drain.
+    halt: CancellationToken,
+    superseded: OnceLock<String>,
 }
 
 /// The shards, and where each goes on.
@@ -81,8 +85,8 @@ pub struct Engine {
 struct Plan {
     lineage: Lineage,
     saved: BTreeMap<String, Saved>,
-    /// Iterators at `LATEST`, opened before the mapping was called enabled.
-    latest: BTreeMap<String, ShardIterator>,
+    /// Ways in at `LATEST`, opened before the mapping was called enabled.
+    latest: BTreeMap<String, Opened>,
 }
 
 impl Engine {
@@ -106,6 +110,11 @@ impl Engine {
     /// What became of the records so far.
     pub fn account_now(&self) -> Account {
         *self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who else goes on with the mapping, in words: it is not to be started again here.
+    pub fn superseded(&self) -> Option<&str> {
+        self.superseded.get().map(String::as_str)
     }
 
     /// Sleep, unless the mapping drains.

@@ -4,8 +4,7 @@
 //! due, and a commit when only dropped records moved the position. Each is a task that it waits for.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -16,16 +15,20 @@ use super::Engine;
 use super::admit::Raw;
 use super::book::Book;
 use super::deliver::{Ended, Line, told_of_resumption};
+use super::fetch::Fetched;
 use super::lane::{Due, Item, Lane, Reading};
-use super::reader::{Fetched, Reader, Trouble};
-use crate::aws::stream::ShardIterator;
+use super::reader::{Reader, Trouble};
+use crate::aws::stream::Opened;
 use crate::checkpoint::{CommitError, Saved};
-use crate::model::lanes::Admitted;
+use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
 
 /// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read: two events.
 const WAITING_BYTES_MAX: usize = 2 * crate::model::event::EVENT_BYTES_MAX;
+/// A subscription brings what comes, whether a batch needs it or not, and is given up when that much waits. It is taken up
+/// again below this: what was on its way and is paid for is lost each time.
+const SUBSCRIBE_BYTES_MAX: usize = WAITING_BYTES_MAX / 2;
 /// How often a position is kept that only dropped records have moved.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -72,12 +75,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub fn new(
-        engine: Arc<Engine>,
-        id: &str,
-        saved: &Saved,
-        latest: Option<ShardIterator>,
-    ) -> Self {
+    pub fn new(engine: Arc<Engine>, id: &str, saved: &Saved, latest: Option<Opened>) -> Self {
         let book = Book::open(&engine, id, saved);
         let reader = Reader::new(&saved.progress.position, &engine.stream.kind, latest);
         let metrics = engine.metrics.shard(id);
@@ -90,8 +88,8 @@ impl Shard {
             id: id.to_owned(),
             book,
             metrics,
-            told: AtomicBool::new(false),
             engine,
+            troubles: Mutex::default(),
         };
         Self {
             line: Arc::new(line),
@@ -120,8 +118,9 @@ impl Shard {
             }
             self.start_keeping(stopping);
             if let Some(ended) = self.over(stopping).await {
-                self.line.stands_still(None);
-                self.line.engine.reports.shard(&self.line.id, READING, None);
+                let reports = &self.line.engine.reports;
+                reports.shard(&self.line.id, DELIVERY, None);
+                reports.shard(&self.line.id, READING, None);
                 return ended;
             }
             let wake = self.wake();
@@ -203,17 +202,14 @@ impl Shard {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
                 engine.metrics.record_polled(read.records.len());
-                self.line
-                    .metrics
-                    .set_behind(read.behind_ms.unwrap_or_default());
-                self.ended = read.next.is_none();
+                if let Some(behind_ms) = read.behind_ms {
+                    self.line.metrics.set_behind(behind_ms);
+                }
+                self.ended = read.ended;
                 self.pending.extend(Raw::all(read.records));
             }
-            Err((failure, iterator)) => {
-                match self
-                    .reader
-                    .failed(&engine, &self.line.id, &failure, iterator)
-                {
+            Err((failure, opened)) => {
+                match self.reader.failed(&engine, &self.line.id, &failure, opened) {
                     Trouble::Wait { told } => {
                         engine.reports.shard(&self.line.id, READING, told);
                     }
@@ -238,7 +234,10 @@ impl Shard {
                 self.pending.pop_front();
                 continue;
             }
-            if self.line.book.read(|page| page.lanes.holds(number)) {
+            // A lane whose batch is settled may not have said so yet.
+            let busy = self.lanes.iter().any(Lane::busy);
+            let waits = |lanes: &Lanes| lanes.holds(number) || busy && lanes.outgrown(number);
+            if self.line.book.read(|page| waits(&page.lanes)) {
                 return;
             }
             let records = if self.reader.too_old(raw.arrived_ms()) {
@@ -248,9 +247,10 @@ impl Shard {
             };
             let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
             let window = self.window;
+            let windowed = engine.stream.tumbling_window.is_some();
             let (admitted, factor, oldest, window) = self.line.book.write(|page| {
                 let admitted = page.lanes.admit(number, raw.key(), count, raw.arrived_ms());
-                let windows = page.windows.as_ref();
+                let windows = page.windows.as_ref().filter(|_| windowed);
                 let window = windows.map(|windows| windows.assign(window, raw.arrived_ms()));
                 let (factor, oldest) = (page.lanes.factor(), page.lanes.oldest_ms());
                 (admitted, factor, oldest, window)
@@ -322,6 +322,9 @@ impl Shard {
     }
 
     fn start_deliveries(&mut self, drain: &CancellationToken) {
+        if self.line.winds_up() {
+            return;
+        }
         let engine = self.line.engine.clone();
         let now = engine.now();
         let reading = Reading {
@@ -355,15 +358,21 @@ impl Shard {
     }
 
     fn start_read(&mut self) {
-        let over = self.ended || self.gone || self.reading || !self.pending.is_empty();
-        if over || self.line.engine.now() < self.reader.next_at() || !self.wants_more() {
+        if self.ended || self.gone || self.reading {
+            return;
+        }
+        if !self.pending.is_empty() || !self.wants_more() {
+            self.reader.pause();
+            return;
+        }
+        if self.line.engine.now() < self.reader.next_at() {
             return;
         }
         self.reading = true;
-        let (iterator, start) = self.reader.place();
+        let (opened, start) = self.reader.place();
         let line = self.line.clone();
         self.tasks
-            .spawn(async move { Event::Read(line.engine.fetch(&line.id, iterator, start).await) });
+            .spawn(async move { Event::Read(line.engine.fetch(&line.id, opened, start).await) });
     }
 
     /// A lane's next batch is not full, and there is room for more.
@@ -371,6 +380,15 @@ impl Shard {
         let rule = &self.line.engine.rule;
         let resuming = self.lanes.iter().any(Lane::resuming);
         let bytes: usize = self.lanes.iter().map(Lane::bytes).sum();
+        if let Some(open) = self.reader.subscription() {
+            let owes = |lane: &Lane| lane.resuming() && !lane.full(rule);
+            let bytes_max = if open {
+                WAITING_BYTES_MAX
+            } else {
+                SUBSCRIBE_BYTES_MAX
+            };
+            return bytes < bytes_max || self.lanes.iter().any(owes);
+        }
         let room = resuming || bytes < WAITING_BYTES_MAX;
         room && self.lanes.iter().any(|lane| !lane.full(rule))
     }
