@@ -130,9 +130,14 @@ impl Supervised {
                     info!(mapping = %self.mapping.name, source = %self.mapping.source, "enabled");
                     self.reports.started();
                     let began = tokio::time::Instant::now();
-                    let broke = self.watch(engine, &drain).await;
+                    let broke = self.watch(engine.clone(), &drain).await;
                     if drain.is_cancelled() {
                         return self.stopped();
+                    }
+                    if let Some(superseded) = engine.superseded() {
+                        // Taking it back would only make two of us fight over it.
+                        error!(mapping = %self.mapping.name, superseded, "the mapping is left to whoever has it now");
+                        return self.reports.state(State::Failing, Some(superseded));
                     }
                     if STEADY <= began.elapsed() {
                         repeats.reset();

@@ -23,7 +23,7 @@ mod terms;
 mod window;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -75,6 +75,9 @@ pub struct Engine {
     account: Mutex<Account>,
     plan: Mutex<Plan>,
     began: Instant,
+    /// Cancelled when nothing may be read any more though nobody asked for a drain.
+    halt: CancellationToken,
+    superseded: OnceLock<String>,
 }
 
 /// The shards, and where each goes on.
@@ -107,6 +110,11 @@ impl Engine {
     /// What became of the records so far.
     pub fn account_now(&self) -> Account {
         *self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who else goes on with the mapping, in words: it is not to be started again here.
+    pub fn superseded(&self) -> Option<&str> {
+        self.superseded.get().map(String::as_str)
     }
 
     /// Sleep, unless the mapping drains.

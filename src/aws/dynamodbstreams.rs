@@ -63,6 +63,7 @@ impl DynamoDbStream {
             }
         };
         Ok(Description {
+            created_ms: None,
             retention: RETENTION,
             status,
         })

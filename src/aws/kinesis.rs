@@ -69,6 +69,7 @@ impl Kinesis {
         Ok(Description {
             retention: Duration::from_hours(hours),
             status: status(&summary.stream_status)?,
+            created_ms: created(summary.stream_creation_timestamp),
         })
     }
 
@@ -178,6 +179,12 @@ fn position(start: &Start) -> (ShardIteratorType, Option<String>, Option<DateTim
             None,
         ),
     }
+}
+
+/// The SDK makes 1970 of a time that is missing.
+fn created(time: DateTime) -> Option<u64> {
+    let ms = time.to_millis().ok().and_then(|ms| u64::try_from(ms).ok());
+    ms.filter(|ms| *ms > 0)
 }
 
 fn status(status: &StreamStatus) -> Result<Status, Failure> {

@@ -107,6 +107,9 @@ pub struct Description {
     pub retention: Duration,
     /// What it is good for.
     pub status: Status,
+    /// When it was made, in milliseconds since 1970, where the source says so: a stream of the same name that was made
+    /// at another time is another one. The ARN of a DynamoDB stream names it already.
+    pub created_ms: Option<u64>,
 }
 
 /// What a stream is good for.

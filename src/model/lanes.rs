@@ -158,7 +158,7 @@ impl Lanes {
     }
 
     /// The lanes of the checkpoint have served: from this record on there are as many as are wanted.
-    fn outgrown(&self, number: &SequenceNumber) -> bool {
+    pub fn outgrown(&self, number: &SequenceNumber) -> bool {
         let beyond = self.old_through.as_ref().is_none_or(|old| old < number);
         beyond && self.factor != self.wanted
     }

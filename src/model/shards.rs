@@ -24,6 +24,10 @@ pub struct Listed {
     pub closed: bool,
 }
 
+/// A shard that is known from a checkpoint alone is read when so many listings lack it: a listing that lags behind would
+/// not say who its parents are, and it must not be read before them.
+const LISTINGS_WITHOUT: u32 = 3;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Waiting,
@@ -37,6 +41,10 @@ struct Node {
     stage: Stage,
     /// Since when it is missing from the listings.
     missing: Option<Duration>,
+    /// A listing had it, so that its parents are known.
+    listed: bool,
+    /// So many listings in a row lack it.
+    without: u32,
 }
 
 /// The shards of one stream, and how far each is.
@@ -57,6 +65,8 @@ impl Lineage {
                 parents: Vec::new(),
                 stage,
                 missing: None,
+                listed: false,
+                without: 0,
             };
             (id.to_owned(), node)
         };
@@ -71,6 +81,7 @@ impl Lineage {
         let mut new = Vec::new();
         for node in self.shards.values_mut() {
             node.missing.get_or_insert(now);
+            node.without = node.without.saturating_add(1);
         }
         for shard in listed {
             let node = self.shards.entry(shard.id.clone()).or_insert_with(|| {
@@ -79,12 +90,22 @@ impl Lineage {
                     parents: Vec::new(),
                     stage: Stage::Waiting,
                     missing: None,
+                    listed: true,
+                    without: 0,
                 }
             });
             node.parents.clone_from(&shard.parents);
             node.missing = None;
+            node.listed = true;
+            node.without = 0;
         }
         new
+    }
+
+    /// Whether a listing has shards that are not known.
+    pub fn has_new(&self, listed: &[Listed]) -> bool {
+        let known = |shard: &Listed| self.shards.contains_key(&shard.id);
+        !listed.iter().all(known)
     }
 
     /// The settled shards that the source has forgotten for long: their checkpoints may go.
@@ -146,6 +167,9 @@ impl Lineage {
     }
 
     fn parents_settled(&self, node: &Node) -> bool {
+        if !node.listed && node.without < LISTINGS_WITHOUT {
+            return false;
+        }
         let settled = |id: &String| {
             self.shards
                 .get(id)
@@ -231,6 +255,13 @@ mod tests {
         // Also one that is known from its checkpoint alone.
         let position = Position::Horizon;
         let mut lineage = Lineage::resume([("a", &position)]);
+        for _ in 0..2 {
+            lineage.update(&[shard("b", &["a"])], NOW);
+            assert!(
+                lineage.readable().is_empty(),
+                "its own parents are not known"
+            );
+        }
         lineage.update(&[shard("b", &["a"])], NOW);
         assert_eq!(lineage.readable(), ["a"]);
     }

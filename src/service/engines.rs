@@ -23,6 +23,14 @@ impl Engine {
         }
     }
 
+    /// Who else goes on with the mapping, in words.
+    pub fn superseded(&self) -> Option<&str> {
+        match self {
+            Self::Queue(_) => None,
+            Self::Stream(engine) => engine.superseded(),
+        }
+    }
+
     fn account_now(&self) -> Account {
         match self {
             Self::Queue(engine) => engine.account_now(),

@@ -266,8 +266,11 @@ pub(super) fn whole(response: http::Response<Bytes>) -> http::Response<Body> {
     })
 }
 
-/// Every answer of AWS carries the id of its request.
+/// Every answer of AWS carries the id of its request; an invocation has its own already.
 fn stamp(world: &World, response: &mut http::Response<Bytes>) {
+    if response.headers().contains_key("x-amzn-requestid") {
+        return;
+    }
     let id = uuid(&mut world.lock().rng);
     set_header(response, HeaderName::from_static("x-amzn-requestid"), &id);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::deliver::{Discard, Line};
+use super::deliver::{Discard, Line, Trouble};
 use super::lane::Item;
 use crate::config::mapping::stream::Kind;
 use crate::metrics::{DeliveryOutcome, Dropped};
@@ -65,7 +65,7 @@ impl Line {
                 );
                 engine.metrics.record_on_failure_delivered(events);
                 engine.account(|account| account.discarded += events as u64);
-                self.stands_still(None);
+                self.stands(discard.lane, Trouble::default());
                 return true;
             };
             let delay = repeats.delay(engine.jitter());
@@ -73,9 +73,14 @@ impl Line {
                 mapping, shard, events, %failure, delay_ms = delay.as_millis() as u64,
                 "the on-failure record was not delivered: the shard waits"
             );
-            self.stands_still(Some(format!(
+            let told = format!(
                 "the on-failure record of {events} records can not be delivered: {failure}"
-            )));
+            );
+            let trouble = Trouble {
+                failures: count,
+                told: Some(told),
+            };
+            self.stands(discard.lane, trouble);
             engine.rest(delay, drain).await;
             if drain.is_cancelled() {
                 return false;

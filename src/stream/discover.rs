@@ -9,7 +9,7 @@ use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use super::shard::{Shard, ShardEnded};
-use crate::checkpoint::{CommitError, Saved};
+use crate::checkpoint::{CommitError, Saved, Stale};
 use crate::config::mapping::stream::Kind;
 use crate::model::backoff::Backoff;
 use crate::model::progress::{Position, ShardProgress};
@@ -52,6 +52,7 @@ impl Engine {
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                () = self.halt.cancelled() => break,
                 Some(ended) = readers.join_next() => Some(ended),
                 () = tokio::time::sleep_until(self.at(listings.next_at)) => None,
             };
@@ -152,8 +153,9 @@ impl Engine {
             }
             match self.list().await {
                 Ok(listed) if listed.iter().any(|shard| shard.id == id) => {
-                    // It is there after all.
+                    // It is there after all, or one of its name.
                     self.reports.source(None);
+                    self.look_again().await;
                     self.rest(repeats.delay(self.jitter()), stop).await;
                     self.plan(|plan| {
                         plan.saved.insert(id.to_owned(), saved);
@@ -208,6 +210,13 @@ impl Engine {
             }
         };
         self.reports.source(None);
+        if self.plan(|plan| plan.lineage.has_new(&listed)) {
+            // They must not be those of another stream of the same name.
+            self.look_again().await;
+        }
+        if self.halt.is_cancelled() {
+            return Ok(());
+        }
         let welcomed = self.welcome(&listed).await;
         if let Err(lost) = &welcomed {
             self.lost(lost);
@@ -227,5 +236,13 @@ impl Engine {
     fn lost(&self, lost: &CommitError) {
         error!(mapping = %self.mapping.name, %lost, "progress can not be kept");
         self.reports.store(Some(lost.to_string()));
+        if let CommitError::Stale {
+            reason: Stale::Owner(_) | Stale::Removed,
+            ..
+        } = lost
+        {
+            // The first that notices says it for all shards.
+            let _ = self.superseded.set(lost.to_string());
+        }
     }
 }

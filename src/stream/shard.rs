@@ -4,8 +4,7 @@
 //! due, and a commit when only dropped records moved the position. Each is a task that it waits for.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -21,7 +20,7 @@ use super::lane::{Due, Item, Lane, Reading};
 use super::reader::{Reader, Trouble};
 use crate::aws::stream::Opened;
 use crate::checkpoint::{CommitError, Saved};
-use crate::model::lanes::Admitted;
+use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
 
@@ -89,8 +88,8 @@ impl Shard {
             id: id.to_owned(),
             book,
             metrics,
-            told: AtomicBool::new(false),
             engine,
+            troubles: Mutex::default(),
         };
         Self {
             line: Arc::new(line),
@@ -119,8 +118,9 @@ impl Shard {
             }
             self.start_keeping(stopping);
             if let Some(ended) = self.over(stopping).await {
-                self.line.stands_still(None);
-                self.line.engine.reports.shard(&self.line.id, READING, None);
+                let reports = &self.line.engine.reports;
+                reports.shard(&self.line.id, DELIVERY, None);
+                reports.shard(&self.line.id, READING, None);
                 return ended;
             }
             let wake = self.wake();
@@ -234,7 +234,10 @@ impl Shard {
                 self.pending.pop_front();
                 continue;
             }
-            if self.line.book.read(|page| page.lanes.holds(number)) {
+            // A lane whose batch is settled may not have said so yet.
+            let busy = self.lanes.iter().any(Lane::busy);
+            let waits = |lanes: &Lanes| lanes.holds(number) || busy && lanes.outgrown(number);
+            if self.line.book.read(|page| waits(&page.lanes)) {
                 return;
             }
             let records = if self.reader.too_old(raw.arrived_ms()) {
@@ -244,9 +247,10 @@ impl Shard {
             };
             let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
             let window = self.window;
+            let windowed = engine.stream.tumbling_window.is_some();
             let (admitted, factor, oldest, window) = self.line.book.write(|page| {
                 let admitted = page.lanes.admit(number, raw.key(), count, raw.arrived_ms());
-                let windows = page.windows.as_ref();
+                let windows = page.windows.as_ref().filter(|_| windowed);
                 let window = windows.map(|windows| windows.assign(window, raw.arrived_ms()));
                 let (factor, oldest) = (page.lanes.factor(), page.lanes.oldest_ms());
                 (admitted, factor, oldest, window)
@@ -318,6 +322,9 @@ impl Shard {
     }
 
     fn start_deliveries(&mut self, drain: &CancellationToken) {
+        if self.line.winds_up() {
+            return;
+        }
         let engine = self.line.engine.clone();
         let now = engine.now();
         let reading = Reading {

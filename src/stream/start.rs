@@ -5,17 +5,18 @@
 //! tip, and in the checkpoint the time of that, for a restart before the first record came. // spec: 5.6
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::lane::Rule;
 use super::reader;
-use super::terms::{Terms, describing};
+use super::terms::{Terms, describing, other};
 use super::{Engine, Plan};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
@@ -65,6 +66,11 @@ pub enum StartError {
     /// What the store says of the mapping can not be read.
     #[error("the checkpoint store's note about the mapping can not be read: {0}")]
     Meta(serde_json::Error),
+    /// The checkpoints are those of another stream: going on from them would mean nothing.
+    #[error(
+        "the checkpoints of this mapping are those of another stream ({0}); give the mapping another UUID to begin at its StartingPosition"
+    )]
+    OtherStream(String),
 }
 
 /// What is noted of a mapping that was started.
@@ -72,6 +78,9 @@ pub enum StartError {
 struct Meta {
     source: String,
     started_ms: u64,
+    /// When the stream was made, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_ms: Option<u64>,
 }
 
 /// What an engine is made of, beside its mapping.
@@ -183,6 +192,8 @@ impl Engine {
             plan: Mutex::new(plan),
             terms: watch::Sender::new(terms),
             began: Instant::now(),
+            halt: CancellationToken::new(),
+            superseded: OnceLock::new(),
             filters: parts.filters,
             store: parts.store,
             reports: parts.reports,
@@ -204,6 +215,14 @@ impl Engine {
     async fn begin(&self, taken: &Taken) -> Result<(), StartError> {
         if let Some(meta) = &taken.meta {
             let meta: Meta = serde_json::from_value(meta.clone()).map_err(StartError::Meta)?;
+            if meta.source != self.mapping.source.to_string() {
+                return Err(StartError::OtherStream(meta.source));
+            }
+            let created_ms = self.terms.borrow().created_ms;
+            if other(meta.created_ms, created_ms) {
+                let text = format!("{}, before it was deleted and made anew", meta.source);
+                return Err(StartError::OtherStream(text));
+            }
             info!(
                 mapping = %self.mapping.name, shards = taken.shards.len(), started_ms = meta.started_ms,
                 "goes on from its checkpoints"
@@ -250,6 +269,7 @@ impl Engine {
         let meta = Meta {
             source: self.mapping.source.to_string(),
             started_ms: now_ms,
+            created_ms: self.terms.borrow().created_ms,
         };
         let meta = serde_json::to_value(meta).map_err(StartError::Meta)?;
         Ok(self.store.set_meta(&self.claim, meta).await?)

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::Engine;
 use super::StartError;
@@ -34,6 +34,8 @@ pub(super) struct Terms {
     pub timeout: Option<Duration>,
     /// What is the same in every record, the function's role among it.
     pub stamp: Arc<StreamStamp>,
+    /// When the stream was made, where it says so.
+    pub created_ms: Option<u64>,
 }
 
 /// The call that says what a stream is.
@@ -42,6 +44,13 @@ pub(super) fn describing(kind: &Kind) -> Operation {
         Kind::Kinesis { .. } => Operation::DescribeStreamSummary,
         Kind::DynamoDb => Operation::DescribeStream,
     }
+}
+
+/// Whether these are the times of two streams.
+pub(super) fn other(one_ms: Option<u64>, other_ms: Option<u64>) -> bool {
+    one_ms
+        .zip(other_ms)
+        .is_some_and(|(one, other)| one != other)
 }
 
 impl Terms {
@@ -70,6 +79,7 @@ impl Terms {
                 // spec: 2.2
                 identity_arn: settings.role,
             }),
+            created_ms: described.created_ms,
         };
         Ok((terms, described.status))
     }
@@ -87,7 +97,9 @@ impl Engine {
         }
     }
 
-    async fn look_again(&self) {
+    /// Look whether anything changed. In a stream that was made anew under the old name our positions mean nothing: the
+    /// engine ends, and its next start says so. // reliability: I11
+    pub(super) async fn look_again(&self) {
         let looked = Terms::look(
             &self.source,
             &self.mapping,
@@ -97,6 +109,12 @@ impl Engine {
         );
         match looked.await {
             Ok((terms, _)) => {
+                let before = self.terms.borrow().created_ms;
+                if other(before, terms.created_ms) {
+                    error!(mapping = %self.mapping.name, "the stream was deleted and made anew");
+                    self.halt.cancel();
+                    return;
+                }
                 let said = |terms: &Terms| {
                     let role = terms.stamp.identity_arn.clone();
                     (terms.retention, terms.timeout, role)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::deliver::{Calls, Discard, Ended, Last, Line, repeat_delay};
+use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Last, Line, Trouble, repeat_delay};
 use crate::model::delivery::{Outcome, Reason, Step};
 use crate::model::event::{WindowEnvelope, window_event};
 use crate::model::on_failure::Window;
@@ -15,6 +15,9 @@ use crate::model::tumbling::{Ahead, Next, Tumbling};
 
 /// A window whose setting was removed is ended as one of another length: this one stands for none.
 const NO_LENGTH: Duration = Duration::from_millis(1);
+
+/// Windows exclude lanes beside each other: there is but this one.
+const WINDOWS_LANE: u32 = 0;
 
 /// The windows of a shard: none without the setting, unless a checkpoint left one open.
 pub(super) fn windows(
@@ -38,6 +41,12 @@ impl Line {
                 Ahead::Nothing { .. } | Ahead::End => Next::Nothing,
             },
         })
+    }
+
+    /// A window of a setting that was removed is open: it is ended before anything else is delivered, in whatever lane.
+    pub fn winds_up(&self) -> bool {
+        self.engine.stream.tumbling_window.is_none()
+            && self.book.read(|page| page.windows.is_some())
     }
 
     /// The beginning of the window that is open.
@@ -73,6 +82,7 @@ impl Line {
                     ..
                 } => {
                     let discard = Discard {
+                        lane: WINDOWS_LANE,
                         items: &[],
                         reason,
                         invoke_count,
@@ -110,10 +120,17 @@ impl Line {
             self.book.write(|page| {
                 if let Some(windows) = &mut page.windows {
                     windows.closed_so_far(&closing);
+                    let was_last = engine.stream.tumbling_window.is_none();
+                    if was_last && windows.progress().is_none() {
+                        page.windows = None;
+                    }
                 }
             });
-            self.metrics
-                .set_failures(closing.owed().next().map_or(0, |slice| slice.failures) as usize);
+            let failures = closing.owed().next().map_or(0, |slice| slice.failures);
+            let told = (FAILURES_TOLD <= failures).then(|| {
+                format!("the function failed {failures} times in a row on the end of a window")
+            });
+            self.stands(WINDOWS_LANE, Trouble { failures, told });
             if let Err(lost) = self.book.commit().await {
                 return Ended::Lost(lost);
             }

@@ -261,6 +261,7 @@ async fn a_stream_says_what_it_is_good_for() {
         assert_eq!(
             stream.describe().await,
             Ok(Description {
+                created_ms: None,
                 retention: Duration::from_hours(24),
                 status
             })

@@ -289,7 +289,8 @@ async fn a_stream_says_its_retention_and_what_it_is_good_for() {
             stream.describe().await,
             Ok(Description {
                 retention: Duration::from_hours(168),
-                status
+                status,
+                created_ms: Some(1000),
             })
         );
     }

@@ -49,11 +49,18 @@ pub(super) async fn invoke(
                 .qualifier
                 .clone()
                 .unwrap_or_else(|| prepared.version.clone());
-            let run = start(world, prepared);
-            match run.await {
+            let id = prepared.invocation.request_id.clone();
+            let mut answer = match start(world, prepared).await {
                 Ok(reply) => answer(reply, &executed),
                 Err(_) => error(500, "ServiceException", "the invocation was lost"),
-            }
+            };
+            // The id that the function was given is that of the request.
+            set_header(
+                &mut answer,
+                HeaderName::from_static("x-amzn-requestid"),
+                &id,
+            );
+            answer
         }
         "Event" => {
             drop(start(world, prepared));
