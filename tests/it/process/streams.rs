@@ -263,7 +263,7 @@ async fn two_hundred_kills_lose_nothing_reorder_nothing_and_keep_the_limits() {
             orders.insert(number.expect("a change"), put);
         }
         if life % A_RESHARD == A_RESHARD / 2 {
-            reshard(world, life / A_RESHARD % 2 == 0);
+            reshard(world, (life / A_RESHARD).is_multiple_of(2));
             world.roll_shards(ORDERS).expect("a stream");
         }
         let gate = config(life).program().launch();
