@@ -4,10 +4,13 @@
 mod batches;
 mod destinations;
 mod events;
+mod filters;
 mod lanes;
 mod limits;
 mod policy;
+mod positions;
 mod replies;
+mod windows;
 
 use std::ops::Range;
 use std::time::Duration;
