@@ -236,7 +236,12 @@ impl Engine {
                 self.reports.request(Operation::GetShardIterator, &opened);
                 match opened {
                     Ok(iterator) => iterator,
-                    Err(failure) => {
+                    Err(mut failure) => {
+                        // Of this very stream, a number that has no place any more was trimmed. // spec: 5.1
+                        let refused = failure.fault == Fault::Invalid;
+                        if refused && matches!(start, Start::After(_)) && self.is_same().await {
+                            failure.fault = Fault::Trimmed;
+                        }
                         return Fetched {
                             began,
                             iterator: None,
