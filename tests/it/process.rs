@@ -2,6 +2,7 @@
 //! never panics.
 
 mod life;
+mod streams;
 
 use std::fs::File;
 use std::io::pipe;

@@ -14,8 +14,8 @@ use crate::support::gate::{Config, Gate};
 use crate::support::queue::{EMPTY, QueueShape};
 
 /// Where the environment holds a number by this name, seeds are counted from it.
-const SEED_VARIABLE: &str = "SLUICEGATE_IT_SEED";
-const SEED: u64 = 20_261_121;
+pub const SEED_VARIABLE: &str = "SLUICEGATE_IT_SEED";
+pub const SEED: u64 = 20_261_121;
 /// Of each test.
 const LIVES: usize = 10;
 /// A process lives so long at most; starting takes some 50 ms of it.

@@ -18,6 +18,7 @@ crate::support::scenarios! {
     a_split_and_a_merge_in_the_middle_keep_the_order,
     latest_begins_with_what_comes_after_the_mapping_is_enabled,
     a_drain_in_the_middle_of_repeats_keeps_their_count,
+    a_kill_between_repeats_keeps_their_count,
 }
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
@@ -261,5 +262,47 @@ async fn a_drain_in_the_middle_of_repeats_keeps_their_count(cloud: Cloud) {
         "one and three repeats, {before} before the drain"
     );
     assert_eq!(report["requestContext"]["approximateInvokeCount"], 4);
+    assert_eq!(gate.stop().await, settled(3, 1));
+}
+
+// contract: 5
+async fn a_kill_between_repeats_keeps_their_count(cloud: Cloud) {
+    let collector = Collector::start(throws).await;
+    let stream = cloud.stream("clicks", 1).await;
+    let failed = cloud.queue("failed", QueueShape::default()).await;
+    let function = cloud.function("count", &collector).await;
+    stream.put("a", &[POISON.to_owned()]).await;
+    stream.put("a", &of("a", 0..2)).await;
+    let home = tempfile::tempdir().unwrap();
+    let settings = format!(
+        "StartingPosition: TRIM_HORIZON, BatchSize: 1, MaximumRetryAttempts: 2, \
+         DestinationConfig: {{ OnFailure: {{ Destination: \"{}\" }} }}",
+        failed.arn
+    );
+    let config = cloud
+        .config()
+        .checkpoints(&home.path().join("checkpoints.db"))
+        .mapping("clicks", &stream.arn, &function, &settings);
+    for tries in 1..=2 {
+        let gate = config.start().await;
+        collector
+            .wait_for("a failure", |calls| calls.len() == tries)
+            .await;
+        let kept = "checkpoint_commits_total{mapping=\"clicks\",outcome=\"success\"}";
+        gate.wait_for_metric(kept, 1.0).await;
+        gate.kill().await;
+    }
+    let gate = config.start().await;
+    let report = report(&failed).await;
+    let calls = collector
+        .wait_for("the others", |calls| {
+            delivered(calls).last().is_some_and(|text| text == "a 001")
+        })
+        .await;
+    assert_eq!(
+        delivered(&calls),
+        [POISON, POISON, POISON, "a 000", "a 001"]
+    );
+    assert_eq!(report["requestContext"]["approximateInvokeCount"], 3);
     assert_eq!(gate.stop().await, settled(3, 1));
 }
