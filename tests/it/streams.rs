@@ -2,6 +2,7 @@
 //! process, in one thread, so that hours pass in milliseconds and a seed repeats a run.
 
 mod policy;
+mod simulation;
 
 use std::time::Duration;
 

@@ -1,0 +1,34 @@
+//! A small scenario with a poison record, bisection, a destination and a split, killed at every point of every call and
+//! at every commit to the store.
+
+use super::life::{Kill, Theatre};
+use super::plan::{Kind, Plan};
+use super::{Outcome, block_on};
+use crate::streams::simulation::disk::When;
+
+fn killed(plan: &Plan, kill: Kill) -> Outcome {
+    block_on(async { Theatre::new(plan).play(kill).await })
+}
+
+/// Every one of the scenario's plans, and all that it may be killed at.
+fn sweep(plan: &Plan) {
+    let whole = killed(plan, Kill::Nowhere);
+    assert_eq!(whole.broken, Vec::<String>::new(), "{plan:?}");
+    assert!(whole.truth.discarded > 0, "{:?}", whole.truth);
+    let points = (1..=whole.points).map(Kill::Point);
+    let syncs = (1..=whole.syncs)
+        .flat_map(|number| [When::Lost, When::Kept].map(|when| Kill::Sync(number, when)));
+    let kills: Vec<Kill> = points.chain(syncs).collect();
+    assert!(kills.len() > 100, "{}", kills.len());
+    for kill in kills {
+        let run = killed(plan, kill);
+        assert!(run.broken.is_empty(), "{kill:?}: {:?}", run.broken);
+    }
+}
+
+#[test]
+fn a_kill_at_every_point_and_every_commit_loses_nothing_and_breaks_no_order() {
+    for kind in [Kind::Kinesis, Kind::Dynamo] {
+        sweep(&Plan::small(kind));
+    }
+}
