@@ -1,6 +1,6 @@
 //! Whole lives of the service, drawn from seeds: any stream, any mapping, a moody function, faults of every kind, reshard
-//! storms, kills and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one,
-//! `SLUICEGATE_SEEDS=n` runs more of them.
+//! storms, kills and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one
+//! (and `SLUICEGATE_STORY=1` tells of it), `SLUICEGATE_SEEDS=n` runs more of them.
 
 mod books;
 mod disk;

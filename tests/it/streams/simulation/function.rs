@@ -187,9 +187,10 @@ fn answer(
             reply["state"] = json!({ "seen": seen });
         }
         if let Some(failed) = failed {
-            // Whatever else is named, the first of them counts.
+            // Whatever else is named, the first of them counts. Naming one twice is no answer. // spec: 3.1
             let last = users.last().map(|(_, id)| id.clone());
-            let ids = last.into_iter().chain([failed]);
+            let ids = last.into_iter().filter(|id| *id != failed);
+            let ids = ids.chain([failed.clone()]);
             reply["batchItemFailures"] = ids.map(|id| json!({ "itemIdentifier": id })).collect();
         }
         Reply::ok(reply.to_string())

@@ -349,11 +349,12 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The function runs, and what it says is not heard as it was said.
+/// What the function says is not heard as it was said, or nothing is, which counts as a failure.
 fn loses_answers(fault: Fault) -> bool {
     matches!(
         fault,
-        Fault::ResetAfter
+        Fault::NeverAnswers
+            | Fault::ResetAfter
             | Fault::AnswerLost
             | Fault::Slow
             | Fault::StalledBody

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use super::disk::{Disk, When};
-use super::function::{Known, register};
+use super::function::{Inner, Known, register};
 use super::judge::{Evidence, Judge, Kept, Life, Truth};
 use super::plan::{From, Plan};
 use super::source::{Source, User};
@@ -22,7 +22,7 @@ use crate::engine::{Running, Stage};
 
 /// When the world heals, and how long it may then take until everything is settled.
 const TROUBLE: Duration = Duration::from_secs(240);
-const RECOVERY_MAX: Duration = Duration::from_secs(3600);
+const RECOVERY_MAX: Duration = Duration::from_secs(900);
 /// The grace of a drain, and how long a call that was under way may still have an effect.
 const GRACE: Duration = Duration::from_secs(30);
 const UNDER_WAY: Duration = Duration::from_secs(1);
@@ -157,9 +157,11 @@ impl Theatre {
             let quiet = self.left == 0 && reshards == 0 && (healed || kills == 0);
             if !(quiet && self.settled()) {
                 settled_since = None;
-            } else if *settled_since.get_or_insert(lasted) + self.calm() <= lasted {
+            } else if settled_since.is_none() {
+                settled_since = Some(lasted);
                 points = self.stage.world.crash_points();
                 syncs = self.disk.as_ref().map_or(0, Disk::syncs);
+            } else if settled_since.is_some_and(|since| since + self.calm() <= lasted) {
                 break;
             }
             if TROUBLE + RECOVERY_MAX < lasted {
@@ -211,7 +213,7 @@ impl Theatre {
         let mut user = || User {
             key: key.clone(),
             keep: !plan.filter || rng.u32(..3) > 0,
-            poison: plan.poison && rng.u32(..10) == 0,
+            poison: plan.poison > 0 && rng.u32(..plan.poison) == 0,
             old,
             large: plan.heavy && rng.u32(..6) == 0,
         };
@@ -248,7 +250,8 @@ impl Theatre {
     }
 
     fn ready(&self) -> bool {
-        self.stage.status.readiness().ready
+        let mappings = self.stage.status.readiness().mappings;
+        mappings.iter().any(|mapping| mapping.started)
     }
 
     /// The next kill, somewhere in the next minutes.
@@ -409,6 +412,9 @@ impl Theatre {
         let mut broken = [std::mem::take(&mut self.broken), broken].concat();
         books::compare(&self, truth, &mut broken);
         let history = self.stage.world.history();
+        if std::env::var_os("SLUICEGATE_STORY").is_some() {
+            self.known.with(|known| story(known, &history));
+        }
         Outcome {
             broken,
             lasted,
@@ -419,5 +425,32 @@ impl Theatre {
             points,
             syncs,
         }
+    }
+}
+
+/// What happened, for people: each invocation by the numbers of its records and by how many of them it handled.
+fn story(known: &mut Inner, history: &[Entry]) {
+    for Entry { at, event } in history {
+        let call = |id: &String| {
+            let call = &known.calls[id];
+            format!(
+                "{:?} handles {}, {:?}",
+                call.users, call.handled, call.window
+            )
+        };
+        let line = match event {
+            Event::Invoked { request_id, .. } => format!("invoked {}", call(request_id)),
+            Event::Replied {
+                request_id, ending, ..
+            } => format!("replied {} {ending:?}", call(request_id)),
+            Event::RecordPut {
+                sequence_number, ..
+            }
+            | Event::Streamed {
+                sequence_number, ..
+            } => format!("{:?}: {event:?}", known.numbers[sequence_number]),
+            event => format!("{event:?}"),
+        };
+        super::tell(&format!("{at:?} {line}"));
     }
 }

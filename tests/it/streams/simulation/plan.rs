@@ -27,7 +27,8 @@ pub struct Plan {
     pub kpl: bool,
     /// Records of up to 5 MiB, of which few make an event and some are too large for any.
     pub heavy: bool,
-    pub poison: bool,
+    /// One record of so many; 0 for none.
+    pub poison: u32,
     pub destination: bool,
     /// The on-failure record holds the event.
     pub payload: bool,
@@ -164,7 +165,7 @@ impl Plan {
             filter: false,
             kpl: false,
             heavy: false,
-            poison: true,
+            poison: 4,
             destination: true,
             payload: false,
             timeout_s: 3,
@@ -232,7 +233,7 @@ impl Plan {
             filter: chance(rng, 3),
             kpl,
             heavy,
-            poison: limited && rng.bool(),
+            poison: if limited && rng.bool() { 10 } else { 0 },
             destination,
             payload: destination && !heavy && (kpl || rng.bool()),
             timeout_s: [1, 3, 10][rng.usize(..3)],

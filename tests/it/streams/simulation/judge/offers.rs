@@ -43,10 +43,7 @@ impl Judge<'_> {
     }
 
     fn size(&mut self, at: Duration, users: &[usize], is_final: bool) {
-        let lives = &self.evidence.lives[..=self.life];
-        let sizes = lives.iter().map(|life| life.settings.batch_size);
-        // A batch that failed before a restart keeps its size.
-        let most = sizes.max().unwrap();
+        let most = self.evidence.lives[self.life].settings.batch_size;
         if users.len() > most || users.is_empty() != is_final {
             self.breach(at, "I7", format!("a batch of {} records", users.len()));
         }
