@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::json;
 use sluicegate::checkpoint::{Owner, Store};
 use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
@@ -15,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use super::disk::{Disk, When};
 use super::function::{Inner, Known, register};
 use super::judge::{Evidence, Judge, Kept, Life, Truth};
-use super::plan::{From, Plan};
+use super::plan::{From, Kind, Plan};
 use super::source::{Source, User};
 use super::{FAILED, Outcome, books};
 use crate::engine::{Running, Stage};
@@ -126,14 +127,14 @@ impl Theatre {
             if self.plan.loss && !healed && self.rng.u32(..12) == 0 {
                 self.source.trim(&mut self.rng);
             }
-            let pause = Duration::from_millis(self.rng.u64(1..3_000));
+            let pause = Duration::from_millis(self.rng.u64(1..self.plan.pace_ms));
             tokio::select! {
                 biased;
                 () = notice.notified() => {
                     drop(running);
                     kills = kills.saturating_sub(1);
                     self.buried().await;
-                    sleep(Duration::from_millis(self.rng.u64(1..5_000))).await;
+                    sleep(Duration::from_millis(self.rng.u64(1..self.plan.pace_ms * 2))).await;
                     notice = self.arm(kills > 0 && !healed);
                     running = self.start(true);
                     continue;
@@ -205,12 +206,17 @@ impl Theatre {
 
     fn put_one(&mut self, old: bool) {
         let (plan, rng) = (&self.plan, &mut self.rng);
-        let key = format!("k{}", rng.usize(..plan.keys));
+        let name = format!("k{}", rng.usize(..plan.keys));
+        let key = match plan.kind {
+            Kind::Kinesis => name.clone(),
+            Kind::Dynamo => json!({ "id": { "S": name } }).to_string(),
+        };
         let count = match plan.kpl && rng.bool() {
             true => rng.usize(1..6),
             false => 1,
         };
         let mut user = || User {
+            name: name.clone(),
             key: key.clone(),
             keep: !plan.filter || rng.u32(..3) > 0,
             poison: plan.poison > 0 && rng.u32(..plan.poison) == 0,
@@ -381,7 +387,7 @@ impl Theatre {
     /// How long nothing must be open until nothing will be: a read may still wait for its repeat.
     fn calm(&self) -> Duration {
         match self.plan.faults.is_empty() {
-            true => Duration::from_secs(4),
+            true => Duration::from_secs(2),
             false => Duration::from_secs(40),
         }
     }

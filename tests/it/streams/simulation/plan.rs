@@ -13,6 +13,8 @@ pub struct Plan {
     pub shards: u32,
     pub keys: usize,
     pub records: usize,
+    /// Something is put, or happens, about so often.
+    pub pace_ms: u64,
     pub settings: Settings,
     /// Each life draws its settings anew.
     pub changes: bool,
@@ -149,7 +151,8 @@ impl Plan {
             from: From::Horizon,
             shards: 1,
             keys: 3,
-            records: 9,
+            records: 12,
+            pace_ms: 300,
             settings: Settings {
                 batch_size: 4,
                 factor: 1,
@@ -173,7 +176,7 @@ impl Plan {
             moods: Moods::default(),
             faults: Vec::new(),
             loss: false,
-            reshards: 1,
+            reshards: 2,
             crashes: 0,
             restarts: 0,
             file: false,
@@ -222,6 +225,7 @@ impl Plan {
             shards: rng.u32(1..4),
             keys: rng.usize(1..12),
             records: if heavy { 20 } else { rng.usize(10..140) },
+            pace_ms: 3_000,
             settings: Settings::draw(rng, tumbling_s.is_some()),
             changes: chance(rng, 2),
             window_s: if rng.bool() { 0 } else { rng.u64(1..20) },

@@ -17,6 +17,8 @@ const SHARDS_MAX: usize = 8;
 /// A user record: what is to be handled. Several share a sequence number where they are packed into an aggregate.
 #[derive(Clone, Debug)]
 pub struct User {
+    pub name: String,
+    /// What decides its lane, of which its name is a part.
     pub key: String,
     pub keep: bool,
     pub poison: bool,
@@ -78,12 +80,12 @@ impl Source {
                     [user] => body(first, user).into_bytes(),
                     users => aggregate(first, users),
                 };
-                let put = self.world.put_record(STREAM, &user.key, data);
+                let put = self.world.put_record(STREAM, &user.name, data);
                 put.expect("the stream takes it").1
             }
             Kind::Dynamo => {
                 let item = json!({
-                    "id": { "S": user.key },
+                    "id": { "S": user.name },
                     "number": { "N": first.to_string() },
                     "keep": { "BOOL": user.keep },
                 });
@@ -173,7 +175,7 @@ fn body(number: usize, user: &User) -> String {
 
 /// As the Kinesis Producer Library packs them.
 fn aggregate(first: usize, users: &[User]) -> Vec<u8> {
-    let mut message = field(0x0a, users[0].key.as_bytes());
+    let mut message = field(0x0a, users[0].name.as_bytes());
     for (user, number) in users.iter().zip(first..) {
         let packed = [b"\x08\x00", &*field(0x1a, body(number, user).as_bytes())].concat();
         message.extend(field(0x1a, &packed));
