@@ -25,6 +25,11 @@ pub fn close(theatre: &mut Theatre, cut: bool) {
 /// Against the world, where every life ended by itself and nothing was lost.
 pub fn compare(theatre: &Theatre, truth: Truth, broken: &mut Vec<String>) {
     let plan = &theatre.plan;
+    // Kinesis gives what is left, and says nothing.
+    if plan.kind == Kind::Dynamo && theatre.gaps + theatre.kills() < truth.trims {
+        let (gaps, trims) = (theatre.gaps, truth.trims);
+        broken.push(format!("I2: {trims} trims, {gaps} gaps were counted"));
+    }
     let mut equal = |what: &str, counted: u64, true_: u64| {
         if counted != true_ {
             broken.push(format!(

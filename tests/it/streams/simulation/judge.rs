@@ -59,6 +59,8 @@ pub struct Truth {
     pub invoked: u64,
     pub lost: u64,
     pub gone_unseen: u64,
+    /// How often the source trimmed.
+    pub trims: u64,
 }
 
 /// What became of a user record so far.
@@ -216,6 +218,7 @@ impl<'a> Judge<'a> {
     }
 
     fn trimmed(&mut self, shard: &str, through: &str) {
+        self.truth.trims += 1;
         let through = positions::number(through);
         for user in self.shards.get(shard).into_iter().flatten() {
             if positions::number(&self.sequence[user]) <= through {

@@ -329,13 +329,14 @@ impl Theatre {
         });
     }
 
+    /// How many lives were cut off.
+    pub fn kills(&self) -> u64 {
+        self.lives.iter().filter(|life| life.after_kill).count() as u64
+    }
+
     /// All series of a family together.
     pub fn metric(&self, family: &str) -> u64 {
-        let text = self.stage.metrics.encode();
-        let series = format!("sluicegate_{family}{{");
-        let of_family = text.lines().filter(|line| line.starts_with(&series));
-        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
-        of_family.map(value).sum::<f64>() as u64
+        summed(&self.stage.metrics.encode(), family)
     }
 
     /// I15: calls that bring nothing are bounded.
@@ -366,7 +367,8 @@ impl Theatre {
     /// Nothing is open, as far as the world tells and the service says.
     fn settled(&self) -> bool {
         let handled = self.known.with(|known| known.unhandled(self.plan.filter));
-        let dropped = self.dropped + self.metric("events_dropped_total");
+        let metrics = self.stage.metrics.encode();
+        let dropped = self.dropped + summed(&metrics, "events_dropped_total");
         let told = self.stage.left(FAILED);
         if handled > 0 && dropped == 0 && told == 0 && !self.plan.loss {
             return false;
@@ -376,7 +378,7 @@ impl Theatre {
             "shards_waiting",
             "iterator_age_seconds",
         ];
-        if !busy.iter().all(|family| self.metric(family) == 0) {
+        if !busy.iter().all(|family| summed(&metrics, family) == 0) {
             return false;
         }
         let (broken, _) = self.judge(dropped);
@@ -432,6 +434,14 @@ impl Theatre {
             syncs,
         }
     }
+}
+
+/// All series of a family together, in the exported text.
+fn summed(metrics: &str, family: &str) -> u64 {
+    let series = format!("sluicegate_{family}{{");
+    let of_family = metrics.lines().filter(|line| line.starts_with(&series));
+    let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+    of_family.map(value).sum::<f64>() as u64
 }
 
 /// What happened, for people: each invocation by the numbers of its records and by how many of them it handled.
