@@ -15,6 +15,7 @@ mod positions;
 mod reading;
 mod replies;
 mod reshard;
+mod simulation;
 mod stop;
 mod windows;
 
