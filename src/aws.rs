@@ -9,5 +9,6 @@ pub mod fault;
 pub mod kinesis;
 mod named;
 pub mod producer;
+mod renewed;
 pub mod sqs;
 pub mod stream;

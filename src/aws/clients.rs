@@ -19,6 +19,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use tracing::warn;
 
 use super::named::Named;
+use super::renewed::Renewed;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
@@ -202,6 +203,12 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
 }
 
 fn connector() -> SharedHttpConnector {
+    let renewed = SharedHttpConnector::new(Renewed::new(connections));
+    SharedHttpConnector::new(Named(renewed))
+}
+
+/// A pool of connections.
+fn connections() -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .build();
@@ -213,7 +220,7 @@ fn connector() -> SharedHttpConnector {
         ))
         .tls_context(trust())
         .build();
-    SharedHttpConnector::new(Named(SharedHttpConnector::new(connector)))
+    SharedHttpConnector::new(connector)
 }
 
 /// What the machine trusts. Nothing, where it has no certificates: plain HTTP works as ever, and HTTPS says why it

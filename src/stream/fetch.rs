@@ -75,6 +75,10 @@ impl Engine {
             Some(opened) => Ok(opened),
             None => {
                 let opened = self.open(shard, &start).await;
+                let opened = match opened {
+                    Err(failure) => Err(self.what_is_refused(failure, &start).await),
+                    opened => opened,
+                };
                 subscribed = self.source.consumer().map(|_| self.now());
                 opened
             }
@@ -111,6 +115,19 @@ impl Engine {
             continuation: None,
         };
         (Ok(brought), None)
+    }
+
+    /// Of this very stream, a number that has no place any more was trimmed; of another of the same name it says nothing.
+    /// // spec: 5.1
+    async fn what_is_refused(&self, failure: Failure, start: &Start) -> Failure {
+        let refused = failure.fault == Fault::Invalid && matches!(start, Start::After(_));
+        if refused && self.is_same().await {
+            return Failure {
+                fault: Fault::Trimmed,
+                ..failure
+            };
+        }
+        failure
     }
 
     /// To a consumer, shard, stream and consumer are gone in the same words.

@@ -155,10 +155,10 @@ impl Lane {
     }
 
     /// Take a batch that is due, and what is known of it from before a restart.
-    pub fn take(&mut self, count: usize) -> (Vec<Item>, Vec<Slice>) {
+    pub fn take(&mut self, count: usize, rule: &Rule) -> (Vec<Item>, Vec<Slice>) {
         let batch: Vec<Item> = self.waiting.drain(..count).collect();
         self.record_bytes -= batch.iter().map(|item| item.record.len()).sum::<usize>();
-        let slices = slices(&batch, &std::mem::take(&mut self.resumed));
+        let slices = slices(&batch, &std::mem::take(&mut self.resumed), rule.count_max);
         if !batch.is_empty() {
             self.opened = None;
             self.busy = true;
@@ -204,8 +204,10 @@ fn together(first: &Item, other: &Item) -> bool {
     first.window_start_ms == other.window_start_ms
 }
 
-/// The slices of a batch as a checkpoint knows them; the whole batch as one where it knows nothing.
-fn slices(batch: &[Item], owed: &[Owed]) -> Vec<Slice> {
+/// The slices of a batch as a checkpoint knows them; the whole batch as one where it knows nothing. None is longer than
+/// a batch may be: the setting may be smaller by now, and a checkpoint names the last record of a slice but not where in
+/// an aggregate it began.
+fn slices(batch: &[Item], owed: &[Owed], count_max: usize) -> Vec<Slice> {
     if owed.is_empty() {
         return vec![Slice::untried(0..batch.len())];
     }
@@ -213,238 +215,11 @@ fn slices(batch: &[Item], owed: &[Owed]) -> Vec<Slice> {
     let mut start = 0;
     for owed in owed {
         let end = batch.partition_point(|item| item.number <= owed.through);
-        if start < end {
-            slices.push(Slice::resumed(start..end, owed));
-            start = end;
+        while start < end {
+            let piece = start..end.min(start + count_max.max(1));
+            start = piece.end;
+            slices.push(Slice::resumed(piece, owed));
         }
     }
     slices
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::model::event::EVENT_BYTES_MAX;
-
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-    const OPEN: Reading<'static> = Reading {
-        through: None,
-        ended: false,
-    };
-
-    fn number(n: u64) -> SequenceNumber {
-        SequenceNumber::try_from(n.to_string()).unwrap()
-    }
-
-    fn item(n: u64, bytes: usize) -> Item {
-        Item {
-            place: n,
-            number: number(n),
-            arrived_ms: 0,
-            window_start_ms: 0,
-            record: "r".repeat(bytes),
-        }
-    }
-
-    fn rule(count_max: usize, window: Duration) -> Rule {
-        Rule {
-            count_max,
-            window,
-            bytes_max: EVENT_BYTES_MAX,
-        }
-    }
-
-    fn waiting(items: impl IntoIterator<Item = Item>) -> Lane {
-        let mut lane = Lane::default();
-        for item in items {
-            lane.push(item, SECOND);
-        }
-        lane
-    }
-
-    fn owed(through: u64, failures: u32) -> Owed {
-        Owed {
-            through: number(through),
-            failures,
-            isolating: false,
-            first_failed_ms: Some(5),
-        }
-    }
-
-    fn numbers(batch: &[Item]) -> Vec<u64> {
-        batch.iter().map(|item| item.place).collect()
-    }
-
-    // spec: 5.2 count, window, 6 MB
-    #[test]
-    fn a_batch_is_due_by_count_by_bytes_and_by_time() {
-        let small = |count| (1..=count).map(|n| item(n, 10));
-        let half = EVENT_BYTES_MAX / 2;
-        for (what, lane, rule, now, due) in [
-            (
-                "nothing waits",
-                waiting([]),
-                rule(2, SECOND),
-                SECOND,
-                Due::Not,
-            ),
-            (
-                "no window: what there is",
-                waiting(small(1)),
-                rule(2, Duration::ZERO),
-                SECOND,
-                Due::Now(1),
-            ),
-            (
-                "the window is open",
-                waiting(small(1)),
-                rule(2, SECOND),
-                SECOND,
-                Due::At(2 * SECOND),
-            ),
-            (
-                "the window is over",
-                waiting(small(1)),
-                rule(2, SECOND),
-                2 * SECOND,
-                Due::Now(1),
-            ),
-            (
-                "by count, and no more than that",
-                waiting(small(5)),
-                rule(2, SECOND),
-                SECOND,
-                Due::Now(2),
-            ),
-            (
-                "two that just fit",
-                waiting([item(1, half), item(2, EVENT_BYTES_MAX - half - 15)]),
-                rule(10, SECOND),
-                SECOND,
-                Due::At(2 * SECOND),
-            ),
-            (
-                "two that do not fit by one byte",
-                waiting([item(1, half), item(2, EVENT_BYTES_MAX - half - 14)]),
-                rule(10, SECOND),
-                SECOND,
-                Due::Now(1),
-            ),
-            (
-                "one that fits nowhere goes alone",
-                waiting([item(1, 2 * EVENT_BYTES_MAX), item(2, 1)]),
-                rule(10, SECOND),
-                SECOND,
-                Due::Now(1),
-            ),
-        ] {
-            assert_eq!(lane.due(&rule, OPEN, now), due, "{what}");
-        }
-    }
-
-    #[test]
-    fn two_records_that_just_fit_make_the_longest_event() {
-        let half = EVENT_BYTES_MAX / 2;
-        let lengths = [half, EVENT_BYTES_MAX - half - 15];
-        assert_eq!(event_bytes(lengths.into_iter()), EVENT_BYTES_MAX);
-    }
-
-    #[test]
-    fn at_the_end_of_a_shard_nothing_waits_for_its_window() {
-        let ended = Reading {
-            through: None,
-            ended: true,
-        };
-        let lane = waiting([item(1, 1)]);
-        assert_eq!(lane.due(&rule(9, 300 * SECOND), ended, SECOND), Due::Now(1));
-    }
-
-    // spec: 5.2 the window for the next batch starts after the previous invocation
-    #[test]
-    fn the_next_window_begins_when_the_batch_before_is_settled() {
-        let rule = rule(2, 5 * SECOND);
-        let mut lane = waiting([item(1, 1), item(2, 1), item(3, 1)]);
-        let (batch, _) = lane.take(2);
-        assert_eq!(numbers(&batch), [1, 2]);
-        assert_eq!(
-            lane.due(&rule, OPEN, 60 * SECOND),
-            Due::Not,
-            "one batch at a time"
-        );
-        lane.freed(60 * SECOND);
-        assert_eq!(lane.due(&rule, OPEN, 60 * SECOND), Due::At(65 * SECOND));
-        assert_eq!(lane.bytes(), 1);
-    }
-
-    #[test]
-    fn a_batch_holds_records_of_one_tumbling_window() {
-        let mut late = item(3, 1);
-        late.window_start_ms = 10_000;
-        let mut lane = waiting([item(1, 1), item(2, 1), late]);
-        let rule = rule(10, 300 * SECOND);
-        assert_eq!(lane.due(&rule, OPEN, SECOND), Due::Now(2));
-        assert!(lane.full(&rule));
-        assert_eq!(numbers(&lane.take(2).0), [1, 2]);
-        assert_eq!(lane.ahead(), Some(10_000));
-    }
-
-    #[test]
-    fn a_batch_from_before_a_restart_is_made_again_as_it_was() {
-        let rule = rule(1, Duration::ZERO);
-        let mut lane = Lane::resume(&[owed(2, 3), owed(5, 0)]);
-        for n in 1..=4 {
-            lane.push(item(n, 1), SECOND);
-        }
-        assert!(!lane.full(&rule), "all of it must be read first");
-        let due = |lane: &Lane, through: u64| {
-            let through = number(through);
-            let reading = Reading {
-                through: Some(&through),
-                ended: false,
-            };
-            lane.due(&rule, reading, SECOND)
-        };
-        assert_eq!(due(&lane, 4), Due::Not);
-        lane.push(item(5, 1), SECOND);
-        lane.push(item(6, 1), SECOND);
-        assert_eq!(due(&lane, 6), Due::Now(5));
-        let (batch, slices) = lane.take(5);
-        assert_eq!(numbers(&batch), [1, 2, 3, 4, 5]);
-        let told: Vec<_> = slices
-            .iter()
-            .map(|slice| (slice.records.clone(), slice.failures))
-            .collect();
-        assert_eq!(told, [(0..2, 3), (2..5, 0)]);
-        assert!(!lane.resuming());
-    }
-
-    #[test]
-    fn what_was_trimmed_or_is_dropped_now_is_missing_from_a_batch_made_again() {
-        let rule = rule(10, Duration::ZERO);
-        let mut lane = Lane::resume(&[owed(2, 1), owed(5, 2)]);
-        lane.push(item(4, 1), SECOND);
-        lane.push(item(7, 1), SECOND);
-        let seven = number(7);
-        let reading = Reading {
-            through: Some(&seven),
-            ended: false,
-        };
-        assert_eq!(lane.due(&rule, reading, SECOND), Due::Now(1));
-        let (batch, slices) = lane.take(1);
-        assert_eq!((numbers(&batch), slices.len()), (vec![4], 1));
-        assert_eq!(slices[0].failures, 2);
-
-        // All of it.
-        let mut lane = Lane::resume(&[owed(5, 2)]);
-        lane.push(item(7, 1), SECOND);
-        assert_eq!(lane.due(&rule, reading, SECOND), Due::Now(0));
-        let (batch, _) = lane.take(0);
-        assert!(batch.is_empty() && !lane.busy() && !lane.resuming());
-        assert_eq!(
-            lane.due(&rule, reading, SECOND),
-            Due::Now(1),
-            "and the rest goes on"
-        );
-    }
 }

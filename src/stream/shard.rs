@@ -337,7 +337,7 @@ impl Shard {
             let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
                 continue;
             };
-            let (items, slices) = lane.take(count);
+            let (items, slices) = lane.take(count, &engine.rule);
             if items.is_empty() {
                 self.line
                     .book

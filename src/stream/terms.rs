@@ -130,6 +130,18 @@ impl Engine {
         }
     }
 
+    /// Whether the source says that the stream is the one that the positions are of.
+    pub(super) async fn is_same(&self) -> bool {
+        let before = self.terms.borrow().created_ms;
+        let now = self.source.describe().await;
+        self.reports.request(describing(&self.stream.kind), &now);
+        let now = now.ok().and_then(|now| now.created_ms);
+        if other(before, now) {
+            self.look_again().await;
+        }
+        before.is_some() && before == now
+    }
+
     /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not
     /// come long after that got lost. The time-out may have been raised since it was last looked at.
     pub(super) async fn answer(&self, event: Bytes) -> Invoked {

@@ -194,6 +194,11 @@ impl Running {
     /// Drain and say what became of the messages.
     pub async fn stop(mut self) -> Account {
         self.drain.cancel();
+        self.ended().await
+    }
+
+    /// What became of the messages, once the service has ended by itself.
+    pub async fn ended(&mut self) -> Account {
         self.tasks
             .join_next()
             .await

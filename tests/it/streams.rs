@@ -3,12 +3,21 @@
 
 mod batches;
 mod destinations;
+mod dynamodb;
 mod events;
 mod fanout;
+mod filters;
+mod idle;
 mod lanes;
 mod limits;
 mod policy;
+mod positions;
+mod reading;
 mod replies;
+mod reshard;
+mod simulation;
+mod stop;
+mod windows;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -16,6 +25,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use sluicegate::config::Config;
 use sluicegate::sim::dynamodb::ViewType;
 use sluicegate::sim::kinesis::ShardView;
 use sluicegate::sim::{
@@ -162,6 +172,13 @@ impl StreamStage {
 
     pub fn shards(&self) -> Vec<ShardView> {
         self.world().stream(STREAM).expect("the stream").shards
+    }
+
+    /// The mapping's UUID, as the configuration without one makes it.
+    pub fn uuid(&self) -> String {
+        let text = self.configuration("TRIM_HORIZON", &[]);
+        let config = Config::parse("test.yaml", &text, &|_| None).expect("it is right");
+        config.mappings[0].uuid.clone()
     }
 
     /// Let time pass until this holds, at most this long.

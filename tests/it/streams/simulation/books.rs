@@ -1,0 +1,80 @@
+//! I16: what was counted adds up, and in fair weather it is what the world saw.
+
+use super::judge::Truth;
+use super::life::Theatre;
+use super::plan::{From, Kind, Weather};
+
+/// The counters of a life that ended by itself.
+pub fn close(theatre: &mut Theatre, cut: bool) {
+    for family in [
+        "events_polled_total",
+        "events_filtered_out_total",
+        "events_invoked_total",
+        "events_on_failure_delivered_total",
+    ] {
+        let count = theatre.metric(family);
+        *theatre.counted.entry(family).or_default() += count;
+    }
+    let running = theatre.metric("invocations_in_flight");
+    if running > 0 && !cut {
+        let text = format!("I16: {running} invocations run after a drain");
+        theatre.broken.push(text);
+    }
+}
+
+/// Against the world, where every life ended by itself and nothing was lost.
+pub fn compare(theatre: &Theatre, truth: Truth, broken: &mut Vec<String>) {
+    let plan = &theatre.plan;
+    // Kinesis gives what is left, and says nothing.
+    if plan.kind == Kind::Dynamo && theatre.gaps + theatre.kills() < truth.trims {
+        let (gaps, trims) = (theatre.gaps, truth.trims);
+        broken.push(format!("I2: {trims} trims, {gaps} gaps were counted"));
+    }
+    let mut equal = |what: &str, counted: u64, true_: u64| {
+        if counted != true_ {
+            broken.push(format!(
+                "I16: {what}: {counted} is not {true_} ({}, {truth:?})",
+                theatre.account
+            ));
+        }
+    };
+    if plan.crashes == 0 && !plan.deaf() && !plan.loss {
+        equal("dropped", theatre.dropped, truth.gone_unseen);
+    }
+    let once = plan.weather() == Weather::Fair && plan.from == From::Horizon && !plan.kpl;
+    if !once {
+        return;
+    }
+    let counted = |family: &str| theatre.counted[family];
+    equal("gaps", theatre.gaps, 0);
+    if plan.concurrency.is_none() {
+        // Lambda's own refusals are not in the history.
+        equal("invoked", counted("events_invoked_total"), truth.invoked);
+    }
+    equal(
+        "settled",
+        theatre.account.settled,
+        truth.put - truth.filtered,
+    );
+    equal(
+        "discarded",
+        theatre.account.discarded,
+        truth.discarded + truth.gone_unseen,
+    );
+    equal(
+        "told",
+        counted("events_on_failure_delivered_total"),
+        truth.discarded,
+    );
+    if plan.kind == Kind::Kinesis {
+        equal("polled", counted("events_polled_total"), truth.read);
+    }
+    if plan.restarts == 0 {
+        equal("read", counted("events_polled_total"), truth.put);
+        equal(
+            "filtered",
+            counted("events_filtered_out_total"),
+            truth.filtered,
+        );
+    }
+}

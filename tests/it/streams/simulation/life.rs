@@ -1,0 +1,472 @@
+//! A whole run: traffic, lives and deaths of the service, healing, and the end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use sluicegate::checkpoint::{Owner, Store};
+use sluicegate::config::Config;
+use sluicegate::metrics::Metrics;
+use sluicegate::reports::Account;
+use sluicegate::sim::{Entry, Event};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::disk::{Disk, When};
+use super::function::{Inner, Known, register};
+use super::judge::{Evidence, Judge, Kept, Life, Truth};
+use super::plan::{From, Kind, Plan};
+use super::source::{Source, User};
+use super::{FAILED, Outcome, books};
+use crate::engine::{Running, Stage};
+
+/// When the world heals, and how long it may then take until everything is settled.
+const TROUBLE: Duration = Duration::from_secs(240);
+const RECOVERY_MAX: Duration = Duration::from_secs(900);
+/// The grace of a drain, and how long a call that was under way may still have an effect.
+const GRACE: Duration = Duration::from_secs(30);
+const UNDER_WAY: Duration = Duration::from_secs(1);
+/// Calls a second and shard, besides those that deliver something: reading, listing, opening, and repeats of them.
+const CALLS_MAX: u64 = 10;
+
+/// Where the first life ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Kill {
+    Nowhere,
+    /// At this crash point of the world, from 1.
+    Point(u64),
+    /// At this sync of the disk, from 1.
+    Sync(u64, When),
+}
+
+/// A run under way.
+pub struct Theatre {
+    pub plan: Plan,
+    pub stage: Stage,
+    known: Known,
+    source: Source,
+    disk: Option<Disk>,
+    rng: fastrand::Rng,
+    moment_s: u64,
+    began: Instant,
+    lives: Vec<Life>,
+    kept: Vec<Kept>,
+    pub dropped: u64,
+    pub gaps: u64,
+    pub account: Account,
+    /// Counters of the lives that ended by themselves.
+    pub counted: BTreeMap<&'static str, u64>,
+    left: usize,
+    pub broken: Vec<String>,
+}
+
+impl Theatre {
+    pub fn new(plan: &Plan) -> Self {
+        let mut stage = Stage::new(plan.seed);
+        stage.world.create_queue(FAILED, &[]).unwrap();
+        let known = Known::default();
+        register(&stage, plan, known.clone());
+        let source = Source::new(&stage.world, plan);
+        let disk = plan.file.then(|| Disk::holding(Vec::new()));
+        if let Some(disk) = &disk {
+            stage.store = Store::on(disk.clone()).unwrap();
+        }
+        for (operation, fault, probability) in &plan.faults {
+            stage.world.fault_chance(*operation, *fault, *probability);
+        }
+        Self {
+            plan: plan.clone(),
+            stage,
+            known,
+            source,
+            disk,
+            rng: fastrand::Rng::with_seed(plan.seed ^ 0xcafe),
+            moment_s: 0,
+            began: Instant::now(),
+            lives: Vec::new(),
+            kept: Vec::new(),
+            dropped: 0,
+            gaps: 0,
+            account: Account::default(),
+            counted: BTreeMap::new(),
+            left: plan.records,
+            broken: Vec::new(),
+        }
+    }
+
+    /// Plays it to the end. The first life ends at `first`, where it is told to.
+    pub async fn play(mut self, first: Kill) -> Outcome {
+        self.begin().await;
+        let mut kills = self.plan.crashes;
+        let mut restarts = self.plan.restarts;
+        let mut reshards = self.plan.reshards;
+        let mut running = self.start(false);
+        let mut notice = match first {
+            Kill::Nowhere => self.arm(kills > 0),
+            Kill::Point(number) => self.stage.world.crash_at(number),
+            Kill::Sync(number, when) => {
+                let disk = self.disk.as_ref().expect("a plan with a file");
+                disk.kill_at(&self.stage.world, number, when)
+            }
+        };
+        let (mut points, mut syncs) = (0, 0);
+        let mut healed = false;
+        let mut started = false;
+        let mut settled_since = None;
+        loop {
+            let since = (Instant::now(), self.stage.world.crash_points());
+            started |= self.plan.from != From::Latest || self.ready();
+            if started {
+                self.traffic();
+            }
+            if reshards > 0 && started && self.rng.u32(..8) == 0 {
+                reshards -= 1;
+                self.source.reshard(&mut self.rng);
+            }
+            if self.plan.loss && !healed && self.rng.u32(..12) == 0 {
+                self.source.trim(&mut self.rng);
+            }
+            let pause = Duration::from_millis(self.rng.u64(1..self.plan.pace_ms));
+            tokio::select! {
+                biased;
+                () = notice.notified() => {
+                    drop(running);
+                    kills = kills.saturating_sub(1);
+                    self.buried().await;
+                    sleep(Duration::from_millis(self.rng.u64(1..self.plan.pace_ms * 2))).await;
+                    notice = self.arm(kills > 0 && !healed);
+                    running = self.start(true);
+                    continue;
+                }
+                () = sleep(pause) => self.manners(since),
+            }
+            let lasted = self.began.elapsed();
+            if restarts > 0 && started && self.rng.u32(..10) == 0 {
+                restarts -= 1;
+                let cut = self.stop(running).await;
+                notice = self.arm(kills > 0 && !healed);
+                running = self.start(cut);
+            }
+            if !healed && TROUBLE <= lasted {
+                healed = true;
+                self.stage.world.heal();
+                self.known.with(|known| known.healed = true);
+                // A kill that is armed at the disk has its notice, too.
+                self.disarm();
+            }
+            let quiet = self.left == 0 && reshards == 0 && (healed || kills == 0);
+            if !(quiet && self.settled()) {
+                settled_since = None;
+            } else if settled_since.is_none() {
+                settled_since = Some(lasted);
+                points = self.stage.world.crash_points();
+                syncs = self.disk.as_ref().map_or(0, Disk::syncs);
+            } else if settled_since.is_some_and(|since| since + self.calm() <= lasted) {
+                break;
+            }
+            if TROUBLE + RECOVERY_MAX < lasted {
+                let text = "I13: there are records that are not settled".to_owned();
+                self.broken.push(text);
+                break;
+            }
+        }
+        let lasted = self.began.elapsed();
+        self.stage.world.heal();
+        self.disarm();
+        self.stop(running).await;
+        self.stage.world.idle().await;
+        self.ended(lasted, points, syncs)
+    }
+
+    /// What was there before the mapping.
+    async fn begin(&mut self) {
+        if self.plan.from != From::Horizon {
+            for _ in 0..self.rng.usize(..10) {
+                self.put_one(true);
+            }
+            sleep(Duration::from_secs(3)).await;
+            let epoch = self.stage.world.settings().epoch;
+            self.moment_s = epoch.as_secs() + self.began.elapsed().as_secs();
+        }
+        if self.plan.from != From::Latest {
+            for _ in 0..self.left / 3 {
+                self.left -= 1;
+                self.put_one(false);
+            }
+        }
+    }
+
+    fn traffic(&mut self) {
+        for _ in 0..self.rng.usize(..8).min(self.left) {
+            self.left -= 1;
+            self.put_one(false);
+        }
+    }
+
+    fn put_one(&mut self, old: bool) {
+        let (plan, rng) = (&self.plan, &mut self.rng);
+        let name = format!("k{}", rng.usize(..plan.keys));
+        let key = match plan.kind {
+            Kind::Kinesis => name.clone(),
+            Kind::Dynamo => json!({ "id": { "S": name } }).to_string(),
+        };
+        let count = match plan.kpl && rng.bool() {
+            true => rng.usize(1..6),
+            false => 1,
+        };
+        let mut user = || User {
+            name: name.clone(),
+            key: key.clone(),
+            keep: !plan.filter || rng.u32(..3) > 0,
+            poison: plan.poison > 0 && rng.u32(..plan.poison) == 0,
+            old,
+            large: plan.heavy && rng.u32(..6) == 0,
+        };
+        let users: Vec<User> = (0..count).map(|_| user()).collect();
+        let first = self.known.with(|known| known.users.len());
+        let number = self.source.put(first, &users);
+        self.known.with(|known| {
+            let numbers = (first..first + count).collect();
+            known.numbers.insert(number, numbers);
+            known.users.extend(users);
+        });
+    }
+
+    fn start(&mut self, after_kill: bool) -> Running {
+        let before = self.lives.last().map(|life| life.settings);
+        let settings = match before {
+            Some(before) => self.plan.next(&mut self.rng, before),
+            None => self.plan.settings,
+        };
+        let began = before.map_or(0, |_| self.stage.world.history().len());
+        self.lives.push(Life {
+            began,
+            settings,
+            after_kill,
+        });
+        self.stage.start_with(&self.config())
+    }
+
+    fn config(&self) -> String {
+        let settings = self.lives.last().expect("a life has begun").settings;
+        let destination = self.stage.world.queue_arn(FAILED);
+        self.plan
+            .config(&self.source.arn, &destination, settings, self.moment_s)
+    }
+
+    fn ready(&self) -> bool {
+        let mappings = self.stage.status.readiness().mappings;
+        mappings.iter().any(|mapping| mapping.started)
+    }
+
+    /// The next kill, somewhere in the next minutes.
+    fn arm(&mut self, wanted: bool) -> Arc<Notify> {
+        let world = &self.stage.world;
+        let number = (1 << self.rng.u32(..12)) + self.rng.u64(..100);
+        match &self.disk {
+            _ if !wanted => world.crash_at(u64::MAX),
+            Some(disk) if self.rng.bool() => {
+                world.crash_at(u64::MAX);
+                let when = if self.rng.bool() {
+                    When::Lost
+                } else {
+                    When::Kept
+                };
+                disk.kill_at(world, number / 16 + 1, when)
+            }
+            _ => world.crash_at(number),
+        }
+    }
+
+    fn disarm(&mut self) {
+        self.stage.world.crash_at(u64::MAX);
+        if let Some(disk) = &self.disk {
+            disk.disarm();
+        }
+    }
+
+    /// I14: a drain ends in time, and begins nothing. True when it was cut off by the end of the grace.
+    async fn stop(&mut self, running: Running) -> bool {
+        let (world, asked) = (self.stage.world.clone(), Instant::now());
+        let at = self.began.elapsed();
+        self.account = self.account.and(running.stop().await);
+        let cut = GRACE <= asked.elapsed();
+        if asked.elapsed() > GRACE + UNDER_WAY {
+            let text = format!("I14 at {at:?}: the drain took {:?}", asked.elapsed());
+            self.broken.push(text);
+        }
+        let late = |entry: &&Entry| {
+            let begins = matches!(entry.event, Event::Invoked { .. });
+            begins && at + UNDER_WAY < entry.at
+        };
+        if let Some(entry) = world.history().iter().find(late) {
+            let text = format!("I14: drained at {at:?}: {:?}", entry.at);
+            self.broken.push(text);
+        }
+        books::close(self, cut);
+        self.buried().await;
+        cut
+    }
+
+    /// The process is gone, or has ended. Takes note of what it left, and of what it counted.
+    async fn buried(&mut self) {
+        self.dropped += self.metric("events_dropped_total");
+        self.gaps += self.metric("stream_gaps_total");
+        self.stage.metrics = Metrics::new();
+        if let Some(disk) = &mut self.disk {
+            *disk = disk.left();
+            self.stage.store = Store::on(disk.clone()).unwrap();
+        }
+        let config = Config::parse("test.yaml", &self.config(), &|_| None).unwrap();
+        let mapping = &config.mappings[0].uuid;
+        let judge = Owner::new("judge");
+        let taken = self.stage.store.take(mapping, &judge).await.unwrap();
+        let shards = taken.shards.into_iter();
+        self.kept.push(Kept {
+            place: self.stage.world.history().len(),
+            shards: shards.map(|(id, saved)| (id, saved.progress)).collect(),
+        });
+    }
+
+    /// How many lives were cut off.
+    pub fn kills(&self) -> u64 {
+        self.lives.iter().filter(|life| life.after_kill).count() as u64
+    }
+
+    /// All series of a family together.
+    pub fn metric(&self, family: &str) -> u64 {
+        summed(&self.stage.metrics.encode(), family)
+    }
+
+    /// I15: calls that bring nothing are bounded.
+    fn manners(&mut self, (since, points): (Instant, u64)) {
+        self.source.look();
+        let calls = self.stage.world.crash_points().saturating_sub(points) / 3;
+        let seconds = since.elapsed().as_secs() + 2;
+        let now = self.began.elapsed();
+        let history = self.stage.world.history();
+        let recent = history.iter().rev().take_while(|entry| {
+            // What was under way when it began counts, too.
+            now <= entry.at + since.elapsed() + UNDER_WAY
+        });
+        let brings = |entry: &&Entry| {
+            matches!(
+                entry.event,
+                Event::Invoked { .. } | Event::Sent { .. } | Event::RecordsRead { .. }
+            )
+        };
+        let useful = recent.filter(brings).count() as u64;
+        let shards = self.source.lines.len() as u64;
+        if calls > useful + seconds * shards * CALLS_MAX {
+            let text = format!("I15 at {now:?}: {calls} calls in {seconds} s, {useful} useful");
+            self.broken.push(text);
+        }
+    }
+
+    /// Nothing is open, as far as the world tells and the service says.
+    fn settled(&self) -> bool {
+        let handled = self.known.with(|known| known.unhandled(self.plan.filter));
+        let metrics = self.stage.metrics.encode();
+        let dropped = self.dropped + summed(&metrics, "events_dropped_total");
+        let told = self.stage.left(FAILED);
+        if handled > 0 && dropped == 0 && told == 0 && !self.plan.loss {
+            return false;
+        }
+        let busy = [
+            "invocations_in_flight",
+            "shards_waiting",
+            "iterator_age_seconds",
+        ];
+        if !busy.iter().all(|family| summed(&metrics, family) == 0) {
+            return false;
+        }
+        let (broken, _) = self.judge(dropped);
+        let open = |text: &String| text.starts_with("I2") || text.starts_with("I13");
+        !broken.iter().any(open)
+    }
+
+    /// How long nothing must be open until nothing will be: a read may still wait for its repeat.
+    fn calm(&self) -> Duration {
+        match self.plan.faults.is_empty() {
+            true => Duration::from_secs(2),
+            false => Duration::from_secs(40),
+        }
+    }
+
+    fn judge(&self, dropped: u64) -> (Vec<String>, Truth) {
+        let queue = self.stage.world.queue(FAILED).expect("it is there");
+        let told = queue.messages.into_iter();
+        let told = told.map(|message| (message.id, message.body)).collect();
+        let history = self.stage.world.history();
+        self.known.with(|known| {
+            let evidence = Evidence {
+                plan: &self.plan,
+                known,
+                stream: &self.source.name,
+                lines: &self.source.lines,
+                told: &told,
+                lives: &self.lives,
+                kept: &self.kept,
+                dropped,
+            };
+            Judge::new(evidence).judge(&history)
+        })
+    }
+
+    fn ended(mut self, lasted: Duration, points: u64, syncs: u64) -> Outcome {
+        self.source.look();
+        let (broken, truth) = self.judge(self.dropped);
+        let mut broken = [std::mem::take(&mut self.broken), broken].concat();
+        books::compare(&self, truth, &mut broken);
+        let history = self.stage.world.history();
+        if std::env::var_os("SLUICEGATE_STORY").is_some() {
+            self.known.with(|known| story(known, &history));
+        }
+        Outcome {
+            broken,
+            lasted,
+            faults: self.stage.world.fault_counts(),
+            hash: super::hash(&history, self.stage.world.trace()),
+            sometimes: super::sometimes::seen(&self.plan, &history, &self.lives, truth),
+            truth,
+            points,
+            syncs,
+        }
+    }
+}
+
+/// All series of a family together, in the exported text.
+fn summed(metrics: &str, family: &str) -> u64 {
+    let series = format!("sluicegate_{family}{{");
+    let of_family = metrics.lines().filter(|line| line.starts_with(&series));
+    let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+    of_family.map(value).sum::<f64>() as u64
+}
+
+/// What happened, for people: each invocation by the numbers of its records and by how many of them it handled.
+fn story(known: &mut Inner, history: &[Entry]) {
+    for Entry { at, event } in history {
+        let call = |id: &String| {
+            let call = &known.calls[id];
+            format!(
+                "{:?} handles {}, {:?}",
+                call.users, call.handled, call.window
+            )
+        };
+        let line = match event {
+            Event::Invoked { request_id, .. } => format!("invoked {}", call(request_id)),
+            Event::Replied {
+                request_id, ending, ..
+            } => format!("replied {} {ending:?}", call(request_id)),
+            Event::RecordPut {
+                sequence_number, ..
+            }
+            | Event::Streamed {
+                sequence_number, ..
+            } => format!("{:?}: {event:?}", known.numbers[sequence_number]),
+            event => format!("{event:?}"),
+        };
+        super::tell(&format!("{at:?} {line}"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What is to happen now and then: a simulation in which it never does proves nothing.
+
+use std::collections::BTreeMap;
+
+use sluicegate::sim::{Ending, Entry, Event};
+
+use super::judge::{Life, Truth};
+use super::plan::{Kind, Plan, Weather};
+
+/// How often each happened in a run.
+pub fn seen(
+    plan: &Plan,
+    history: &[Entry],
+    lives: &[Life],
+    truth: Truth,
+) -> BTreeMap<&'static str, u64> {
+    let mut seen = BTreeMap::new();
+    let mut add = |what, count: u64| *seen.entry(what).or_default() += count;
+    add("runs", 1);
+    add("fair runs", u64::from(plan.weather() == Weather::Fair));
+    add(
+        "runs with lanes",
+        u64::from(lives.iter().any(|life| life.settings.factor > 1)),
+    );
+    let changed = |pair: &[Life]| pair[0].settings.factor != pair[1].settings.factor;
+    add(
+        "factor changed",
+        lives.windows(2).filter(|pair| changed(pair)).count() as u64,
+    );
+    add("windows of time", u64::from(plan.tumbling_s.is_some()));
+    add("aggregates", u64::from(plan.kpl));
+    add("on a file", u64::from(plan.file));
+    add(
+        "kills",
+        lives.iter().filter(|life| life.after_kill).count() as u64,
+    );
+    let restarts = lives.iter().skip(1).filter(|life| !life.after_kill);
+    add("restarts", restarts.count() as u64);
+    add("of Kinesis", u64::from(plan.kind == Kind::Kinesis));
+    add("records", truth.put);
+    add("handled", truth.handled);
+    add("filtered out", truth.filtered);
+    add("discarded and told", truth.discarded);
+    add("discarded, and nobody told", truth.gone_unseen);
+    add("lost to the source", truth.lost);
+    for Entry { event, .. } in history {
+        match event {
+            Event::Invoked { .. } => add("invocations", 1),
+            Event::Replied { ending, .. } => match ending {
+                Ending::Succeeded { .. } => {}
+                Ending::Failed { .. } => add("function errors", 1),
+                Ending::TimedOut => add("time-outs", 1),
+                Ending::Refused { .. } => add("refusals", 1),
+            },
+            Event::Resharded { .. } => add("reshards", 1),
+            _ => {}
+        }
+    }
+    seen
+}
