@@ -46,6 +46,7 @@ enum Verb {
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
+    #[command(after_help = sim::SERVICES)]
     Sim(sim::Args),
     /// Look into the file that keeps the progress of streams, copy it out, make one anew
     Checkpoint(checkpoint::Args),

@@ -1,9 +1,9 @@
 //! Engine 2: one stream, one function. Kinesis and DynamoDB Streams alike.
 //!
 //! The shards are discovered and read in the order of their lineage (`model/shards`), each by one actor (`shard`): it
-//! reads at a pace that the source grants (`reader`), writes each record as its event record (`admit`), lays it into its
-//! key's lane (`lane`), and has batches delivered (`deliver`), one at a time and lane, until the policy says that nothing
-//! of them is owed. Progress is kept after each step (`book`), under a claim that nobody else has.
+//! reads at a pace that the source grants (`reader`, `fetch`), writes each record as its event record (`admit`), lays it
+//! into its key's lane (`lane`), and has batches delivered (`deliver`), one at a time and lane, until the policy says that
+//! nothing of them is owed. Progress is kept after each step (`book`), under a claim that nobody else has.
 //!
 //! An invocation that a crash interrupts does not count as a failure: whether it ran to an end is not known. What was
 //! counted before survives, and so do the slices into which a batch was taken apart.
@@ -13,6 +13,7 @@ mod book;
 mod deliver;
 mod discard;
 mod discover;
+mod fetch;
 mod judge;
 mod lane;
 mod reader;
@@ -31,7 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::aws::stream::{ShardIterator, Stream};
+use crate::aws::stream::{Opened, Stream};
 use crate::checkpoint::{Claim, Saved, Store};
 use crate::clock::Clock;
 use crate::config::mapping::Mapping;
@@ -84,8 +85,8 @@ pub struct Engine {
 struct Plan {
     lineage: Lineage,
     saved: BTreeMap<String, Saved>,
-    /// Iterators at `LATEST`, opened before the mapping was called enabled.
-    latest: BTreeMap<String, ShardIterator>,
+    /// Ways in at `LATEST`, opened before the mapping was called enabled.
+    latest: BTreeMap<String, Opened>,
 }
 
 impl Engine {

@@ -46,6 +46,8 @@ pub struct Clients {
     aws: Aws,
     base: SdkConfig,
     connector: SharedHttpConnector,
+    /// Whether the connector is one of ours, of which there can be more.
+    ours: bool,
     s3_endpoint_in_environment: bool,
 }
 
@@ -70,6 +72,7 @@ impl Clients {
         );
         Self {
             s3_endpoint_in_environment: std::env::var_os("AWS_ENDPOINT_URL_S3").is_some(),
+            ours: true,
             ..Self::new(aws, loader.load().await, connector)
         }
     }
@@ -85,7 +88,10 @@ impl Clients {
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
-        Self::new(aws, base, connector)
+        Self {
+            ours: true,
+            ..Self::new(aws, base, connector)
+        }
     }
 
     /// On a given configuration and connector: the tests and the demo bring their own.
@@ -106,7 +112,23 @@ impl Clients {
             aws: aws.clone(),
             base,
             connector,
+            ours: false,
             s3_endpoint_in_environment: false,
+        }
+    }
+
+    /// The same with connections of its own. Over HTTP/2, clients that share connections share one to each host, with
+    /// its limits and its end. A connector that was given serves all.
+    pub fn apart(&self) -> Self {
+        if !self.ours {
+            return self.clone();
+        }
+        let connector = connector();
+        let client = client_of(connector.clone());
+        Self {
+            base: self.base.to_builder().http_client(client).build(),
+            connector,
+            ..self.clone()
         }
     }
 

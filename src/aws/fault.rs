@@ -83,6 +83,11 @@ impl Failure {
         Self::new(Fault::Transient, TIMED_OUT, "")
     }
 
+    /// Somebody uses what was asked for: of a shard, another subscription of the same consumer.
+    pub fn in_use(&self) -> bool {
+        self.code.ends_with("ResourceInUseException")
+    }
+
     /// No answer came within the time-out of the attempt.
     pub fn timed_out(&self) -> bool {
         self.status.is_none() && self.code == TIMED_OUT

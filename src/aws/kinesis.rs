@@ -1,5 +1,6 @@
-//! One Kinesis stream: list its shards, open a position, read; and subscribe to a shard (`subscription`).
+//! One Kinesis stream: list its shards, open a position, read; and subscribe to a shard (`consumer`, `subscription`).
 
+pub mod consumer;
 pub mod subscription;
 
 use std::time::Duration;

@@ -6,6 +6,8 @@ use super::clients::Clients;
 use super::dynamodbstreams::DynamoDbStream;
 use super::fault::Failure;
 use super::kinesis::Kinesis;
+use super::kinesis::consumer::Consumer;
+use super::kinesis::subscription::Subscription;
 use crate::config::arn::Arn;
 use crate::config::mapping::stream::Kind;
 use crate::model::record::{DynamoRecord, KinesisRecord, SequenceNumber};
@@ -51,6 +53,15 @@ pub enum Start {
 /// A place in a shard, good for the next read and for some minutes: 5 in Kinesis, 15 in DynamoDB. // spec: 5.1
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShardIterator(pub(super) String);
+
+/// A way into a shard that was opened.
+#[derive(Debug)]
+pub enum Opened {
+    /// To be read from.
+    Iterator(ShardIterator),
+    /// Pushes what comes.
+    Subscription(Subscription),
+}
 
 /// What one read brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +131,8 @@ pub enum Status {
 pub enum Stream {
     /// A Kinesis stream.
     Kinesis(Kinesis),
+    /// A consumer that is registered with a Kinesis stream (enhanced fan-out).
+    Consumer(Box<Consumer>),
     /// A DynamoDB stream.
     Dynamo(DynamoDbStream),
 }
@@ -128,7 +141,14 @@ impl Stream {
     /// The stream of a mapping whose `EventSourceArn` is `source`. Nothing is sent yet.
     pub fn new(clients: &Clients, source: &Arn, kind: &Kind) -> Self {
         match kind {
-            Kind::Kinesis { stream, .. } => Self::Kinesis(Kinesis::new(clients, stream)),
+            Kind::Kinesis {
+                stream,
+                consumer: true,
+            } => Self::Consumer(Box::new(Consumer::new(clients, stream, source))),
+            Kind::Kinesis {
+                stream,
+                consumer: false,
+            } => Self::Kinesis(Kinesis::new(clients, stream)),
             Kind::DynamoDb => Self::Dynamo(DynamoDbStream::new(clients, source)),
         }
     }
@@ -137,6 +157,7 @@ impl Stream {
     pub async fn describe(&self) -> Result<Description, Failure> {
         match self {
             Self::Kinesis(stream) => stream.describe().await,
+            Self::Consumer(consumer) => consumer.stream.describe().await,
             Self::Dynamo(stream) => stream.describe().await,
         }
     }
@@ -145,16 +166,29 @@ impl Stream {
     pub async fn list_shards(&self) -> Result<Vec<Shard>, Failure> {
         match self {
             Self::Kinesis(stream) => stream.list_shards().await,
+            Self::Consumer(consumer) => consumer.stream.list_shards().await,
             Self::Dynamo(stream) => stream.list_shards().await,
         }
     }
 
-    /// An iterator at `start`. `Fault::Trimmed`: the position is older than what is left; `Fault::Gone`: the shard is, or the
-    /// stream; `Fault::Invalid`: a number that the shard can not place, such as one of a stream of the same name before.
-    pub async fn open(&self, shard: &str, start: &Start) -> Result<ShardIterator, Failure> {
+    /// The consumer, where that is the source.
+    pub fn consumer(&self) -> Option<&Consumer> {
         match self {
-            Self::Kinesis(stream) => stream.open(shard, start).await,
-            Self::Dynamo(stream) => stream.open(shard, start).await,
+            Self::Consumer(consumer) => Some(consumer),
+            Self::Kinesis(_) | Self::Dynamo(_) => None,
+        }
+    }
+
+    /// An iterator at `start`, or a consumer's subscription. `Fault::Trimmed`: the position is older than what is left; `Fault::Gone`: the shard is, or the
+    /// stream; `Fault::Invalid`: a number that the shard can not place, such as one of a stream of the same name before.
+    pub async fn open(&self, shard: &str, start: &Start) -> Result<Opened, Failure> {
+        match self {
+            Self::Kinesis(stream) => stream.open(shard, start).await.map(Opened::Iterator),
+            Self::Consumer(consumer) => {
+                let subscription = consumer.subscribe(shard, start).await;
+                subscription.map(Opened::Subscription)
+            }
+            Self::Dynamo(stream) => stream.open(shard, start).await.map(Opened::Iterator),
         }
     }
 
@@ -163,6 +197,7 @@ impl Stream {
     pub async fn read(&self, at: &ShardIterator, limit: usize) -> Result<Read, Failure> {
         match self {
             Self::Kinesis(stream) => stream.read(at, limit).await,
+            Self::Consumer(consumer) => consumer.stream.read(at, limit).await,
             Self::Dynamo(stream) => stream.read(at, limit).await,
         }
     }

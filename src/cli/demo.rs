@@ -1,15 +1,23 @@
 //! `sluicegate demo`: the whole product on one machine with no account and no setup.
 //!
-//! An embedded AWS on a loopback port, a standard queue whose function runs in its Lambda, a FIFO queue whose function
-//! is an HTTP server of its own, traffic with some poison in it, and the real service between them. At the end every
-//! message that was sent is accounted for, or the demo fails.
+//! An embedded AWS on a loopback port; a standard queue and a FIFO queue, a Kinesis stream and the stream of a DynamoDB
+//! table; functions in its Lambda and one that is an HTTP server of its own; traffic with some poison in it, and the real
+//! service between them. In the middle a shard is split, and later the service is drained and started again on its
+//! checkpoint file. At the end everything that was sent or put is accounted for, or the demo fails.
 
+mod error;
+mod figures;
 mod functions;
+mod house;
+mod ledger;
+mod stage;
+mod streams;
 mod traffic;
+mod verdict;
 mod view;
 
 use std::io::{self, IsTerminal as _};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -17,72 +25,45 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::heartbeat::Heartbeat;
-use crate::admin::{Admin, ListenError, Server};
 use crate::aws::clients::Clients;
-use crate::aws::producer::Producer;
-use crate::checkpoint::{Owner, Store};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::error::ConfigError;
 use crate::metrics::Metrics;
 use crate::reports::Account;
-use crate::service::{self, Surroundings};
 use crate::sim::{self, Settings, World};
-use crate::status::Status;
 
-use traffic::Traffic;
-use view::{Numbers, View};
+use figures::{Figures, Sources};
+use house::{House, Running, Scratch};
+use ledger::Ledger;
+use traffic::{Into, Records};
+use view::View;
+
+pub use error::DemoError;
 
 /// Of a demo with an end, this much is kept for the last messages to be settled: time for a poison message to be
 /// received as often as its queue allows, and to go to the dead-letter queue.
 const SETTLING: Duration = Duration::from_secs(8);
+/// A machine with other things to do may take so long.
+const SETTLING_LONGEST: Duration = Duration::from_secs(30);
 /// How often the view is drawn.
 const FRAME: Duration = Duration::from_secs(1);
-/// How often it is looked whether everything is settled.
+/// How often it is looked whether something is to be done or everything is settled.
 const LOOK: Duration = Duration::from_millis(100);
-/// A poison message is received this often before its queue gives it up.
-const RECEIVES_MAX: u32 = 2;
+/// In a demo without an end, when the shard is split, and when the service is drained.
+const SPLIT: Duration = Duration::from_secs(8);
+const RESTART: Duration = Duration::from_secs(16);
+/// How long the service is away at most.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// The demo's two queues.
 const ORDERS: &str = "orders";
 const PAYMENTS: &str = "payments.fifo";
-
-/// Why a demo fails.
-#[derive(Debug, thiserror::Error)]
-pub enum DemoError {
-    /// A loopback port could not be had.
-    #[error("failed to listen on a loopback port: {0}")]
-    Listen(#[from] io::Error),
-    /// The admin port could not be had.
-    #[error(transparent)]
-    Admin(#[from] ListenError),
-    /// The embedded AWS refused the demo's own set-up.
-    #[error("failed to set up the embedded AWS: {0}")]
-    SetUp(String),
-    /// The demo's own configuration does not hold.
-    #[error("the demo's configuration: {0}")]
-    Config(ConfigError),
-    /// A message is missing, or there is one too many.
-    #[error(
-        "{queue}: {sent} sent, but {deleted} deleted + {moved} dead-lettered + {left} still queued"
-    )]
-    DoesNotAddUp {
-        /// The queue.
-        queue: &'static str,
-        /// Messages that were sent.
-        sent: u64,
-        /// Messages that the service deleted.
-        deleted: u64,
-        /// Messages that went to the dead-letter queue.
-        moved: u64,
-        /// Messages that are still there.
-        left: u64,
-    },
-    /// A FIFO queue's messages came in the wrong order.
-    #[error("{0} payments came out of order")]
-    OutOfOrder(u64),
-}
+const QUEUES: [&str; 2] = [ORDERS, PAYMENTS];
+/// Its stream, and the queue for what is discarded of it.
+const CLICKS: &str = "clicks";
+const CLICKS_FAILED: &str = "clicks-failed";
+/// Its table.
+const CUSTOMERS: &str = "customers";
 
 /// Run it for `duration`, or until `stop` is cancelled. All chance comes from `seed`.
 pub async fn run(
@@ -90,28 +71,19 @@ pub async fn run(
     seed: u64,
     stop: CancellationToken,
 ) -> Result<(), DemoError> {
-    let began = Instant::now();
     let mut servers = JoinSet::new();
-    let end_servers = CancellationToken::new();
-
+    let (end_servers, end_traffic) = (CancellationToken::new(), CancellationToken::new());
     let world = World::with(Settings {
         seed,
+        epoch: Duration::from_millis(Clock::machine().now_ms()),
         history_max: 0,
         ..Settings::default()
     });
+    let (clicks, customers) = (Ledger::new(16, Some(500)), Ledger::new(8, None));
+    stage::furnish(&world, &clicks, &customers)?;
     let aws = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let aws_address = aws.local_addr()?;
     servers.spawn(sim::serve(aws, world.clone(), end_servers.clone()));
-    let short = [("VisibilityTimeout", "2")];
-    let set_up = |error: sim::sqs::error::SqsError| DemoError::SetUp(error.to_string());
-    world
-        .create_queue_with_dlq(ORDERS, RECEIVES_MAX, &short)
-        .map_err(set_up)?;
-    let fifo = [("FifoQueue", "true"), ("VisibilityTimeout", "2")];
-    world
-        .create_queue_with_dlq(PAYMENTS, RECEIVES_MAX, &fifo)
-        .map_err(set_up)?;
-    functions::register_orders(&world);
     let function = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let function_address = function.local_addr()?;
     let payments = functions::Payments::default();
@@ -121,160 +93,190 @@ pub async fn run(
         end_servers.clone(),
     ));
 
-    let text = configuration(&world, aws_address, function_address);
+    let text = stage::configuration(&world, aws_address, function_address);
     let config = Config::parse("demo.yaml", &text, &|_| None).map_err(|errors| {
         DemoError::Config(errors.into_iter().next().expect("a refusal has an error"))
     })?;
-    let (metrics, status, heartbeat) = (Metrics::new(), Status::default(), Heartbeat::new());
-    servers.spawn(heartbeat.clone().run(end_servers.clone()));
-    let admin = Admin {
-        metrics: metrics.clone(),
-        status: status.clone(),
-        heartbeat,
-    };
-    let admin = listen(config.service.listen, admin)?;
-
-    let mut view = View::new(io::stdout().is_terminal());
-    view.say(&format!(
-        "Sluicegate demo: two queues, two functions, nothing leaves this machine.\n\
-         \x20 embedded AWS   http://{aws_address}\n\
-         \x20 dashboard      http://{admin}/\n\
-         \x20 metrics        http://{admin}/metrics\n\
-         \x20 orders         a standard queue -> a function in the embedded Lambda; 1 message in 100 is poison\n\
-         \x20 payments.fifo  a FIFO queue -> an HTTP function at http://{function_address}; order is checked\n\
-         {}\n",
-        match duration {
-            Some(duration) => format!("It ends after {} s.", duration.as_secs_f64()),
-            None => "Ctrl-C ends it.".to_string(),
-        },
-        admin = admin.address(),
-    ));
-
-    let around = Surroundings {
+    let listen = config.service.listen;
+    let house = House {
         clients: Clients::without_account(&config.aws, &Clock::machine()),
-        metrics: metrics.clone(),
-        status,
+        metrics: Metrics::new(),
+        config,
         seed,
-        store: Store::memory(),
-        owner: Owner::new("demo"),
-        clock: Clock::machine(),
     };
-    let producer = |queue: &str| {
-        let Settings {
-            region, account, ..
-        } = world.settings();
-        Producer::new(
-            &around.clients,
-            region,
-            &format!("http://{aws_address}/{account}/{queue}"),
-        )
-    };
-    let traffic = [
-        Traffic {
-            producer: producer(ORDERS),
-            a_tick: 10,
-            a_poison: 100,
-            groups: None,
+    let scratch = Scratch::new(seed)?;
+    let records = [
+        Records {
+            world: world.clone(),
+            into: Into::Stream(CLICKS),
+            ledger: clicks.clone(),
+            a_tick: 8,
+            backlog: 2_000,
         },
-        Traffic {
-            producer: producer(PAYMENTS),
-            a_tick: 2,
-            a_poison: 200,
-            groups: Some(8),
+        Records {
+            world: world.clone(),
+            into: Into::Table(CUSTOMERS),
+            ledger: customers.clone(),
+            a_tick: 4,
+            backlog: 100,
         },
     ];
-    let drain = CancellationToken::new();
-    let mut service = JoinSet::new();
-    let (at_work, end_service) = (config.clone(), drain.clone());
-    service.spawn(async move { service::run(&at_work, around, end_service).await });
-    let end_traffic = CancellationToken::new();
-    for traffic in traffic {
+    let firsts = records.each_ref().map(Records::put_backlog);
+    let running = house.start(&scratch.checkpoints(), listen)?;
+
+    let mut view = View::new(io::stdout().is_terminal());
+    view.say(&stage::greeting(
+        aws_address,
+        running.address(),
+        function_address,
+        duration,
+    ));
+    for traffic in stage::messages(&world, &house.clients, aws_address) {
         servers.spawn(traffic::send(traffic, end_traffic.clone()));
     }
-
-    let numbers = |world: &World| {
-        [ORDERS, PAYMENTS]
-            .map(|queue| Numbers::of(world, &metrics, queue))
-            .into_iter()
-            .collect::<Vec<_>>()
+    for (traffic, first) in records.into_iter().zip(firsts) {
+        servers.spawn(traffic::put(traffic, first, end_traffic.clone()));
+    }
+    let mut show = Show {
+        began: Instant::now(),
+        sources: Sources {
+            world,
+            metrics: house.metrics.clone(),
+            clicks,
+            customers,
+        },
+        house,
+        scratch,
+        view,
+        running: Some(running),
+        past: Account::default(),
+        stop,
     };
-    let sending = duration.map(|duration| duration - SETTLING.min(duration / 2));
-    let over = |limit: Option<Duration>| limit.is_some_and(|limit| limit <= began.elapsed());
-    while !stop.is_cancelled() && !over(sending) {
-        rest(next_frame(sending, began), &stop).await;
-        view.draw(began.elapsed(), &numbers(&world));
-    }
+    show.acts(duration.map(|duration| duration - SETTLING.min(duration / 2)))
+        .await?;
     end_traffic.cancel();
-    // What was sent is settled, and the poison is given up by its queue, before the account is made.
-    let settled = |numbers: &[Numbers]| numbers.iter().all(|queue| queue.left == 0);
-    let last = began.elapsed() + SETTLING;
-    while !stop.is_cancelled() && began.elapsed() < last && !settled(&numbers(&world)) {
-        rest(LOOK, &stop).await;
-        if view.due() {
-            view.draw(began.elapsed(), &numbers(&world));
+    show.settle().await;
+    show.end(end_servers, servers, &payments).await
+}
+
+/// The demo while it runs.
+struct Show {
+    began: Instant,
+    sources: Sources,
+    house: House,
+    scratch: Scratch,
+    view: View,
+    /// None while it is away.
+    running: Option<Running>,
+    /// What became of everything before the restart.
+    past: Account,
+    stop: CancellationToken,
+}
+
+impl Show {
+    /// Traffic, a split, traffic, a restart, traffic; for as long as `sending`, or until it is stopped.
+    async fn acts(&mut self, sending: Option<Duration>) -> Result<(), DemoError> {
+        let at = |usual, part| sending.map_or(usual, |sending| sending * part / 3);
+        self.watch(Some(at(SPLIT, 1))).await;
+        self.split();
+        self.watch(Some(at(RESTART, 2))).await;
+        if !self.stop.is_cancelled() {
+            self.restart(sending.map_or(AWAY, |sending| AWAY.min(sending / 8)))
+                .await?;
+        }
+        self.watch(sending).await;
+        Ok(())
+    }
+
+    /// Draw, until so much time has passed since the beginning.
+    async fn watch(&mut self, until: Option<Duration>) {
+        loop {
+            let left = until.map_or(LOOK, |until| until.saturating_sub(self.began.elapsed()));
+            if left.is_zero() || self.stop.is_cancelled() {
+                return;
+            }
+            rest(left.min(LOOK), &self.stop).await;
+            self.look();
         }
     }
-    drain.cancel();
-    let account = service
-        .join_next()
-        .await
-        .and_then(Result::ok)
-        .unwrap_or_default();
-    end_servers.cancel();
-    while servers.join_next().await.is_some() {}
-    conclude(
-        &mut view,
-        began.elapsed(),
-        &numbers(&world),
-        account,
-        &payments,
-    )
-}
 
-/// The summary, and whether it adds up.
-fn conclude(
-    view: &mut View,
-    took: Duration,
-    numbers: &[Numbers],
-    account: Account,
-    payments: &functions::Payments,
-) -> Result<(), DemoError> {
-    view.summary(took, numbers, account, payments.disorder());
-    for queue in numbers {
-        if queue.sent != queue.deleted + queue.moved + queue.left {
-            let Numbers {
-                queue,
-                sent,
-                deleted,
-                moved,
-                left,
-                ..
-            } = *queue;
-            return Err(DemoError::DoesNotAddUp {
-                queue,
-                sent,
-                deleted,
-                moved,
-                left,
-            });
+    fn look(&mut self) -> Figures {
+        let figures = self.sources.figures();
+        self.view.looked(&figures);
+        if self.view.due() {
+            self.view.draw(self.began.elapsed(), &figures);
+        }
+        figures
+    }
+
+    /// One shard becomes two, whose records wait for those of their parent.
+    fn split(&mut self) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let shard = "shardId-000000000000";
+        let text = match self.sources.world.split_shard(CLICKS, shard) {
+            Ok([one, other]) => format!("{CLICKS}: {shard} is split into {one} and {other}"),
+            Err(refused) => format!("{CLICKS}: {shard} can not be split: {refused}"),
+        };
+        self.view.tell(self.began.elapsed(), &text);
+    }
+
+    /// The service is drained, is away for a while, and goes on.
+    async fn restart(&mut self, away: Duration) -> Result<(), DemoError> {
+        let text = "the service is drained: what comes now waits in queues and streams";
+        self.view.tell(self.began.elapsed(), text);
+        let Some(listen) = self.running.as_ref().map(Running::address) else {
+            return Ok(());
+        };
+        self.drain().await;
+        rest(away, &self.stop).await;
+        let file = self.scratch.checkpoints();
+        self.running = Some(self.house.start(&file, listen)?);
+        let text = "the service is started again, and goes on from its checkpoint file";
+        self.view.tell(self.began.elapsed(), text);
+        Ok(())
+    }
+
+    async fn drain(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.past = self.past.and(running.stop().await);
         }
     }
-    match payments.disorder() {
-        0 => Ok(()),
-        disorder => Err(DemoError::OutOfOrder(disorder)),
+
+    /// What was sent is settled, and the poison is given up, before the account is made.
+    async fn settle(&mut self) {
+        let last = self.began.elapsed() + SETTLING_LONGEST;
+        while !self.stop.is_cancelled() && self.began.elapsed() < last && !self.look().settled() {
+            rest(LOOK, &self.stop).await;
+        }
     }
-}
 
-/// The usual admin address, or where that is taken any other: a demo runs beside a service.
-fn listen(usual: SocketAddr, admin: Admin) -> Result<Server, ListenError> {
-    Server::start(usual, admin.clone())
-        .or_else(|_| Server::start((Ipv4Addr::LOCALHOST, 0).into(), admin))
-}
-
-fn next_frame(sending: Option<Duration>, began: Instant) -> Duration {
-    match sending {
-        Some(sending) => sending.saturating_sub(began.elapsed()).min(FRAME),
-        None => FRAME,
+    /// The last drain, the summary, and whether it adds up.
+    async fn end(
+        mut self,
+        end_servers: CancellationToken,
+        mut servers: JoinSet<()>,
+        payments: &functions::Payments,
+    ) -> Result<(), DemoError> {
+        // Before the drain: shards that are not read any more have no age.
+        let before = self.sources.figures();
+        self.drain().await;
+        let account = self.past;
+        end_servers.cancel();
+        while servers.join_next().await.is_some() {}
+        let mut figures = self.sources.figures();
+        for (stream, before) in figures.streams.iter_mut().zip(&before.streams) {
+            (stream.shards, stream.age_s) = (before.shards, before.age_s);
+        }
+        let took = self.began.elapsed();
+        self.view
+            .summary(took, &figures, account, payments.disorder());
+        verdict::adds_up(&figures, account, self.stop.is_cancelled())?;
+        match payments.disorder() {
+            0 => Ok(()),
+            disorder => Err(DemoError::OutOfOrder(disorder)),
+        }
     }
 }
 
@@ -284,33 +286,4 @@ async fn rest(time: Duration, stop: &CancellationToken) {
         () = stop.cancelled() => {}
         () = tokio::time::sleep(time) => {}
     }
-}
-
-/// What a user would write; the demo has no privileges.
-fn configuration(world: &World, aws: SocketAddr, function: SocketAddr) -> String {
-    format!(
-        "Service:
-  ShutdownGraceInSeconds: 6
-Aws:
-  Region: {region}
-  EndpointUrl: http://{aws}
-Functions:
-  settle-payments:
-    Http: {{ Url: http://{function}/ }}
-    TimeoutInSeconds: 2
-EventSourceMappings:
-  - Name: orders
-    EventSourceArn: {orders}
-    FunctionName: {process}
-    FunctionResponseTypes: [ReportBatchItemFailures]
-  - Name: payments
-    EventSourceArn: {payments}
-    FunctionName: settle-payments
-    FunctionResponseTypes: [ReportBatchItemFailures]
-",
-        region = world.settings().region,
-        orders = world.queue_arn(ORDERS),
-        payments = world.queue_arn(PAYMENTS),
-        process = functions::ORDERS_FUNCTION,
-    )
 }

@@ -12,6 +12,16 @@ use crate::admin;
 use crate::clock::Clock;
 use crate::sim::{self, FunctionConfig, Settings, World};
 
+/// What it offers, for the help.
+pub const SERVICES: &str = "\
+One address for all of them, with any region, account and credentials; everything is in memory:
+  SQS               standard and FIFO queues, dead-letter queues, visibility, long polling
+  Kinesis           shards, split and merge, iterators, consumers with SubscribeToShard
+  DynamoDB          the item operations that feed a table's stream
+  DynamoDB Streams  DescribeStream, GetShardIterator, GetRecords
+  Lambda            Invoke, GetFunction and GetFunctionConfiguration of what --function names
+  SNS, S3           topics and Publish, buckets and PutObject: for on-failure destinations";
+
 /// How long a function behind a URL may take.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -76,6 +76,8 @@ labels! {
         GetQueueAttributes = "GetQueueAttributes",
         /// What a Kinesis stream is: its retention.
         DescribeStreamSummary = "DescribeStreamSummary",
+        /// Whether a consumer of a Kinesis stream is active (enhanced fan-out).
+        DescribeStreamConsumer = "DescribeStreamConsumer",
         /// One page of a Kinesis stream's shards.
         ListShards = "ListShards",
         /// One page of a DynamoDB stream's shards, and what the stream is.
@@ -99,6 +101,7 @@ impl Operation {
             | Self::GetQueueUrl
             | Self::GetQueueAttributes => Source::Queue,
             Self::DescribeStreamSummary
+            | Self::DescribeStreamConsumer
             | Self::ListShards
             | Self::DescribeStream
             | Self::GetShardIterator

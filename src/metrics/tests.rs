@@ -167,7 +167,7 @@ fn a_stream_has_the_series_of_a_stream() {
         assert_eq!(text.contains(family.name), has, "{}", family.name);
     }
     let series = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
-    assert_eq!(series("sluicegate_source_requests_total{"), 24);
+    assert_eq!(series("sluicegate_source_requests_total{"), 28);
     assert_eq!(series("sluicegate_events_dropped_total{"), 3);
 
     clicks.record_dropped(Dropped::RecordAgeExceeded, 4);

@@ -180,11 +180,13 @@ pub enum Fault {
     IncompleteListing,
     /// SubscribeToShard: the first event's frame has a wrong checksum.
     BrokenEventStream,
+    /// SubscribeToShard: nothing comes after the first event, as on a connection that died unnoticed.
+    SilentEventStream,
 }
 
 impl Fault {
     /// Every kind, for tests that try them all.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Throttled,
         Self::InternalError,
         Self::Unavailable,
@@ -219,6 +221,7 @@ impl Fault {
         Self::EmptyRead,
         Self::IncompleteListing,
         Self::BrokenEventStream,
+        Self::SilentEventStream,
     ];
 
     /// Whether the fault can happen to this operation.
@@ -267,7 +270,7 @@ impl Fault {
                 operation,
                 Operation::StreamsDescribeStream | Operation::Kinesis(KinesisOperation::ListShards)
             ),
-            Self::BrokenEventStream => {
+            Self::BrokenEventStream | Self::SilentEventStream => {
                 operation == Operation::Kinesis(KinesisOperation::SubscribeToShard)
             }
             Self::Throttled

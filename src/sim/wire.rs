@@ -210,7 +210,8 @@ async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option
         | Fault::ReadThrottled
         | Fault::EmptyRead
         | Fault::IncompleteListing
-        | Fault::BrokenEventStream => return None,
+        | Fault::BrokenEventStream
+        | Fault::SilentEventStream => return None,
     };
     let mut refusal = match service {
         Service::Sqs => sqs::error::plain(status, code, message),

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::Engine;
+use super::fetch::{Fetched, Next};
 use crate::aws::fault::{Failure, Fault};
-use crate::aws::stream::{Read, Records, ShardIterator, Start};
+use crate::aws::stream::{Opened, Records, Start};
 use crate::config::mapping::stream::Kind;
-use crate::metrics::Operation;
 use crate::model::backoff::Backoff;
 use crate::model::progress::Position;
 use crate::model::record::SequenceNumber;
@@ -30,13 +30,22 @@ const LIMIT_MIN: usize = 1_000;
 /// What GetRecords takes. // spec: 5.1
 const LIMIT_MAX: usize = 10_000;
 
+/// A shard is subscribed to no sooner after the last time: earlier calls are refused as in use. // spec: 5.1
+const SUBSCRIBE_GAP: Duration = Duration::from_secs(5);
+/// Two who take a shard from each other again and again do it this slowly at least.
+const TAKEN_PAUSE: Duration = Duration::from_secs(15);
+
 /// The reading of one shard.
 #[derive(Debug)]
 pub(super) struct Reader {
     start: Start,
     /// Records that arrived before were there before the mapping: they are passed over.
     since_ms: Option<u64>,
-    iterator: Option<ShardIterator>,
+    opened: Option<Opened>,
+    /// The source pushes what comes, to a subscription.
+    pushed: bool,
+    /// Before, the shard is not to be subscribed to.
+    subscribe_at: Duration,
     gap_min: Duration,
     gap: Duration,
     next_at: Duration,
@@ -47,23 +56,14 @@ pub(super) struct Reader {
     quiet_since: Option<Duration>,
 }
 
-/// What one attempt to read brought.
+/// What came, for the shard.
 #[derive(Debug)]
-pub(super) struct Fetched {
-    began: Duration,
-    /// Where the attempt began, should it be made again.
-    iterator: Option<ShardIterator>,
-    read: Result<Read, Failure>,
-}
-
-impl Fetched {
-    /// The last record that it brought.
-    pub fn last(&self) -> Option<&SequenceNumber> {
-        match &self.read.as_ref().ok()?.records {
-            Records::Kinesis(records) => records.last().map(|record| &record.sequence_number),
-            Records::Dynamo(records) => records.last().map(|record| &record.sequence_number),
-        }
-    }
+pub(super) struct Came {
+    pub records: Records,
+    /// How far behind the newest record this is, in milliseconds, where the source says so.
+    pub behind_ms: Option<u64>,
+    /// The shard is closed, and was read to its end.
+    pub ended: bool,
 }
 
 /// What a failed read asks of the shard.
@@ -76,8 +76,8 @@ pub(super) enum Trouble {
 }
 
 impl Reader {
-    /// Reading that goes on at this position; `latest` is an iterator at it that was opened already.
-    pub fn new(position: &Position, kind: &Kind, latest: Option<ShardIterator>) -> Self {
+    /// Reading that goes on at this position; `latest` is a way to it that was opened already.
+    pub fn new(position: &Position, kind: &Kind, latest: Option<Opened>) -> Self {
         let (start, since_ms) = match (position, kind) {
             (Position::Horizon | Position::End, _) => (Start::Horizon, None),
             (Position::At { ms }, Kind::Kinesis { .. }) => (Start::Moment { ms: *ms }, None),
@@ -94,7 +94,9 @@ impl Reader {
         Self {
             start,
             since_ms,
-            iterator: latest,
+            opened: latest,
+            pushed: matches!(kind, Kind::Kinesis { consumer: true, .. }),
+            subscribe_at: Duration::ZERO,
             gap_min,
             gap: gap_min,
             next_at: Duration::ZERO,
@@ -107,7 +109,23 @@ impl Reader {
 
     /// The next read is not to begin before.
     pub fn next_at(&self) -> Duration {
-        self.next_at
+        match self.opened {
+            Some(_) => self.next_at,
+            None => self.next_at.max(self.subscribe_at),
+        }
+    }
+
+    /// Whether the source pushes; and if so, whether a subscription is open.
+    pub fn subscription(&self) -> Option<bool> {
+        self.pushed.then_some(self.opened.is_some())
+    }
+
+    /// There is no room for more. A subscription that is not read is not kept: what it pushes would wait in the
+    /// connection, which others share.
+    pub fn pause(&mut self) {
+        if self.pushed && self.opened.take().is_some() {
+            self.quiet_since = None;
+        }
     }
 
     /// For how long nothing has come from a shard that was read to its newest record.
@@ -122,8 +140,8 @@ impl Reader {
     }
 
     /// What the next attempt needs to know.
-    pub fn place(&mut self) -> (Option<ShardIterator>, Start) {
-        (self.iterator.take(), self.start.clone())
+    pub fn place(&mut self) -> (Option<Opened>, Start) {
+        (self.opened.take(), self.start.clone())
     }
 
     /// A read brought something, or nothing. Returns it, with where to go on noted.
@@ -132,20 +150,40 @@ impl Reader {
         fetched: Fetched,
         through: Option<&SequenceNumber>,
         now: Duration,
-    ) -> Result<Read, (Failure, Option<ShardIterator>)> {
+    ) -> Result<Came, (Failure, Option<Opened>)> {
+        if let Some(subscribed) = fetched.subscribed {
+            self.subscribe_at = subscribed + SUBSCRIBE_GAP;
+        }
         let read = match fetched.read {
             Ok(read) => read,
             Err(failure) => {
                 self.quiet_since = None;
-                return Err((failure, fetched.iterator));
+                return Err((failure, fetched.opened));
             }
         };
+        if let Some(number) = read.continuation.as_ref().or(through) {
+            self.start = Start::After(number.clone());
+        }
+        let came = Came {
+            ended: matches!(read.next, Next::End),
+            records: read.records,
+            behind_ms: read.behind_ms,
+        };
+        self.next_at = now;
+        match read.next {
+            Next::Read(opened) => self.opened = Some(opened),
+            // A subscription that is over tells nothing of the shard.
+            Next::Open => return Ok(came),
+            Next::End => {}
+        }
         self.failures = 0;
         self.repeats.reset();
-        self.iterator.clone_from(&read.next);
-        if let Some(through) = through {
-            self.start = Start::After(through.clone());
-        }
+        self.pace(&came, fetched.began, now);
+        Ok(came)
+    }
+
+    /// When to read again, and whether the shard is quiet.
+    fn pace(&mut self, read: &Came, began: Duration, now: Duration) {
         // A record that a filter drops is a record; and what lags behind may bring some.
         let busy = !read.records.is_empty() || read.behind_ms.is_some_and(|behind| behind > 0);
         if busy {
@@ -155,13 +193,16 @@ impl Reader {
             self.gap = (self.gap * 2).min(GAP_IDLE);
             self.quiet_since.get_or_insert(now);
         }
+        // What pushes has a pace of its own.
+        if self.pushed {
+            return;
+        }
         let mut gap = self.gap;
         if self.throttled_by_bytes {
             let bytes = bytes(&read.records) as u64;
             gap = gap.max(Duration::from_millis(bytes * 1000 / BYTES_PER_SECOND));
         }
-        self.next_at = (fetched.began + gap).max(now);
-        Ok(read)
+        self.next_at = (began + gap).max(now);
     }
 
     /// A read failed. Says what that asks of the shard; where and when to read again is noted.
@@ -170,18 +211,21 @@ impl Reader {
         engine: &Engine,
         shard: &str,
         failure: &Failure,
-        iterator: Option<ShardIterator>,
+        opened: Option<Opened>,
     ) -> Trouble {
+        if failure.in_use() {
+            return self.in_use(engine, shard, failure);
+        }
         let mapping = engine.mapping.name.as_str();
         self.failures += 1;
         let mut delay = self.repeats.delay(engine.jitter());
         let mut told = FAILURES_TOLD <= self.failures;
         match failure.fault {
             Fault::Throttled { after } => {
-                self.iterator = iterator;
+                self.opened = opened;
                 delay = delay.max(after.unwrap_or_default().min(REPEAT_LONGEST));
             }
-            Fault::Transient => self.iterator = iterator,
+            Fault::Transient => self.opened = opened,
             // It is opened anew behind what was read. // spec: 5.1
             Fault::Expired => {
                 info!(mapping, shard, %failure, "the shard's iterator expired: it is opened anew");
@@ -218,46 +262,28 @@ impl Reader {
             }),
         }
     }
-}
 
-impl Engine {
-    /// One attempt to read; an iterator is opened first where there is none.
-    pub(super) async fn fetch(
-        &self,
-        shard: &str,
-        iterator: Option<ShardIterator>,
-        start: Start,
-    ) -> Fetched {
-        let began = self.now();
-        let iterator = match iterator {
-            Some(iterator) => iterator,
-            None => {
-                let opened = self.source.open(shard, &start).await;
-                self.reports.request(Operation::GetShardIterator, &opened);
-                match opened {
-                    Ok(iterator) => iterator,
-                    Err(mut failure) => {
-                        // Of this very stream, a number that has no place any more was trimmed. // spec: 5.1
-                        let refused = failure.fault == Fault::Invalid;
-                        if refused && matches!(start, Start::After(_)) && self.is_same().await {
-                            failure.fault = Fault::Trimmed;
-                        }
-                        return Fetched {
-                            began,
-                            iterator: None,
-                            read: Err(failure),
-                        };
-                    }
-                }
-            }
-        };
-        let read = self.source.read(&iterator, self.read_limit).await;
-        self.reports.request(Operation::GetRecords, &read);
-        Fetched {
-            began,
-            iterator: Some(iterator),
-            read,
+    /// The shard has another subscription of the same consumer: perhaps our own of a moment ago, which a crash or a lost
+    /// answer left behind; somebody else's, if that lasts or if it ended ours.
+    fn in_use(&mut self, engine: &Engine, shard: &str, failure: &Failure) -> Trouble {
+        let mapping = engine.mapping.name.as_str();
+        // An error within a subscription has no status of its own.
+        let ended = failure.status.is_none();
+        self.failures += 1;
+        let told = ended || FAILURES_TOLD <= self.failures;
+        let delay = if told { TAKEN_PAUSE } else { SUBSCRIBE_GAP }.mul_f64(1.0 + engine.jitter());
+        self.next_at = engine.now() + delay;
+        let delay_ms = delay.as_millis() as u64;
+        if !told {
+            debug!(mapping, shard, %failure, delay_ms, "the shard was subscribed to a moment ago");
+            return Trouble::Wait { told: None };
         }
+        warn!(
+            mapping, shard, %failure, delay_ms,
+            "somebody else subscribes to the shard as the same consumer: each has to have its own"
+        );
+        let told = format!("somebody else subscribes as the same consumer: {failure}");
+        Trouble::Wait { told: Some(told) }
     }
 }
 

@@ -15,9 +15,10 @@ use super::Engine;
 use super::admit::Raw;
 use super::book::Book;
 use super::deliver::{Ended, Line, told_of_resumption};
+use super::fetch::Fetched;
 use super::lane::{Due, Item, Lane, Reading};
-use super::reader::{Fetched, Reader, Trouble};
-use crate::aws::stream::ShardIterator;
+use super::reader::{Reader, Trouble};
+use crate::aws::stream::Opened;
 use crate::checkpoint::{CommitError, Saved};
 use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
@@ -25,6 +26,9 @@ use crate::model::tumbling::{Ahead, Next};
 
 /// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read: two events.
 const WAITING_BYTES_MAX: usize = 2 * crate::model::event::EVENT_BYTES_MAX;
+/// A subscription brings what comes, whether a batch needs it or not, and is given up when that much waits. It is taken up
+/// again below this: what was on its way and is paid for is lost each time.
+const SUBSCRIBE_BYTES_MAX: usize = WAITING_BYTES_MAX / 2;
 /// How often a position is kept that only dropped records have moved.
 const KEEP_EVERY: Duration = Duration::from_secs(1);
 
@@ -71,12 +75,7 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    pub fn new(
-        engine: Arc<Engine>,
-        id: &str,
-        saved: &Saved,
-        latest: Option<ShardIterator>,
-    ) -> Self {
+    pub fn new(engine: Arc<Engine>, id: &str, saved: &Saved, latest: Option<Opened>) -> Self {
         let book = Book::open(&engine, id, saved);
         let reader = Reader::new(&saved.progress.position, &engine.stream.kind, latest);
         let metrics = engine.metrics.shard(id);
@@ -203,17 +202,14 @@ impl Shard {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
                 engine.metrics.record_polled(read.records.len());
-                self.line
-                    .metrics
-                    .set_behind(read.behind_ms.unwrap_or_default());
-                self.ended = read.next.is_none();
+                if let Some(behind_ms) = read.behind_ms {
+                    self.line.metrics.set_behind(behind_ms);
+                }
+                self.ended = read.ended;
                 self.pending.extend(Raw::all(read.records));
             }
-            Err((failure, iterator)) => {
-                match self
-                    .reader
-                    .failed(&engine, &self.line.id, &failure, iterator)
-                {
+            Err((failure, opened)) => {
+                match self.reader.failed(&engine, &self.line.id, &failure, opened) {
                     Trouble::Wait { told } => {
                         engine.reports.shard(&self.line.id, READING, told);
                     }
@@ -362,15 +358,21 @@ impl Shard {
     }
 
     fn start_read(&mut self) {
-        let over = self.ended || self.gone || self.reading || !self.pending.is_empty();
-        if over || self.line.engine.now() < self.reader.next_at() || !self.wants_more() {
+        if self.ended || self.gone || self.reading {
+            return;
+        }
+        if !self.pending.is_empty() || !self.wants_more() {
+            self.reader.pause();
+            return;
+        }
+        if self.line.engine.now() < self.reader.next_at() {
             return;
         }
         self.reading = true;
-        let (iterator, start) = self.reader.place();
+        let (opened, start) = self.reader.place();
         let line = self.line.clone();
         self.tasks
-            .spawn(async move { Event::Read(line.engine.fetch(&line.id, iterator, start).await) });
+            .spawn(async move { Event::Read(line.engine.fetch(&line.id, opened, start).await) });
     }
 
     /// A lane's next batch is not full, and there is room for more.
@@ -378,6 +380,15 @@ impl Shard {
         let rule = &self.line.engine.rule;
         let resuming = self.lanes.iter().any(Lane::resuming);
         let bytes: usize = self.lanes.iter().map(Lane::bytes).sum();
+        if let Some(open) = self.reader.subscription() {
+            let owes = |lane: &Lane| lane.resuming() && !lane.full(rule);
+            let bytes_max = if open {
+                WAITING_BYTES_MAX
+            } else {
+                SUBSCRIBE_BYTES_MAX
+            };
+            return bytes < bytes_max || self.lanes.iter().any(owes);
+        }
         let room = resuming || bytes < WAITING_BYTES_MAX;
         room && self.lanes.iter().any(|lane| !lane.full(rule))
     }

@@ -1,8 +1,8 @@
 //! The start of a mapping: find the stream and the function, take the checkpoints, and settle where each shard begins.
 //!
 //! `StartingPosition` applies once. Before the mapping is called enabled every shard has a checkpoint, so that nothing
-//! that arrives from then on can be missed: `LATEST` is an iterator that was opened at the tip, and in the checkpoint
-//! the time of that, for a restart before the first record came. // spec: 5.6
+//! that arrives from then on can be missed: `LATEST` is an iterator, or a consumer's subscription, that was opened at the
+//! tip, and in the checkpoint the time of that, for a restart before the first record came. // spec: 5.6
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -130,6 +130,13 @@ impl Engine {
                 let failure = Failure::new(Fault::Transient, "not active", &text);
                 return Err(StartError::Stream(mapping.source.clone(), failure));
             }
+        }
+        if let Some(consumer) = source.consumer() {
+            let active = consumer.active().await;
+            parts
+                .reports
+                .request(Operation::DescribeStreamConsumer, &active);
+            active.map_err(|failure| StartError::Stream(mapping.source.clone(), failure))?;
         }
         let taken = parts.store.take(&mapping.uuid, &parts.owner).await?;
         let destination = stream.on_failure.as_ref().map(|destination| {
@@ -282,9 +289,7 @@ impl Engine {
                 Ok(Position::End)
             }
             StartingPosition::Latest => {
-                let opened = self.source.open(&shard.id, &Start::Latest).await;
-                self.reports.request(Operation::GetShardIterator, &opened);
-                let opened = opened?;
+                let opened = self.open(&shard.id, &Start::Latest).await?;
                 self.plan(|plan| plan.latest.insert(shard.id.clone(), opened));
                 Ok(Position::At {
                     ms: now_ms.saturating_sub(CLOCKS_DIFFER_MAX_MS),

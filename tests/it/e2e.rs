@@ -12,6 +12,7 @@ mod order;
 mod outage;
 mod pages;
 mod stop;
+mod streams;
 
 use crate::support::collector::Call;
 use crate::support::queue::QueueShape;

@@ -23,16 +23,19 @@
 //! }
 //! ```
 //!
-//! `tests/run` runs the tier of others by that name, `real`, with `SLUICEGATE_IT_MINISTACK` set to the server's program.
-//! Where that is not set, a test named `real` has nothing to run against and ends at once.
+//! `tests/run` runs the tier of others by that name, `real`, with `SLUICEGATE_IT_MINISTACK` set to the server's program
+//! and `SLUICEGATE_IT_KINESIS` to kinesis-mock's script, which scenarios of Kinesis have beside it.
+//! Where the first is not set, a test named `real` has nothing to run against and ends at once.
 
 pub mod cloud;
 pub mod collector;
 pub mod door;
 pub mod gate;
+pub mod kinesis_mock;
 pub mod ministack;
 pub mod queue;
 pub mod stranger;
+pub mod stream;
 pub mod zip;
 
 use std::time::Duration;
@@ -46,6 +49,9 @@ pub const POLL: Duration = Duration::from_millis(20);
 /// Two tests of each scenario: on our embedded AWS, and on the server of others where the environment names it.
 macro_rules! scenarios {
     ($($scenario:ident),+ $(,)?) => {
+        $crate::support::scenarios! { on ministack: $($scenario),+ }
+    };
+    (on $others:ident: $($scenario:ident),+ $(,)?) => {
         mod embedded {
             $(
                 #[tokio::test]
@@ -59,7 +65,7 @@ macro_rules! scenarios {
             $(
                 #[tokio::test]
                 async fn $scenario() {
-                    if let Some(cloud) = $crate::support::cloud::Cloud::ministack().await {
+                    if let Some(cloud) = $crate::support::cloud::Cloud::$others().await {
                         super::$scenario(cloud).await;
                     }
                 }

@@ -3,19 +3,18 @@
 //! A subscription lasts 5 minutes. Events come every few seconds, empty ones where nothing arrives, so that a connection
 //! which died unnoticed is told from a quiet shard.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_kinesis::primitives::event_stream::EventReceiver;
 use aws_sdk_kinesis::types::error::SubscribeToShardEventStreamError;
-use aws_sdk_kinesis::types::{
-    StartingPosition, SubscribeToShardEvent, SubscribeToShardEventStream,
-};
+use aws_sdk_kinesis::types::{SubscribeToShardEvent, SubscribeToShardEventStream};
 use tokio::time::timeout;
 
-use super::{Kinesis, children, position, records};
-use crate::aws::clients::CALL_TIMEOUT;
+use super::consumer::Line;
+use super::{children, records};
 use crate::aws::fault::Failure;
-use crate::aws::stream::{Shard, Start, number};
+use crate::aws::stream::{Shard, number};
 use crate::model::record::{KinesisRecord, SequenceNumber};
 
 /// Longer without any event, and the subscription is dead. AWS sends one about every 5 s; its own client waits 35 s.
@@ -25,7 +24,8 @@ const IDLE_MAX: Duration = Duration::from_secs(35);
 /// A shard's records as they come. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct Subscription {
-    events: EventReceiver<SubscribeToShardEventStream, SubscribeToShardEventStreamError>,
+    events: Box<EventReceiver<SubscribeToShardEventStream, SubscribeToShardEventStreamError>>,
+    line: Arc<Line>,
 }
 
 /// What came at once.
@@ -42,43 +42,22 @@ pub struct Event {
     pub children: Vec<Shard>,
 }
 
-impl Kinesis {
-    /// SubscribeToShard, for the consumer with this ARN. One call in 5 s is allowed for a shard and consumer: one sooner is
-    /// refused as ResourceInUseException, which is `Fault::Transient`; a later one ends the subscription before it.
-    pub async fn subscribe(
-        &self,
-        consumer: &str,
-        shard: &str,
-        start: &Start,
-    ) -> Result<Subscription, Failure> {
-        let (kind, number, moment) = position(start);
-        let start = StartingPosition::builder()
-            .r#type(kind)
-            .set_sequence_number(number)
-            .set_timestamp(moment)
-            .build()
-            .map_err(|error| Failure::unreadable(&error.to_string()))?;
-        let call = self
-            .calls
-            .subscribe_to_shard()
-            .consumer_arn(consumer)
-            .shard_id(shard)
-            .starting_position(start);
-        // The client's own time-out is over with the head of the answer; the SDK then waits for the first frame.
-        match timeout(CALL_TIMEOUT, call.send()).await {
-            Ok(answered) => Ok(Subscription {
-                events: answered?.event_stream,
-            }),
-            Err(_) => Err(Failure::unanswered()),
+impl Subscription {
+    pub(super) fn new(
+        events: EventReceiver<SubscribeToShardEventStream, SubscribeToShardEventStreamError>,
+        line: Arc<Line>,
+    ) -> Self {
+        Self {
+            events: Box::new(events),
+            line,
         }
     }
-}
 
-impl Subscription {
     /// The next event; `None`: the 5 minutes are over, subscribe again. A call may be dropped and repeated: nothing is lost.
     pub async fn next(&mut self) -> Result<Option<Event>, Failure> {
         loop {
             let Ok(received) = timeout(IDLE_MAX, self.events.recv()).await else {
+                self.line.spoil();
                 return Err(Failure::unanswered());
             };
             match received? {

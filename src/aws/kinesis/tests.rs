@@ -10,6 +10,7 @@ use hyper::body::Frame;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::consumer::Consumer;
 use super::subscription::Event;
 use super::*;
 use crate::aws::canned::{Canned, answer, refusal, serve};
@@ -22,6 +23,12 @@ const CONSUMER: &str = "arn:aws:kinesis:us-east-1:111111111111:stream/clicks/con
 fn stream(answers: impl IntoIterator<Item = http::Response<SdkBody>>) -> (Kinesis, Canned) {
     let (clients, server) = serve(answers, &Aws::default());
     (Kinesis::new(&clients, &STREAM.parse().unwrap()), server)
+}
+
+fn consumed(answers: impl IntoIterator<Item = http::Response<SdkBody>>) -> (Consumer, Canned) {
+    let (clients, server) = serve(answers, &Aws::default());
+    let (stream, consumer) = (STREAM.parse().unwrap(), CONSUMER.parse().unwrap());
+    (Consumer::new(&clients, &stream, &consumer), server)
 }
 
 fn at(text: &str) -> SequenceNumber {
@@ -379,7 +386,7 @@ async fn a_subscription_brings_records_and_says_where_the_next_one_goes_on() {
         "ApproximateArrivalTimestamp":1789809023.187}],"ContinuationSequenceNumber":"15","MillisBehindLatest":70}"#;
     let end = r#"{"Records":[],"ContinuationSequenceNumber":null,"MillisBehindLatest":0,
         "ChildShards":[{"ShardId":"s2","ParentShards":["s0"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"9"}}]}"#;
-    let (stream, server) = stream([pushed(
+    let (consumer, server) = consumed([pushed(
         vec![
             initial(),
             (HELLO, frame("event", "SubscribeToShardEvent", records)),
@@ -388,8 +395,8 @@ async fn a_subscription_brings_records_and_says_where_the_next_one_goes_on() {
         ],
         true,
     )]);
-    let mut subscription = stream
-        .subscribe(CONSUMER, "s0", &Start::After(at("11")))
+    let mut subscription = consumer
+        .subscribe("s0", &Start::After(at("11")))
         .await
         .unwrap();
     assert_eq!(
@@ -434,12 +441,9 @@ async fn a_quiet_subscription_lives_its_five_minutes() {
     let mut frames = vec![initial()];
     // A sign of life every 30 s: far below the byte a second at which the SDK gives up other downloads.
     frames.extend((0..10).map(|_| (Duration::from_secs(30), empty("15"))));
-    let (stream, _) = stream([pushed(frames, true)]);
+    let (consumer, _) = consumed([pushed(frames, true)]);
     let began = Instant::now();
-    let mut subscription = stream
-        .subscribe(CONSUMER, "s0", &Start::Latest)
-        .await
-        .unwrap();
+    let mut subscription = consumer.subscribe("s0", &Start::Latest).await.unwrap();
     let mut events = 0;
     while subscription.next().await.unwrap().is_some() {
         events += 1;
@@ -449,11 +453,8 @@ async fn a_quiet_subscription_lives_its_five_minutes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_falls_silent_is_dead_after_35_seconds() {
-    let (stream, _) = stream([pushed(vec![initial(), (HELLO, empty("15"))], false)]);
-    let mut subscription = stream
-        .subscribe(CONSUMER, "s0", &Start::Horizon)
-        .await
-        .unwrap();
+    let (consumer, _) = consumed([pushed(vec![initial(), (HELLO, empty("15"))], false)]);
+    let mut subscription = consumer.subscribe("s0", &Start::Horizon).await.unwrap();
     assert!(subscription.next().await.unwrap().is_some());
     let began = Instant::now();
     let failure = subscription.next().await.unwrap_err();
@@ -462,12 +463,9 @@ async fn a_subscription_that_falls_silent_is_dead_after_35_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_without_a_first_frame_is_given_up_after_the_time_of_a_call() {
-    let (stream, _) = stream([pushed(Vec::new(), false)]);
+    let (consumer, _) = consumed([pushed(Vec::new(), false)]);
     let began = Instant::now();
-    let failure = stream
-        .subscribe(CONSUMER, "s0", &Start::Horizon)
-        .await
-        .unwrap_err();
+    let failure = consumer.subscribe("s0", &Start::Horizon).await.unwrap_err();
     assert_eq!((failure.timed_out(), began.elapsed().as_secs()), (true, 10));
 }
 
@@ -511,18 +509,37 @@ async fn an_error_inside_a_subscription_tells_what_to_do() {
             "stream broken",
         ),
     ] {
-        let (stream, _) = stream([pushed(vec![initial(), (HELLO, frame)], true)]);
-        let mut subscription = stream
-            .subscribe(CONSUMER, "s0", &Start::Horizon)
-            .await
-            .unwrap();
+        let (consumer, _) = consumed([pushed(vec![initial(), (HELLO, frame)], true)]);
+        let mut subscription = consumer.subscribe("s0", &Start::Horizon).await.unwrap();
         let failure = subscription.next().await.unwrap_err();
         assert_eq!((failure.fault, failure.code.as_str()), (fault, code));
     }
-    let (stream, _) = stream([refusal("ResourceInUseException")]);
-    let failure = stream
-        .subscribe(CONSUMER, "s0", &Start::Horizon)
-        .await
-        .unwrap_err();
+    let (consumer, _) = consumed([refusal("ResourceInUseException")]);
+    let failure = consumer.subscribe("s0", &Start::Horizon).await.unwrap_err();
     assert_eq!(failure.fault, Fault::Transient);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_is_good_when_it_is_active() {
+    let described = |status: &str| {
+        answer(
+            200,
+            &format!(
+                r#"{{"ConsumerDescription":{{"ConsumerName":"c","ConsumerStatus":"{status}"}}}}"#
+            ),
+        )
+    };
+    let (consumer, server) = consumed([described("ACTIVE"), described("CREATING")]);
+    assert_eq!(consumer.active().await, Ok(()));
+    assert_eq!(server.asked(), [json!({"ConsumerARN": CONSUMER})]);
+    let failure = consumer.active().await.unwrap_err();
+    assert_eq!(failure.fault, Fault::Transient);
+    assert_eq!(failure.to_string(), "not active: the consumer is CREATING");
+    let (consumer, _) = consumed([refusal("ResourceNotFoundException")]);
+    let failure = consumer.active().await.unwrap_err();
+    assert_eq!(failure.fault, Fault::Denied);
+    assert_eq!(
+        failure.to_string(),
+        "no such consumer: no; register it (aws kinesis register-stream-consumer), which gives it a new ARN"
+    );
 }

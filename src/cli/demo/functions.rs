@@ -71,7 +71,8 @@ fn failures(event: &[u8], mut handle: impl FnMut(&Record, &Body)) -> Reply {
 /// The function behind the Invoke API.
 pub fn register_orders(world: &World) {
     let config = FunctionConfig {
-        timeout: Duration::from_secs(2),
+        // No longer than the queue's visibility, which would be stretched otherwise.
+        timeout: Duration::from_secs(1),
         ..FunctionConfig::default()
     };
     world.register(ORDERS_FUNCTION, config, |invocation| {

@@ -72,6 +72,10 @@ struct Subscription {
     free_ms: u64,
     /// The next event's frame is to be spoilt.
     broken: bool,
+    /// Nothing comes after the first event.
+    silent: bool,
+    /// An event was sent.
+    begun: bool,
     over: bool,
 }
 
@@ -150,6 +154,8 @@ fn open(
         beat_ms: now_ms,
         free_ms: now_ms,
         broken: fault == Some(Fault::BrokenEventStream),
+        silent: fault == Some(Fault::SilentEventStream),
+        begun: false,
         over: false,
     })
 }
@@ -164,12 +170,14 @@ impl Subscription {
     /// The next frame, when there is one.
     async fn next(mut self) -> Option<(Bytes, Self)> {
         loop {
-            if self.life.is_some_and(|life| life < self.world.life()) {
+            let dead = self.life.is_some_and(|life| life < self.world.life());
+            if dead || self.silent && self.begun {
                 // The dead get no answers.
                 std::future::pending::<()>().await;
             }
             match self.look() {
                 Found::Frame(bytes) => {
+                    self.begun = true;
                     if self.life.is_some() {
                         self.world.trace_frame(&bytes);
                     }

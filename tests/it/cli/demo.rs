@@ -1,6 +1,6 @@
 //! The demo, as a newcomer runs it: it shows what moves, ends by itself, and its account adds up.
 
-use super::program::run;
+use super::program::{command, ended};
 
 /// The number before this word in a line.
 fn before(line: &str, word: &str) -> u64 {
@@ -12,7 +12,12 @@ fn before(line: &str, word: &str) -> u64 {
 
 #[test]
 fn the_demo_moves_messages_and_accounts_for_every_one() {
-    let ended = run(&["demo", "--duration", "4s"]);
+    let [home, temporary] = [(); 2].map(|()| tempfile::tempdir().expect("a temporary folder"));
+    let mut demo = command(&["demo", "--duration", "4s"]);
+    let ended = ended(
+        demo.current_dir(home.path())
+            .env("TMPDIR", temporary.path()),
+    );
     assert_eq!(ended.code, Some(0), "{ended:?}");
     for shown in [
         "embedded AWS",
@@ -31,7 +36,7 @@ fn the_demo_moves_messages_and_accounts_for_every_one() {
         assert_eq!(sent, deleted + moved + left, "{account}");
         assert!(deleted > 0, "{account}");
     }
-    // 400 orders in two seconds; the poison ones were received twice and given up by their queue.
+    // The poison orders were received as often as their queue allows, and given up by it.
     let orders = ended
         .out
         .lines()
@@ -39,4 +44,30 @@ fn the_demo_moves_messages_and_accounts_for_every_one() {
         .expect("seen above");
     assert!(before(orders, "dead-lettered") > 0, "{orders}");
     assert_eq!(before(orders, "still"), 0, "{orders}");
+    streams(&ended.out);
+    for folder in [home, temporary] {
+        let left = std::fs::read_dir(folder.path()).expect("its folder");
+        assert_eq!(left.count(), 0, "a file is left");
+    }
+}
+
+/// A backlog is worked off, poison isolated, a shard split, the service restarted; and nothing is missing.
+fn streams(out: &str) {
+    let line = |wished: &dyn Fn(&&str) -> bool| {
+        let line = out.lines().find(wished);
+        line.unwrap_or_else(|| panic!("a line is missing: {out}"))
+    };
+    for (stream, discards) in [("clicks: ", true), ("customers: ", false)] {
+        let account = line(&|line| line.starts_with(stream) && line.contains(" put = "));
+        let [put, handled, discarded, left] =
+            ["put", "handled", "discarded", "still"].map(|word| before(account, word));
+        assert_eq!((put, left), (handled + discarded, 0), "{account}");
+        assert_eq!(discarded > 0, discards, "{account}");
+        let order = line(&|line| line.starts_with(stream) && line.contains(" out of order"));
+        assert_eq!(before(order, "out"), 0, "{order}");
+        assert!(order.contains("and is 0.0 s at the end"), "{order}");
+    }
+    for event in ["is split into", "is drained", "from its checkpoint file"] {
+        line(&|line| line.contains(event));
+    }
 }

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use super::program::{Running, get, run, sqs};
+use super::program::{Running, get, request, run, sqs};
 use super::{GOOD, written};
 
 #[tokio::test]
@@ -93,6 +93,53 @@ async fn the_embedded_aws_answers_until_it_is_told_to_stop() {
         &json!({ "QueueUrl": queue["QueueUrl"] }),
     );
     assert_eq!(received["Messages"][0]["Body"], "hello");
+    // What the help promises beside queues, each service by one call.
+    for (target, input, answered) in [
+        (
+            "Kinesis_20131202.CreateStream",
+            json!({ "StreamName": "clicks", "ShardCount": 1 }),
+            "",
+        ),
+        (
+            "Kinesis_20131202.ListShards",
+            json!({ "StreamName": "clicks" }),
+            "shardId-000000000000",
+        ),
+        (
+            "DynamoDB_20120810.CreateTable",
+            json!({
+                "TableName": "orders",
+                "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+                "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                "BillingMode": "PAY_PER_REQUEST",
+                "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" },
+            }),
+            "LatestStreamArn",
+        ),
+        (
+            "DynamoDBStreams_20120810.ListStreams",
+            json!({}),
+            "table/orders/stream/",
+        ),
+    ] {
+        let head = format!(
+            "POST / HTTP/1.1\r\nX-Amz-Target: {target}\r\nContent-Type: application/x-amz-json-1.1"
+        );
+        let (status, body) = request(&address, &head, &input.to_string());
+        assert_eq!(status, 200, "{target}: {body}");
+        assert!(body.contains(answered), "{target}: {body}");
+    }
+    let head = "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded";
+    let topic = "Action=CreateTopic&Version=2010-03-31&Name=failed";
+    let (status, body) = request(&address, head, topic);
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("<TopicArn>"), "{body}");
+    for (path, body) in [("/bucket", ""), ("/bucket/key", "hello")] {
+        let scope = "Credential=test/20261121/us-east-1/s3/aws4_request";
+        let head = format!("PUT {path} HTTP/1.1\r\nAuthorization: AWS4-HMAC-SHA256 {scope}");
+        let (status, said) = request(&address, &head, body);
+        assert_eq!(status, 200, "{path}: {said}");
+    }
     sim.signal("TERM");
     assert_eq!(sim.end().await, Some(0));
 }

@@ -253,6 +253,17 @@ async fn a_stream_of_events_can_break() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_of_events_can_fall_silent_after_its_first() {
+    let (world, client, consumer) = stream();
+    world.fault_next(SUBSCRIBE, Fault::SilentEventStream, 1);
+    let mut subscription = from_horizon(&client, &consumer).await;
+    next(&mut subscription).await.unwrap();
+    world.put_record("s", "k", "1").unwrap();
+    let silence = timeout(400 * SECOND, subscription.event_stream.recv()).await;
+    assert!(silence.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_subscription_counts_although_its_events_broke() {
     let (world, client, consumer) = stream();
     world.fault_next(SUBSCRIBE, Fault::BrokenEventStream, 1);

@@ -8,14 +8,18 @@ use std::time::Duration;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, Runtime};
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
-use sluicegate::sim::{FunctionConfig, World, serve};
+use sluicegate::clock::Clock;
+use sluicegate::sim::{FunctionConfig, Settings, World, serve};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::collector::Collector;
+use crate::support::gate::Config;
+use crate::support::kinesis_mock::{KinesisMock, SCRIPT};
 use crate::support::ministack::{Ministack, PROGRAM};
 use crate::support::queue::{Queue, QueueShape};
+use crate::support::stream::{Stream, Table};
 use crate::support::zip;
 
 /// The region of everything in a test.
@@ -31,14 +35,18 @@ const FUNCTION_TIMEOUT_S: u16 = 10;
 pub struct Cloud {
     /// `Aws.EndpointUrl` of a configuration, or `AWS_ENDPOINT_URL`. Any credentials will do.
     pub endpoint: String,
+    /// Where Kinesis is, if not there.
+    kinesis_endpoint: Option<String>,
     pub sqs: aws_sdk_sqs::Client,
     pub lambda: aws_sdk_lambda::Client,
+    pub kinesis: aws_sdk_kinesis::Client,
     server: Server,
 }
 
 enum Server {
     Ministack {
-        _process: Ministack,
+        _process: Box<Ministack>,
+        _kinesis: Option<Box<KinesisMock>>,
     },
     Embedded {
         world: World,
@@ -52,10 +60,47 @@ impl Cloud {
     pub async fn ministack() -> Option<Self> {
         let program = std::env::var_os(PROGRAM)?;
         let server = Ministack::start(program.as_ref()).await;
-        Some(Self::at(
-            server.endpoint.clone(),
-            Server::Ministack { _process: server },
-        ))
+        let endpoint = server.endpoint.clone();
+        let server = Server::Ministack {
+            _process: Box::new(server),
+            _kinesis: None,
+        };
+        Some(Self::at(endpoint, None, server))
+    }
+
+    /// ministack, with kinesis-mock for Kinesis; none where the environment does not name the first one's program.
+    pub async fn others_with_kinesis() -> Option<Self> {
+        let program = std::env::var_os(PROGRAM)?;
+        let script = std::env::var_os(SCRIPT).expect("whoever names ministack names kinesis-mock");
+        let (server, kinesis) = tokio::join!(
+            Ministack::start(program.as_ref()),
+            KinesisMock::start(script.as_ref())
+        );
+        let (endpoint, at) = (server.endpoint.clone(), kinesis.endpoint.clone());
+        let server = Server::Ministack {
+            _process: Box::new(server),
+            _kinesis: Some(Box::new(kinesis)),
+        };
+        Some(Self::at(endpoint, Some(at), server))
+    }
+
+    /// A configuration without mappings that finds everything here.
+    pub fn config(&self) -> Config {
+        let config = Config::at(&self.endpoint);
+        match &self.kinesis_endpoint {
+            Some(endpoint) => config.kinesis(endpoint),
+            None => config,
+        }
+    }
+
+    /// A new stream.
+    pub async fn stream(&self, name: &str, shards: i32) -> Stream {
+        Stream::create(&self.kinesis, name, shards).await
+    }
+
+    /// A new table with a stream, whose key is the text `id`.
+    pub async fn table(&self, name: &str) -> Table {
+        Table::create(&self.endpoint, name).await
     }
 
     /// Our embedded AWS on a free port of the loopback address.
@@ -70,9 +115,15 @@ impl Cloud {
 
     /// Our embedded AWS at this address, where nobody listens yet.
     pub fn behind(address: SocketAddr) -> Self {
-        let world = World::new(1);
+        // Records have ages, and the program has the machine's clock.
+        let world = World::with(Settings {
+            seed: 1,
+            epoch: Duration::from_millis(Clock::machine().now_ms()),
+            ..Settings::default()
+        });
         Self::at(
             format!("http://{address}"),
+            None,
             Server::Embedded {
                 world,
                 functions: Mutex::default(),
@@ -104,9 +155,12 @@ impl Cloud {
         }
     }
 
-    fn at(endpoint: String, server: Server) -> Self {
+    fn at(endpoint: String, kinesis_endpoint: Option<String>, server: Server) -> Self {
         let config = sdk_config(&endpoint);
+        let kinesis = sdk_config(kinesis_endpoint.as_ref().unwrap_or(&endpoint));
         Self {
+            kinesis: aws_sdk_kinesis::Client::new(&kinesis),
+            kinesis_endpoint,
             sqs: aws_sdk_sqs::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             endpoint,
@@ -221,7 +275,7 @@ fn register(world: &World, name: &str, url: &str, timeout: Duration, concurrency
         .expect("a collector's URL is absolute");
 }
 
-/// What both clients share: no TLS, no retries of their own.
+/// What all clients share: no TLS, no retries of their own.
 fn sdk_config(endpoint: &str) -> aws_config::SdkConfig {
     aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -28,6 +29,8 @@ pub struct Config {
     listen: String,
     grace_s: u32,
     endpoint: String,
+    kinesis: String,
+    checkpoints: String,
     functions: String,
     mappings: String,
 }
@@ -39,6 +42,8 @@ impl Config {
             listen: "127.0.0.1:0".to_owned(),
             grace_s: 6,
             endpoint: endpoint.to_owned(),
+            kinesis: String::new(),
+            checkpoints: String::new(),
             functions: String::new(),
             mappings: String::new(),
         }
@@ -69,6 +74,23 @@ impl Config {
         self
     }
 
+    /// `Aws.Endpoints.Kinesis`; where everything else is otherwise.
+    pub fn kinesis(self, endpoint: &str) -> Self {
+        Self {
+            kinesis: endpoint.to_owned(),
+            ..self
+        }
+    }
+
+    /// `Checkpoints.File`; otherwise the usual one, in the folder that goes with the program.
+    pub fn checkpoints(self, file: &Path) -> Self {
+        let checkpoints = file.to_str().expect("a plain path").to_owned();
+        Self {
+            checkpoints,
+            ..self
+        }
+    }
+
     /// `Service.Listen`; any free port otherwise.
     pub fn listen(self, address: &str) -> Self {
         Self {
@@ -87,17 +109,27 @@ impl Config {
             listen,
             grace_s,
             endpoint,
+            kinesis,
+            checkpoints,
             functions,
             mappings,
         } = self;
         let mut text =
             format!("Service: {{ Listen: \"{listen}\", ShutdownGraceInSeconds: {grace_s} }}\n");
+        let endpoints = match kinesis.as_str() {
+            "" => String::new(),
+            kinesis => format!(", Endpoints: {{ Kinesis: \"{kinesis}\" }}"),
+        };
         if !endpoint.is_empty() {
             writeln!(
                 text,
-                "Aws: {{ Region: {REGION}, EndpointUrl: \"{endpoint}\" }}"
+                "Aws: {{ Region: {REGION}, EndpointUrl: \"{endpoint}\"{endpoints} }}"
             )
             .expect("a string takes all");
+        }
+        if !checkpoints.is_empty() {
+            writeln!(text, "Checkpoints: {{ File: \"{checkpoints}\" }}")
+                .expect("a string takes all");
         }
         for (key, entries) in [("Functions", functions), ("EventSourceMappings", mappings)] {
             if !entries.is_empty() {
@@ -351,6 +383,11 @@ impl Gate {
             .status()
             .await;
         assert!(sent.expect("a shell").success(), "SIG{name} is sent");
+    }
+
+    /// Whether it did not end yet.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a child's state").is_none()
     }
 
     /// How it ended, once it did and all that it said was read; fails where it panicked.
