@@ -317,14 +317,22 @@ async fn a_half_goes_at_once_however_often_the_one_before_was_repeated() {
     let stage = StreamStage::kinesis(14, 1);
     stage.answers(fails_on(0));
     stage.put("k", 0..4);
-    let settings = ["BisectBatchOnFunctionError: true", "MaximumRetryAttempts: 20"];
+    let settings = [
+        "BisectBatchOnFunctionError: true",
+        "MaximumRetryAttempts: 20",
+    ];
     let running = stage.start_failing_to_queue(&settings);
     let gone = || !stage.failed().is_empty();
-    stage.until("discarded", Duration::from_secs(1_800), gone).await;
+    stage
+        .until("discarded", Duration::from_secs(1_800), gone)
+        .await;
     seconds(1).await;
     running.stop().await;
     assert!(stage.calls().ends_with(&[vec![1], vec![2, 3]]));
-    assert_eq!(condition(&stage.failed()[0]), ("RetryAttemptsExhausted", 21));
+    assert_eq!(
+        condition(&stage.failed()[0]),
+        ("RetryAttemptsExhausted", 21)
+    );
 }
 
 #[tokio::test(start_paused = true)]
