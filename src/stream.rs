@@ -78,6 +78,8 @@ pub struct Engine {
     /// Cancelled when nothing may be read any more though nobody asked for a drain.
     halt: CancellationToken,
     superseded: OnceLock<String>,
+    /// When the mapping was first started, in milliseconds since 1970.
+    started_ms: OnceLock<u64>,
 }
 
 /// The shards, and where each goes on.

@@ -146,7 +146,7 @@ impl Line {
                     let outcome = ran.outcome.at(records.start);
                     let settled = delivery.settled();
                     delivery.delivered(outcome, self.engine.clock.now_ms());
-                    pace.after(outcome);
+                    pace.after(outcome, &delivery);
                     // What came back counts as far as the records that it is made of.
                     if let Some(state) = ran.state.filter(|_| settled < delivery.settled()) {
                         self.book.write(|page| {
@@ -313,8 +313,8 @@ impl Outcome {
 /// everything would be called for every half of a large batch as fast as it fails.
 #[derive(Debug, Default)]
 struct Pace {
-    /// Failures since the last success.
-    failures: u32,
+    /// Halvings since the last success.
+    halvings: u32,
     waited: bool,
     begun: bool,
 }
@@ -331,20 +331,21 @@ impl Pace {
             return None;
         }
         let step = delivery.repeat_after().or_else(|| {
-            let beyond = self.failures.saturating_sub(HALVINGS_AT_ONCE);
+            let beyond = self.halvings.saturating_sub(HALVINGS_AT_ONCE);
             (beyond > 0).then_some(beyond)
         });
         delivery.rested();
         step.map(|step| repeat_delay(step, jitter))
     }
 
-    fn after(&mut self, outcome: Outcome) {
+    fn after(&mut self, outcome: Outcome, delivery: &Delivery) {
         self.waited = false;
-        self.failures = match outcome {
+        self.halvings = match outcome {
             Outcome::Delivered | Outcome::Stopped { .. } => 0,
-            Outcome::Failed => self.failures + 1,
-            // It was not called.
-            Outcome::Refused => self.failures,
+            // Repeats wait by themselves, and what comes behind them has nothing to do with them.
+            Outcome::Failed if delivery.repeat_after().is_none() => self.halvings + 1,
+            // Nor was it called where it was refused.
+            Outcome::Failed | Outcome::Refused => self.halvings,
         };
     }
 }

@@ -120,7 +120,8 @@ impl Engine {
     /// Of this very stream, a number that has no place any more was trimmed; of another of the same name it says nothing.
     /// // spec: 5.1
     async fn what_is_refused(&self, failure: Failure, start: &Start) -> Failure {
-        let refused = failure.fault == Fault::Invalid && matches!(start, Start::After(_));
+        let is_number = matches!(start, Start::After(_) | Start::From(_));
+        let refused = failure.fault == Fault::Invalid && is_number;
         if refused && self.is_same().await {
             return Failure {
                 fault: Fault::Trimmed,

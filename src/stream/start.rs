@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -81,6 +82,9 @@ struct Meta {
     /// When the stream was made, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created_ms: Option<u64>,
+    /// When it was last known to be read, to some minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen_ms: Option<u64>,
 }
 
 /// What an engine is made of, beside its mapping.
@@ -194,6 +198,7 @@ impl Engine {
             began: Instant::now(),
             halt: CancellationToken::new(),
             superseded: OnceLock::new(),
+            started_ms: OnceLock::new(),
             filters: parts.filters,
             store: parts.store,
             reports: parts.reports,
@@ -231,7 +236,9 @@ impl Engine {
                 .list()
                 .await
                 .map_err(|failure| self.no_stream(failure))?;
-            return Ok(self.welcome(&listed).await?);
+            self.welcome(&listed).await?;
+            self.tell_gap(meta.seen_ms, taken);
+            return self.note(meta.started_ms).await;
         }
         let now_ms = self.clock.now_ms();
         // spec: 1.2
@@ -266,13 +273,40 @@ impl Engine {
             mapping = %self.mapping.name, position = self.stream.starting_position.name(),
             "has no checkpoints: begins at its StartingPosition"
         );
+        self.note(now_ms).await
+    }
+
+    /// Note which stream the checkpoints are of, and that it is read now.
+    pub(super) async fn note(&self, started_ms: u64) -> Result<(), StartError> {
         let meta = Meta {
             source: self.mapping.source.to_string(),
-            started_ms: now_ms,
+            started_ms,
             created_ms: self.terms.borrow().created_ms,
+            seen_ms: Some(self.clock.now_ms()),
         };
+        // The first that is noted stays.
+        let _ = self.started_ms.set(started_ms);
         let meta = serde_json::to_value(meta).map_err(StartError::Meta)?;
         Ok(self.store.set_meta(&self.claim, meta).await?)
+    }
+
+    /// Kinesis goes on silently where a position was trimmed: what was not read for longer than it keeps records has a
+    /// gap, if anything came then. A DynamoDB stream says so itself. // spec: 5.1
+    fn tell_gap(&self, seen_ms: Option<u64>, taken: &Taken) {
+        let now_ms = self.clock.now_ms();
+        let away = Duration::from_millis(now_ms.saturating_sub(seen_ms.unwrap_or(now_ms)));
+        if self.stream.kind == Kind::DynamoDb || away <= self.retention() {
+            return;
+        }
+        let goes_on = |saved: &&Saved| matches!(saved.progress.position, Position::After { .. });
+        let shards = taken.shards.values().filter(goes_on).count();
+        warn!(
+            mapping = %self.mapping.name, shards, away_s = away.as_secs(),
+            "nothing was read for longer than the stream keeps records: what came and went meanwhile is lost"
+        );
+        for _ in 0..shards {
+            self.metrics.record_gap();
+        }
     }
 
     fn no_stream(&self, failure: Failure) -> StartError {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use super::StartError;
@@ -94,6 +94,11 @@ impl Engine {
                 return;
             }
             self.look_again().await;
+            let started_ms = self.started_ms.get().copied().unwrap_or_default();
+            if let Err(error) = self.note(started_ms).await {
+                // Whoever commits next meets the same.
+                debug!(mapping = %self.mapping.name, %error, "the note about the mapping was not renewed");
+            }
         }
     }
 

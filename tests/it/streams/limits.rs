@@ -101,7 +101,7 @@ async fn a_function_that_was_deleted_is_waited_for_and_the_status_says_so() {
     seconds(5).await;
     stage.world().unregister(FUNCTION);
     stage.put("k", 0..3);
-    seconds(3_600).await;
+    seconds(900).await;
     let status = stage.status();
     assert_eq!(status.state, State::Failing);
     let reason = status.reason.expect("a reason");
@@ -269,14 +269,14 @@ async fn without_limits_it_is_repeated_until_the_stream_keeps_it_no_longer() {
     let stage = StreamStage::kinesis(11, 1);
     stage.answers(fails_on(0));
     stage.put("k", 0..1);
-    pass(DAY - Duration::from_secs(3_600)).await;
+    pass(DAY - Duration::from_secs(1_500)).await;
     let running = stage.start("TRIM_HORIZON", &["BatchSize: 1"]);
-    seconds(3_300).await;
+    seconds(1_260).await;
     stage.put("k", 1..3);
     assert!(stage.calls().iter().all(|call| *call == [0]));
     let calls = stage.calls().len();
     // Seven in the first minute, then one a minute or a little more.
-    assert!((60..=85).contains(&calls), "{calls} calls in 55 minutes");
+    assert!((25..=38).contains(&calls), "{calls} calls in 21 minutes");
     let next = || stage.delivered().ends_with(&[1, 2]);
     stage
         .until("the next", Duration::from_secs(600), next)
@@ -310,6 +310,29 @@ async fn retries_grow_and_are_not_reset_by_a_restart() {
     assert_eq!(stage.calls().len(), 6);
     assert_eq!(condition(&stage.failed()[0]), ("RetryAttemptsExhausted", 6));
     assert_eq!(stage.stage.left(FAILED), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_goes_at_once_however_often_the_one_before_was_repeated() {
+    let stage = StreamStage::kinesis(14, 1);
+    stage.answers(fails_on(0));
+    stage.put("k", 0..4);
+    let settings = [
+        "BisectBatchOnFunctionError: true",
+        "MaximumRetryAttempts: 20",
+    ];
+    let running = stage.start_failing_to_queue(&settings);
+    let gone = || !stage.failed().is_empty();
+    stage
+        .until("discarded", Duration::from_secs(1_800), gone)
+        .await;
+    seconds(1).await;
+    running.stop().await;
+    assert!(stage.calls().ends_with(&[vec![1], vec![2, 3]]));
+    assert_eq!(
+        condition(&stage.failed()[0]),
+        ("RetryAttemptsExhausted", 21)
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -199,6 +199,31 @@ async fn a_closed_shard_that_outlived_the_retention_is_a_gap_and_its_children_ar
     assert_eq!(stage.counted("stream_gaps_total"), 1.0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn being_away_for_longer_than_records_are_kept_is_a_gap_that_is_counted() {
+    for (hours, gaps) in [(23, 0.0), (25, 1.0)] {
+        let stage = stage(11);
+        stage.put("k", 0..3);
+        let running = stage.start("TRIM_HORIZON", &[]);
+        stage.until_delivered(3).await;
+        running.stop().await;
+        stage.put("k", 3..6);
+        tokio::time::sleep(Duration::from_hours(hours)).await;
+        stage.put("k", 6..9);
+        let running = stage.start("TRIM_HORIZON", &[]);
+        let last = || stage.delivered().ends_with(&[6, 7, 8]);
+        stage.until("the last", SOON, last).await;
+        running.stop().await;
+        assert_eq!(stage.counted("stream_gaps_total"), gaps, "{hours} h");
+        assert_eq!(stage.delivered().len() == 9, gaps == 0.0);
+        // Told once.
+        let running = stage.start("TRIM_HORIZON", &[]);
+        seconds(5).await;
+        running.stop().await;
+        assert_eq!(stage.counted("stream_gaps_total"), gaps, "{hours} h");
+    }
+}
+
 async fn make_anew(stage: &StreamStage, shards: u32) {
     let client = stage.world().kinesis_client();
     client
