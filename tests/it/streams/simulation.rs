@@ -122,11 +122,12 @@ fn seeds(kind: Kind) {
         failures.len(),
         failures.join("\n")
     );
-    if replay.is_none() {
+    // The usual seeds are enough for everything to happen.
+    if number("SLUICEGATE_SEEDS").or(replay).is_none() {
         let never: Vec<_> = sometimes.iter().filter(|(_, count)| **count == 0).collect();
+        assert!(never.is_empty(), "never: {never:?}");
         let total: u64 = faults.values().sum();
         assert!(total > 100, "hardly anything went wrong: {total}");
-        assert!(never.is_empty() || kind == Kind::Dynamo, "never: {never:?}");
     }
 }
 

@@ -197,11 +197,7 @@ impl<'a> Judge<'a> {
             Event::Faulted {
                 operation: Operation::Invoke,
                 fault,
-            } => {
-                if loses_answers(*fault) {
-                    self.unheard += 1;
-                }
-            }
+            } if loses_answers(*fault) => self.unheard += 1,
             _ => {}
         }
     }

@@ -28,15 +28,18 @@ pub fn seen(
         lives.windows(2).filter(|pair| changed(pair)).count() as u64,
     );
     add("windows of time", u64::from(plan.tumbling_s.is_some()));
-    add("aggregates", u64::from(plan.kpl));
     add("on a file", u64::from(plan.file));
     add(
         "kills",
         lives.iter().filter(|life| life.after_kill).count() as u64,
     );
+    if plan.kind == Kind::Kinesis {
+        add("aggregates", u64::from(plan.kpl));
+        let resharded = |entry: &&Entry| matches!(entry.event, Event::Resharded { .. });
+        add("reshards", history.iter().filter(resharded).count() as u64);
+    }
     let restarts = lives.iter().skip(1).filter(|life| !life.after_kill);
     add("restarts", restarts.count() as u64);
-    add("of Kinesis", u64::from(plan.kind == Kind::Kinesis));
     add("records", truth.put);
     add("handled", truth.handled);
     add("filtered out", truth.filtered);
@@ -52,7 +55,6 @@ pub fn seen(
                 Ending::TimedOut => add("time-outs", 1),
                 Ending::Refused { .. } => add("refusals", 1),
             },
-            Event::Resharded { .. } => add("reshards", 1),
             _ => {}
         }
     }
