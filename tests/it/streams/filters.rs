@@ -196,7 +196,8 @@ async fn an_aggregate_goes_on_after_a_restart_and_loses_nothing() {
     let before = stage.calls().len();
     stage.answers(|_| Reply::ok("{}"));
     let running = stage.start("TRIM_HORIZON", &settings);
-    seconds(20).await;
+    let last = || stage.calls().last().is_some_and(|call| call.contains(&11));
+    stage.until("the last record", SOON, last).await;
     running.stop().await;
     let after = stage.calls()[before..].concat();
     // A position can not lie inside of an aggregate: it is repeated from its first record.
