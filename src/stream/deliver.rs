@@ -102,6 +102,10 @@ impl Line {
                     invoke_count,
                 } => {
                     let count = records.len();
+                    // What came before it is not theirs. // spec: 6.1
+                    if !was_invoked(reason, invoke_count) {
+                        last = Last::default();
+                    }
                     let discard = Discard {
                         lane,
                         items: &items[records],
@@ -146,7 +150,7 @@ impl Line {
                     let outcome = ran.outcome.at(records.start);
                     let settled = delivery.settled();
                     delivery.delivered(outcome, self.engine.clock.now_ms());
-                    pace.after(outcome, &delivery);
+                    pace.after(outcome, settled < delivery.settled(), &delivery);
                     // What came back counts as far as the records that it is made of.
                     if let Some(state) = ran.state.filter(|_| settled < delivery.settled()) {
                         self.book.write(|page| {
@@ -198,6 +202,15 @@ impl Line {
         engine.metrics.record_invocation(kind, engine.now() - sent);
         if kind != metrics::Outcome::Success {
             engine.metrics.record_failed_invoke(batch.len());
+        }
+        if kind.ran() {
+            engine.reports.ran(match kind {
+                metrics::Outcome::Success | metrics::Outcome::Partial => true,
+                metrics::Outcome::FunctionError
+                | metrics::Outcome::Timeout
+                | metrics::Outcome::Throttled
+                | metrics::Outcome::ServiceError => false,
+            });
         }
         match judged {
             Judged::Ran { ran, response } => {
@@ -338,14 +351,16 @@ impl Pace {
         step.map(|step| repeat_delay(step, jitter))
     }
 
-    fn after(&mut self, outcome: Outcome, delivery: &Delivery) {
+    fn after(&mut self, outcome: Outcome, progressed: bool, delivery: &Delivery) {
         self.waited = false;
         self.halvings = match outcome {
-            Outcome::Delivered | Outcome::Stopped { .. } => 0,
+            _ if progressed => 0,
+            // It was not called where it was refused.
+            Outcome::Refused => self.halvings,
             // Repeats wait by themselves, and what comes behind them has nothing to do with them.
-            Outcome::Failed if delivery.repeat_after().is_none() => self.halvings + 1,
-            // Nor was it called where it was refused.
-            Outcome::Failed | Outcome::Refused => self.halvings,
+            _ if delivery.repeat_after().is_some() => self.halvings,
+            // An answer that names the first record is a failure like any other. // spec: 3.3
+            Outcome::Failed | Outcome::Stopped { .. } | Outcome::Delivered => self.halvings + 1,
         };
     }
 }
@@ -358,6 +373,14 @@ pub(super) struct Discard<'a> {
     pub reason: Reason,
     pub invoke_count: u32,
     pub last: &'a Last,
+}
+
+/// Whether these very records were ever tried: the count of what grew too old is one more than that. // spec: 14
+fn was_invoked(reason: Reason, invoke_count: u32) -> bool {
+    match reason {
+        Reason::RetryAttemptsExhausted => true,
+        Reason::RecordAgeExceeded | Reason::ExpiredAtSource => 1 < invoke_count,
+    }
 }
 
 /// The delay before the repeat after so many failures.

@@ -380,3 +380,47 @@ async fn discarding_only_what_fails_alone_spares_the_rest() {
     }
     assert_eq!((account.settled, account.discarded), (8, 2));
 }
+
+// reliability: I15
+#[tokio::test(start_paused = true)]
+async fn a_function_that_fails_on_everything_is_not_called_for_every_half_as_fast_as_it_fails() {
+    for naming in [false, true] {
+        let stage = StreamStage::kinesis(15, 1);
+        stage.answers(move |invocation| match naming {
+            true => Reply::batch_item_failures([super::sequence_number(invocation, 0)]),
+            false => Reply::error("always"),
+        });
+        stage.put("k", 0..500);
+        let settings = [
+            "BatchSize: 500",
+            "BisectBatchOnFunctionError: true",
+            "MaximumRetryAttempts: 0",
+            "FunctionResponseTypes: [ReportBatchItemFailures]",
+        ];
+        let running = stage.start_failing_to_queue(&settings);
+        seconds(600).await;
+        running.stop().await;
+        let calls = stage.calls().len();
+        assert!((20..60).contains(&calls), "naming: {naming}, {calls} calls");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_keeps_failing_is_told_of_though_every_batch_is_given_up_at_once() {
+    let stage = StreamStage::kinesis(16, 1);
+    stage.answers(|_| Reply::error("always"));
+    stage.put("k", 0..20);
+    let running = stage.start_failing_to_queue(&["BatchSize: 1", "MaximumRetryAttempts: 0"]);
+    let gone = || stage.failed().len() == 20;
+    stage.until("all discarded", SOON, gone).await;
+    let status = stage.status();
+    assert_eq!(status.state, State::Enabled);
+    let reason = status.reason.expect("a reason");
+    assert_eq!(reason, "the function failed 20 times in a row");
+    stage.answers(|_| Reply::ok("{}"));
+    stage.put("k", 20..21);
+    stage
+        .until("well", SOON, || stage.status().reason.is_none())
+        .await;
+    running.stop().await;
+}
