@@ -90,6 +90,7 @@ impl Line {
         loop {
             let now_ms = self.engine.clock.now_ms();
             let before = delivery.settled();
+            let mut returned = None;
             let failed = delivery.owed().any(|slice| slice.first_failed_ms.is_some());
             match delivery.next(|record| self.expired(&items[record], failed, now_ms)) {
                 Step::Done => {
@@ -148,20 +149,14 @@ impl Line {
                         continue;
                     };
                     let outcome = ran.outcome.at(records.start);
-                    let settled = delivery.settled();
                     delivery.delivered(outcome, self.engine.clock.now_ms());
-                    pace.after(outcome, settled < delivery.settled(), &delivery);
+                    let progressed = before < delivery.settled();
+                    pace.after(outcome, progressed, &delivery);
                     // What came back counts as far as the records that it is made of.
-                    if let Some(state) = ran.state.filter(|_| settled < delivery.settled()) {
-                        self.book.write(|page| {
-                            if let Some(windows) = &mut page.windows {
-                                windows.returned(window_start_ms, state);
-                            }
-                        });
-                    }
+                    returned = ran.state.filter(|_| progressed);
                 }
             }
-            self.note(lane, items, before, &delivery);
+            self.note(lane, items, before, &delivery, returned);
             if let Err(lost) = self.book.commit().await {
                 return Ended::Lost(lost);
             }
@@ -240,8 +235,16 @@ impl Line {
         (failed && engine.retention() < age).then_some(Reason::ExpiredAtSource)
     }
 
-    /// Note what is settled and what is owed; it is kept with the next commit.
-    fn note(&self, lane: u32, items: &[Item], before: usize, delivery: &Delivery) {
+    /// Note what is settled and what is owed; it is kept with the next commit. The state that came back for what is
+    /// settled is noted in the same moment: a commit in between would count it twice after a crash.
+    fn note(
+        &self,
+        lane: u32,
+        items: &[Item],
+        before: usize,
+        delivery: &Delivery,
+        returned: Option<String>,
+    ) {
         let settled = delivery.settled();
         let owed: Vec<Owed> = if delivery.is_untried() {
             Vec::new()
@@ -252,6 +255,9 @@ impl Line {
         let head = delivery.owed().next();
         let failures = head.map_or(0, |slice| slice.failures);
         let oldest = self.book.write(|page| {
+            if let (Some(windows), Some(state)) = (&mut page.windows, returned) {
+                windows.returned(items[before].window_start_ms, state);
+            }
             for item in &items[before..settled] {
                 page.lanes.settled(item.place);
             }

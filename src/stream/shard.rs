@@ -288,7 +288,10 @@ impl Shard {
     /// A window that is over is closed before what comes behind it. Windows exclude lanes beside each other.
     fn start_windows(&mut self, drain: &CancellationToken) {
         let ahead = self.ahead();
-        let Some(lane) = self.lanes.first_mut().filter(|lane| !lane.busy()) else {
+        if self.lanes.iter().any(Lane::busy) {
+            return;
+        }
+        let Some(lane) = self.lanes.first_mut() else {
             return;
         };
         if self.line.window_next(ahead) != Next::Close {
@@ -304,7 +307,7 @@ impl Shard {
 
     /// What lies ahead of the window that is open.
     fn ahead(&self) -> Ahead {
-        let first = self.lanes.first().and_then(Lane::ahead);
+        let first = self.lanes.iter().filter_map(Lane::ahead).min();
         // A record that a filter dropped moves time on, too.
         if let Some(window_start_ms) = first.or(self.window.filter(|_| !self.ended)) {
             let open = self.line.open_window();
@@ -331,7 +334,16 @@ impl Shard {
             through: self.through.as_ref(),
             ended: (self.ended || self.gone) && self.pending.is_empty(),
         };
+        // Each invocation of a window is handed the state of the one before. Lanes that a setting before has left go one
+        // at a time, the earliest window first.
+        let windowed = engine.stream.tumbling_window.is_some();
+        let mut busy = self.lanes.iter().any(Lane::busy);
+        let earliest = self.lanes.iter().filter_map(Lane::ahead).min();
         for (lane, number) in self.lanes.iter_mut().zip(0..) {
+            let ahead = lane.ahead();
+            if windowed && ahead.is_some() && (busy || ahead != earliest) {
+                continue;
+            }
             // Until everything that one read brought is admitted, a batch without a window is not due: it would be
             // smaller than it can be.
             let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
@@ -345,6 +357,7 @@ impl Shard {
                 self.keep_at.get_or_insert(now + KEEP_EVERY);
                 continue;
             }
+            busy = true;
             told_of_resumption(&engine.mapping.name, &self.line.id, &slices);
             let (line, drain) = (self.line.clone(), drain.clone());
             self.tasks.spawn(async move {

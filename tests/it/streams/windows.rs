@@ -19,7 +19,7 @@ fn sum(invocation: &Invocation) -> Reply {
 
 type Told = (Vec<u32>, Value, bool, bool);
 
-/// Records, state, whether it is the last, whether it is early.
+/// Records, state, whether it is the last, whether it is early; of each invocation that has a window.
 fn told(stage: &StreamStage) -> Vec<Told> {
     let flag = |event: &Value, name: &str| event[name].as_bool().expect("a flag");
     let told = |invocation: &Invocation| {
@@ -31,7 +31,9 @@ fn told(stage: &StreamStage) -> Vec<Told> {
             flag(&event, "isWindowTerminatedEarly"),
         )
     };
-    stage.stage.invocations().iter().map(told).collect()
+    let windowed = |invocation: &&Invocation| event(invocation).get("window").is_some();
+    let invocations = stage.stage.invocations();
+    invocations.iter().filter(windowed).map(told).collect()
 }
 
 fn stage(seed: u64) -> StreamStage {
@@ -370,4 +372,48 @@ async fn a_discard_inside_of_a_window_keeps_the_state() {
     assert_eq!(told(&stage), expected);
     let window = &stage.failed()[0]["timeWindowInfo"];
     assert_eq!(window["isFinalInvokeForWindow"], false);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_is_switched_on_where_lanes_were_loses_no_state() {
+    for seed in 0..3 {
+        let stage = StreamStage::kinesis(20 + seed, 1);
+        let config = sluicegate::sim::FunctionConfig::default();
+        stage.stage.function(config, |invocation| {
+            let after = match numbers(invocation).first() {
+                Some(first) => u64::from(first % 12) * 100,
+                None => 10,
+            };
+            sum(invocation).after(Duration::from_millis(after))
+        });
+        let put = |numbers: std::ops::Range<u32>| {
+            for number in numbers {
+                stage.put(&format!("key-{}", number % 12), number..number + 1);
+            }
+        };
+        put(0..120);
+        let running = stage.start(
+            "TRIM_HORIZON",
+            &["ParallelizationFactor: 4", "BatchSize: 2"],
+        );
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        running.stop().await;
+        let before = stage.delivered();
+        assert!(before.len() < 120);
+        seconds(15).await;
+        put(120..150);
+        let running = stage.start("TRIM_HORIZON", &[TEN, "BatchSize: 2"]);
+        let all = || stage.delivered().len() >= 150;
+        stage.until("all", SOON, all).await;
+        seconds(150).await;
+        running.stop().await;
+        let told = told(&stage);
+        let sums = told
+            .iter()
+            .filter(|told| told.2)
+            .map(|told| told.1.as_u64());
+        let total: u64 = sums.map(Option::unwrap).sum();
+        let within: u32 = stage.delivered()[before.len()..].iter().sum();
+        assert_eq!(total, u64::from(within), "{told:?}");
+    }
 }
