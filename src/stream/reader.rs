@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::Engine;
-use super::fetch::{Fetched, Next};
+use super::fetch::{Brought, Fetched, Next};
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{Opened, Records, Start};
 use crate::config::mapping::stream::Kind;
@@ -54,6 +54,8 @@ pub(super) struct Reader {
     throttled_by_bytes: bool,
     /// Since when reads reach the end of what the shard holds and bring nothing.
     quiet_since: Option<Duration>,
+    /// What is not read arrived then or later, in milliseconds since 1970, where that is known.
+    unread_ms: Option<u64>,
 }
 
 /// What came, for the shard.
@@ -103,6 +105,7 @@ impl Reader {
             repeats: Backoff::new(REPEAT_FIRST, REPEAT_LONGEST),
             failures: 0,
             quiet_since: None,
+            unread_ms: None,
             throttled_by_bytes: matches!(kind, Kind::Kinesis { .. }),
         }
     }
@@ -142,6 +145,36 @@ impl Reader {
     /// What the next attempt needs to know.
     pub fn place(&mut self) -> (Option<Opened>, Start) {
         (self.opened.take(), self.start.clone())
+    }
+
+    /// Kinesis goes on silently where a position was trimmed: what stood still for longer than it keeps records has a
+    /// gap, if anything came then. A DynamoDB stream says so itself. // spec: 5.1
+    pub fn tell_gap(&mut self, engine: &Engine, shard: &str, fetched: &Fetched) {
+        let Ok(Brought {
+            records: Records::Kinesis(records),
+            behind_ms,
+            ..
+        }) = &fetched.read
+        else {
+            return;
+        };
+        let since = engine.now().saturating_sub(fetched.began);
+        let began_ms = engine.clock.now_ms().saturating_sub(milliseconds(since));
+        let kept_ms = milliseconds(engine.retention());
+        if let Some(unread_ms) = self.unread_ms
+            && unread_ms.saturating_add(kept_ms) < began_ms
+        {
+            engine.metrics.record_gap();
+            warn!(
+                mapping = %engine.mapping.name, shard, still_s = (began_ms - unread_ms) / 1000,
+                "the shard was not read for longer than the stream keeps records: what came and went meanwhile is lost"
+            );
+        }
+        self.unread_ms = match (behind_ms, records.last()) {
+            (Some(0), _) => Some(began_ms),
+            (_, Some(last)) => Some(last.arrived_ms),
+            (_, None) => self.unread_ms,
+        };
     }
 
     /// A read brought something, or nothing. Returns it, with where to go on noted.
@@ -239,6 +272,7 @@ impl Reader {
                 );
                 self.start = Start::Horizon;
                 self.since_ms = None;
+                self.unread_ms = None;
                 told = false;
             }
             // Nobody knows what would be lost by going on somewhere else. // reliability: I11
@@ -285,6 +319,10 @@ impl Reader {
         let told = format!("somebody else subscribes as the same consumer: {failure}");
         Trouble::Wait { told: Some(told) }
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How many records a read asks for.

@@ -197,10 +197,12 @@ impl Shard {
     fn read(&mut self, fetched: Fetched) {
         let engine = self.line.engine.clone();
         let now = engine.now();
+        self.reader.tell_gap(&engine, &self.line.id, &fetched);
         let last = fetched.last().or(self.through.as_ref()).cloned();
         match self.reader.answered(fetched, last.as_ref(), now) {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
+                self.line.metrics.set_unreadable(None);
                 engine.metrics.record_polled(read.records.len());
                 if let Some(behind_ms) = read.behind_ms {
                     self.line.metrics.set_behind(behind_ms);
@@ -209,6 +211,8 @@ impl Shard {
                 self.pending.extend(Raw::all(read.records));
             }
             Err((failure, opened)) => {
+                let now_ms = engine.clock.now_ms();
+                self.line.metrics.set_unreadable(Some(now_ms));
                 match self.reader.failed(&engine, &self.line.id, &failure, opened) {
                     Trouble::Wait { told } => {
                         engine.reports.shard(&self.line.id, READING, told);
