@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use super::progress::{LaneProgress, Owed, Position, ShardProgress};
+use super::progress::{LaneProgress, LastInvocation, Owed, Position, ShardProgress};
 use super::record::SequenceNumber;
 
 /// Places that may be read beyond the watermark. A lane that stands still must not let the others run ahead for ever:
@@ -62,6 +62,7 @@ struct Lane {
     /// All of the lane's records up to here are settled.
     settled: Option<SequenceNumber>,
     owed: Vec<Owed>,
+    last: Option<LastInvocation>,
 }
 
 /// The lanes of one shard.
@@ -95,6 +96,7 @@ impl Lanes {
             let lane = &mut lanes[saved.lane as usize];
             lane.settled.clone_from(&saved.settled);
             lane.owed.clone_from(&saved.owed);
+            lane.last.clone_from(&saved.last);
         }
         let numbers = progress.lanes.iter().flat_map(|lane| {
             let owed = lane.owed.iter().map(|owed| &owed.through);
@@ -200,14 +202,21 @@ impl Lanes {
         }
     }
 
-    /// What of the lane's batch in hand is owed, for the checkpoint; empty where nothing of it failed.
-    pub fn owes(&mut self, lane: u32, owed: Vec<Owed>) {
-        self.lanes[lane as usize].owed = owed;
+    /// What of the lane's batch in hand is owed, for the checkpoint; empty where nothing of it failed. `last` is the
+    /// invocation with the first of it, where that failed.
+    pub fn owes(&mut self, lane: u32, owed: Vec<Owed>, last: Option<LastInvocation>) {
+        let lane = &mut self.lanes[lane as usize];
+        (lane.owed, lane.last) = (owed, last);
     }
 
     /// What the checkpoint said that the lane owes, or `owes` since.
     pub fn owed(&self, lane: u32) -> &[Owed] {
         &self.lanes[lane as usize].owed
+    }
+
+    /// Which invocation failed last with the first of that, likewise.
+    pub fn last(&self, lane: u32) -> Option<&LastInvocation> {
+        self.lanes[lane as usize].last.as_ref()
     }
 
     /// The shard is closed and was read to its end. Everything must be settled.
@@ -245,6 +254,7 @@ impl Lanes {
                 lane: number,
                 settled,
                 owed: lane.owed.clone(),
+                last: lane.last.clone(),
             })
         });
         ShardProgress {

@@ -18,8 +18,7 @@ use crate::metrics::{self, ShardMetrics};
 use crate::model::backoff::Backoff;
 use crate::model::delivery::{Delivery, Outcome, Reason, Slice, Step};
 use crate::model::event::EVENT_BYTES_MAX;
-use crate::model::on_failure::Response;
-use crate::model::progress::Owed;
+use crate::model::progress::{LastInvocation, Owed};
 use crate::model::tumbling::{Ahead, Next};
 
 /// Repeats of records that failed: the first delay and the longest. With these, and jitter that takes a quarter at most,
@@ -67,13 +66,6 @@ pub(super) enum Ended {
     Lost(CommitError),
 }
 
-/// What is remembered of the last invocation, for the record of a discard.
-#[derive(Debug, Default)]
-pub(super) struct Last {
-    pub request_id: Option<String>,
-    pub response: Option<Response>,
-}
-
 impl Line {
     /// Deliver one batch of a lane.
     pub async fn deliver(
@@ -81,10 +73,11 @@ impl Line {
         lane: u32,
         items: &[Item],
         slices: Vec<Slice>,
+        last: Option<LastInvocation>,
         drain: &CancellationToken,
     ) -> Ended {
         let mut delivery = Delivery::resume(self.engine.policy, slices);
-        let mut last = Last::default();
+        let mut last = last.unwrap_or_default();
         let mut pace = Pace::default();
         let mut calls = Calls::default();
         loop {
@@ -105,7 +98,7 @@ impl Line {
                     let count = records.len();
                     // What came before it is not theirs. // spec: 6.1
                     if !was_invoked(reason, invoke_count) {
-                        last = Last::default();
+                        last = LastInvocation::default();
                     }
                     let discard = Discard {
                         lane,
@@ -136,7 +129,7 @@ impl Line {
                         continue;
                     }
                     if fresh {
-                        last = Last::default();
+                        last = LastInvocation::default();
                     }
                     let batch = &items[records.clone()];
                     let written = batch.iter().map(|item| item.record.as_str());
@@ -156,7 +149,15 @@ impl Line {
                     returned = ran.state.filter(|_| progressed);
                 }
             }
-            self.note(lane, items, before, &delivery, returned);
+            let noted = Noted {
+                lane,
+                items,
+                before,
+                delivery: &delivery,
+                last: &last,
+                returned,
+            };
+            self.note(noted);
             if let Err(lost) = self.book.commit().await {
                 return Ended::Lost(lost);
             }
@@ -168,7 +169,7 @@ impl Line {
         &self,
         batch: &[Item],
         event: Bytes,
-        last: &mut Last,
+        last: &mut LastInvocation,
         calls: &mut Calls,
         drain: &CancellationToken,
     ) -> Option<Ran> {
@@ -237,14 +238,15 @@ impl Line {
 
     /// Note what is settled and what is owed; it is kept with the next commit. The state that came back for what is
     /// settled is noted in the same moment: a commit in between would count it twice after a crash.
-    fn note(
-        &self,
-        lane: u32,
-        items: &[Item],
-        before: usize,
-        delivery: &Delivery,
-        returned: Option<String>,
-    ) {
+    fn note(&self, noted: Noted<'_>) {
+        let Noted {
+            lane,
+            items,
+            before,
+            delivery,
+            last,
+            returned,
+        } = noted;
         let settled = delivery.settled();
         let owed: Vec<Owed> = if delivery.is_untried() {
             Vec::new()
@@ -261,7 +263,8 @@ impl Line {
             for item in &items[before..settled] {
                 page.lanes.settled(item.place);
             }
-            page.lanes.owes(lane, owed);
+            let last = (0 < failures && !owed.is_empty()).then(|| last.clone());
+            page.lanes.owes(lane, owed, last);
             page.lanes.oldest_ms()
         });
         self.engine
@@ -305,6 +308,19 @@ impl Default for Calls {
     fn default() -> Self {
         Self(Backoff::new(RETRY_FIRST, RETRY_LONGEST))
     }
+}
+
+/// How far a batch is.
+#[derive(Debug)]
+struct Noted<'a> {
+    lane: u32,
+    items: &'a [Item],
+    /// What was settled before this step.
+    before: usize,
+    delivery: &'a Delivery,
+    last: &'a LastInvocation,
+    /// The state that came back for what this step settled.
+    returned: Option<String>,
 }
 
 /// What an invocation came to.
@@ -378,7 +394,7 @@ pub(super) struct Discard<'a> {
     pub items: &'a [Item],
     pub reason: Reason,
     pub invoke_count: u32,
-    pub last: &'a Last,
+    pub last: &'a LastInvocation,
 }
 
 /// Whether these very records were ever tried: the count of what grew too old is one more than that. // spec: 14

@@ -81,7 +81,7 @@ impl Shard {
         let metrics = engine.metrics.shard(id);
         let lanes = book.read(|page| {
             (0..page.lanes.factor())
-                .map(|lane| Lane::resume(page.lanes.owed(lane)))
+                .map(|lane| Lane::resume(page.lanes.owed(lane), page.lanes.last(lane)))
                 .collect()
         });
         let line = Line {
@@ -353,11 +353,11 @@ impl Shard {
             let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
                 continue;
             };
-            let (items, slices) = lane.take(count, &engine.rule);
+            let (items, slices, last) = lane.take(count, &engine.rule);
             if items.is_empty() {
                 self.line
                     .book
-                    .write(|page| page.lanes.owes(number, Vec::new()));
+                    .write(|page| page.lanes.owes(number, Vec::new(), None));
                 self.keep_at.get_or_insert(now + KEEP_EVERY);
                 continue;
             }
@@ -365,7 +365,7 @@ impl Shard {
             told_of_resumption(&engine.mapping.name, &self.line.id, &slices);
             let (line, drain) = (self.line.clone(), drain.clone());
             self.tasks.spawn(async move {
-                let ended = line.deliver(number, &items, slices, &drain).await;
+                let ended = line.deliver(number, &items, slices, last, &drain).await;
                 Event::Delivered {
                     lane: number,
                     ended,

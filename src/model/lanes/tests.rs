@@ -140,6 +140,7 @@ fn with_another_factor_the_old_lanes_serve_until_nothing_is_left_of_them() {
                 isolating: false,
                 first_failed_ms: None,
             }],
+            last: None,
         }],
         window: None,
     };

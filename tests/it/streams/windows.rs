@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sluicegate::sim::{Invocation, Reply};
+use sluicegate::sim::{Fault, Invocation, Operation, Reply};
 
 use super::{FAILED, SOON, StreamStage, event, fails_on, numbers, seconds};
 
@@ -157,6 +157,34 @@ async fn the_last_invocation_has_the_retries_of_a_record_and_its_discard_tells_o
     let info = json!({ "window": window, "isFinalInvokeForWindow": true, "isWindowTerminatedEarly": false });
     assert_eq!(record["timeWindowInfo"], info);
     assert_eq!((account.settled, account.discarded), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_discard_of_a_last_invocation_is_told_alike_by_the_next_process() {
+    let stage = StreamStage::kinesis(15, 1);
+    stage.answers(|invocation| match numbers(invocation).is_empty() {
+        true => Reply::error("at the end"),
+        false => sum(invocation),
+    });
+    stage.put("k", 1..3);
+    let down = Some(Operation::SendMessage);
+    stage.world().fault_chance(down, Fault::Unavailable, 1.0);
+    let settings = [TEN, "MaximumRetryAttempts: 0"];
+    let running = stage.start_failing_to_queue(&settings);
+    seconds(11).await;
+    stage.put("k", 3..4);
+    seconds(30).await;
+    running.stop().await;
+    stage.world().heal();
+    let running = stage.start_failing_to_queue(&settings);
+    stage
+        .until("told", SOON, || !stage.failed().is_empty())
+        .await;
+    running.stop().await;
+    let (record, last) = (&stage.failed()[0], &stage.stage.invocations()[1]);
+    assert_eq!(record["requestContext"]["requestId"], last.request_id);
+    assert_eq!(record["responseContext"]["functionError"], "Unhandled");
+    assert_eq!(record["timeWindowInfo"]["isFinalInvokeForWindow"], true);
 }
 
 #[tokio::test(start_paused = true)]
