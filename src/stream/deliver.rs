@@ -233,14 +233,17 @@ impl Line {
         let owed: Vec<Owed> = if delivery.is_untried() {
             Vec::new()
         } else {
-            let kept = |slice: &Slice| slice.kept(items[slice.records.end - 1].number.clone());
+            let kept = |slice: &Slice| {
+                let last = &items[slice.records.end - 1];
+                slice.kept(last.number.clone(), last.inner)
+            };
             delivery.owed().map(kept).collect()
         };
         let head = delivery.owed().next();
         let failures = head.map_or(0, |slice| slice.failures);
         let oldest = self.book.write(|page| {
             for item in &items[before..settled] {
-                page.lanes.settled(item.place);
+                page.lanes.settled(item.place, item.inner);
             }
             page.lanes.owes(lane, owed);
             page.lanes.oldest_ms()
