@@ -60,7 +60,7 @@ pub struct Truth {
     pub invoked: u64,
     pub lost: u64,
     pub gone_unseen: u64,
-    /// How often the source trimmed.
+    /// How often the source trimmed what it had not given out.
     pub trims: u64,
 }
 
@@ -235,13 +235,17 @@ impl<'a> Judge<'a> {
     }
 
     fn trimmed(&mut self, shard: &str, through: &str) {
-        self.truth.trims += 1;
         let through = positions::number(through);
+        let mut unseen = false;
         for user in self.shards.get(shard).into_iter().flatten() {
+            let fate = &mut self.fates[*user];
             if positions::number(&self.sequence[user]) <= through {
-                self.fates[*user].trimmed = true;
+                let old = self.evidence.known.users[*user].old;
+                unseen |= !fate.read && !fate.trimmed && !old;
+                fate.trimmed = true;
             }
         }
+        self.truth.trims += u64::from(unseen);
     }
 
     fn replied(&mut self, at: Duration, request_id: &str, call: &Call, ending: &Ending) {
@@ -253,7 +257,15 @@ impl<'a> Judge<'a> {
         };
         let failed = match &call.window {
             Some(window) if window.is_final => {
-                if matches!(ending, Ending::Succeeded { .. }) {
+                // It can not hold a record that failed.
+                let whole = |payload: &[u8]| {
+                    let reply: serde_json::Value = serde_json::from_slice(payload).unwrap();
+                    reply["batchItemFailures"]
+                        .as_array()
+                        .is_none_or(Vec::is_empty)
+                };
+                let partial = self.evidence.plan.partial;
+                if matches!(ending, Ending::Succeeded { payload } if !partial || whole(payload)) {
                     self.window_ended(window);
                 }
                 return;
