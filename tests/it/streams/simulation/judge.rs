@@ -258,14 +258,12 @@ impl<'a> Judge<'a> {
         let failed = match &call.window {
             Some(window) if window.is_final => {
                 // It can not hold a record that failed.
-                let whole = |payload: &[u8]| {
-                    let reply: serde_json::Value = serde_json::from_slice(payload).unwrap();
-                    reply["batchItemFailures"]
-                        .as_array()
-                        .is_none_or(Vec::is_empty)
+                let named = |payload: &[u8]| {
+                    let reply = serde_json::from_slice::<serde_json::Value>(payload);
+                    reply.is_ok_and(|reply| reply["batchItemFailures"][0].is_object())
                 };
                 let partial = self.evidence.plan.partial;
-                if matches!(ending, Ending::Succeeded { payload } if !partial || whole(payload)) {
+                if matches!(ending, Ending::Succeeded { payload } if !partial || !named(payload)) {
                     self.window_ended(window);
                 }
                 return;
