@@ -17,7 +17,7 @@ mod rules;
 
 use crate::model::on_failure::Response;
 use crate::model::progress::{
-    LaneProgress, LastInvocation, Owed, Position, ShardProgress, WindowProgress,
+    Begun, LaneProgress, LastInvocation, Owed, Position, ShardProgress, WindowProgress,
 };
 use crate::model::record::SequenceNumber;
 
@@ -56,8 +56,13 @@ fn full(sequence: u64) -> ShardProgress {
         lanes: vec![LaneProgress {
             lane: 3,
             settled: Some(number(sequence + 1)),
+            begun: Some(Begun {
+                sequence_number: number(sequence + 2),
+                records: 3,
+            }),
             owed: vec![Owed {
                 through: number(sequence + 2),
+                inner: Some(4),
                 failures: 7,
                 isolating: true,
                 first_failed_ms: Some(1_767_225_600_123),

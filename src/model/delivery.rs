@@ -305,10 +305,11 @@ impl Slice {
         }
     }
 
-    /// The slice as a checkpoint says it, given the number of its last record.
-    pub fn kept(&self, through: SequenceNumber) -> Owed {
+    /// The slice as a checkpoint says it, given the number of its last record, and its place in an aggregate.
+    pub fn kept(&self, through: SequenceNumber, inner: Option<u32>) -> Owed {
         Owed {
             through,
+            inner,
             failures: self.failures,
             isolating: self.isolating,
             first_failed_ms: self.first_failed_ms,

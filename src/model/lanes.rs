@@ -4,11 +4,11 @@
 //! them. What a lane has settled beyond the watermark is kept with it, so that a restart does not repeat it.
 //!
 //! A *place* stands for one record of the source. Where the Kinesis Producer Library packed several user records into
-//! it, the place is settled when the last of them is.
+//! it, the place is settled when the last of them is; how far it is until then is kept, too.
 
 use std::collections::VecDeque;
 
-use super::progress::{LaneProgress, LastInvocation, Owed, Position, ShardProgress};
+use super::progress::{Begun, LaneProgress, LastInvocation, Owed, Position, ShardProgress};
 use super::record::SequenceNumber;
 
 /// Places that may be read beyond the watermark. A lane that stands still must not let the others run ahead for ever:
@@ -61,6 +61,8 @@ struct Place {
 struct Lane {
     /// All of the lane's records up to here are settled.
     settled: Option<SequenceNumber>,
+    /// Settled in part. Behind `settled`, or long passed.
+    begun: Option<Begun>,
     owed: Vec<Owed>,
     last: Option<LastInvocation>,
 }
@@ -95,12 +97,14 @@ impl Lanes {
         for saved in &progress.lanes {
             let lane = &mut lanes[saved.lane as usize];
             lane.settled.clone_from(&saved.settled);
+            lane.begun.clone_from(&saved.begun);
             lane.owed.clone_from(&saved.owed);
             lane.last.clone_from(&saved.last);
         }
         let numbers = progress.lanes.iter().flat_map(|lane| {
             let owed = lane.owed.iter().map(|owed| &owed.through);
-            lane.settled.iter().chain(owed)
+            let begun = lane.begun.iter().map(|begun| &begun.sequence_number);
+            lane.settled.iter().chain(begun).chain(owed)
         });
         Self {
             factor: old,
@@ -116,6 +120,18 @@ impl Lanes {
     /// How many there are.
     pub fn factor(&self) -> u32 {
         self.factor
+    }
+
+    /// How many user records of an aggregate with this key were settled before a restart.
+    pub fn begun(&self, number: &SequenceNumber, key: &str) -> u32 {
+        if self.outgrown(number) {
+            return 0;
+        }
+        let lane = &self.lanes[lane_of(key, self.factor) as usize];
+        let begun = lane.begun.as_ref();
+        begun
+            .filter(|begun| begun.sequence_number == *number)
+            .map_or(0, |begun| begun.records)
     }
 
     /// A record was read: `records` user records with this key, in one place.
@@ -173,8 +189,8 @@ impl Lanes {
         }
     }
 
-    /// One of the records of this place is settled. Those of a lane are settled in order.
-    pub fn settled(&mut self, place: u64) {
+    /// One of the records of this place is settled: of an aggregate, that one. Those of a lane are settled in order.
+    pub fn settled(&mut self, place: u64, inner: Option<u32>) {
         let index = place
             .checked_sub(self.first)
             .and_then(|index| usize::try_from(index).ok())
@@ -186,8 +202,12 @@ impl Lanes {
         let place = &mut self.places[index];
         debug_assert!(place.left > 0, "a record was settled twice");
         place.left = place.left.saturating_sub(1);
+        let lane = &mut self.lanes[place.lane as usize];
+        lane.begun = inner.filter(|_| place.left > 0).map(|inner| Begun {
+            sequence_number: place.own.clone(),
+            records: inner + 1,
+        });
         if place.left == 0 {
-            let lane = &mut self.lanes[place.lane as usize];
             debug_assert!(
                 lane.settled
                     .as_ref()
@@ -249,10 +269,13 @@ impl Lanes {
         };
         let lanes = self.lanes.iter().zip(0..).filter_map(|(lane, number)| {
             let settled = lane.settled.clone().filter(beyond);
-            let kept = settled.is_some() || !lane.owed.is_empty();
+            let ahead = |begun: &Begun| beyond(&begun.sequence_number);
+            let begun = lane.begun.clone().filter(ahead);
+            let kept = settled.is_some() || begun.is_some() || !lane.owed.is_empty();
             kept.then(|| LaneProgress {
                 lane: number,
                 settled,
+                begun,
                 owed: lane.owed.clone(),
                 last: lane.last.clone(),
             })

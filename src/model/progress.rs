@@ -50,6 +50,9 @@ pub struct LaneProgress {
     /// Every record of the lane up to this one is settled; none where the position says it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<SequenceNumber>,
+    /// The aggregate behind it of which some user records are settled, and others are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
     /// The batch in hand, where it was tried and failed: its slices in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<Owed>,
@@ -58,11 +61,23 @@ pub struct LaneProgress {
     pub last: Option<LastInvocation>,
 }
 
+/// An aggregate of the Kinesis Producer Library that is settled in part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// The record that holds it.
+    pub sequence_number: SequenceNumber,
+    /// How many of its user records are settled, those that a filter drops included: from 1.
+    pub records: u32,
+}
+
 /// Records that are delivered together: from the end of the slice before to `through`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owed {
     /// The slice's last record.
     pub through: SequenceNumber,
+    /// Which user record of that one, from 0, where it is an aggregate that the slice may not hold to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inner: Option<u32>,
     /// How often the function failed on exactly this slice.
     pub failures: u32,
     /// Retries are used up, and the slice is being taken apart to find the record that fails.
@@ -106,6 +121,14 @@ pub struct LastInvocation {
     /// What it answered; `None` where it was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Response>,
+}
+
+impl Owed {
+    /// A record lies behind the slice's last: `inner` is its place in an aggregate.
+    pub fn is_before(&self, number: &SequenceNumber, inner: Option<u32>) -> bool {
+        let last = (&self.through, self.inner.unwrap_or(u32::MAX));
+        last < (number, inner.unwrap_or(0))
+    }
 }
 
 impl ShardProgress {

@@ -157,6 +157,20 @@ impl<'a> Call<'a> {
         })
     }
 
+    fn record_read(&mut self, stream: &str, shard: &str, read: &read::RecordsRead) {
+        if read.count == 0 && !read.ended {
+            return;
+        }
+        self.record(|| Event::RecordsRead {
+            stream: stream.to_owned(),
+            shard: shard.to_owned(),
+            count: read.count,
+            first: read.first.map(|number| number.to_string()),
+            last: read.last.map(|number| number.to_string()),
+            ended: read.ended,
+        });
+    }
+
     fn record_trimmed(&mut self, stream: &str, shard: &str, trimmed: Trimmed) {
         self.record(|| Event::RecordsTrimmed {
             stream: stream.to_owned(),

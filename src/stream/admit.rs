@@ -46,18 +46,36 @@ impl Raw {
     }
 }
 
+/// An event record.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// Which of an aggregate's user records it is, from 0.
+    pub inner: Option<u32>,
+    pub record: String,
+}
+
+impl Written {
+    fn whole(record: String) -> Self {
+        Self {
+            inner: None,
+            record,
+        }
+    }
+}
+
 impl Engine {
-    /// The event records of a record; several, where the Kinesis Producer Library packed user records into it.
-    pub(super) fn written(&self, shard: &str, raw: &Raw) -> Vec<String> {
+    /// The event records of a record; several, where the Kinesis Producer Library packed user records into it, of which
+    /// the first `begun` are settled already.
+    pub(super) fn written(&self, shard: &str, raw: &Raw, begun: u32) -> Vec<Written> {
         let stamp = self.stamp();
         let mut dropped = 0;
         let mut keep = |kept: bool| {
             dropped += usize::from(!kept);
             kept
         };
-        let records: Vec<String> = match raw {
+        let records: Vec<Written> = match raw {
             Raw::Dynamo(record) => keep(self.filters.keeps(record))
-                .then(|| dynamodb_record(record, &stamp))
+                .then(|| Written::whole(dynamodb_record(record, &stamp)))
                 .into_iter()
                 .collect(),
             Raw::Kinesis(record) => {
@@ -67,14 +85,18 @@ impl Engine {
                     .then(|| kpl::deaggregate(record))
                     .flatten();
                 match packed {
-                    Some(packed) => packed
-                        .iter()
-                        .map(|inner| inner.record(record))
-                        .filter(|inner| keep(self.filters.keeps(inner)))
-                        .map(|inner| kinesis_record(&inner, shard, &stamp))
+                    Some(packed) => (0..)
+                        .zip(&packed)
+                        .skip(begun as usize)
+                        .map(|(index, inner)| (index, inner.record(record)))
+                        .filter(|(_, inner)| keep(self.filters.keeps(inner)))
+                        .map(|(index, inner)| Written {
+                            inner: Some(index),
+                            record: kinesis_record(&inner, shard, &stamp),
+                        })
                         .collect(),
                     None => keep(self.filters.keeps(record))
-                        .then(|| kinesis_record(record, shard, &stamp))
+                        .then(|| Written::whole(kinesis_record(record, shard, &stamp)))
                         .into_iter()
                         .collect(),
                 }

@@ -251,7 +251,10 @@ impl Line {
         let owed: Vec<Owed> = if delivery.is_untried() {
             Vec::new()
         } else {
-            let kept = |slice: &Slice| slice.kept(items[slice.records.end - 1].number.clone());
+            let kept = |slice: &Slice| {
+                let last = &items[slice.records.end - 1];
+                slice.kept(last.number.clone(), last.inner)
+            };
             delivery.owed().map(kept).collect()
         };
         let head = delivery.owed().next();
@@ -261,7 +264,7 @@ impl Line {
                 windows.returned(items[before].window_start_ms, state);
             }
             for item in &items[before..settled] {
-                page.lanes.settled(item.place);
+                page.lanes.settled(item.place, item.inner);
             }
             let last = (0 < failures && !owed.is_empty()).then(|| last.clone());
             page.lanes.owes(lane, owed, last);

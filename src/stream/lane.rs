@@ -14,6 +14,8 @@ pub(super) struct Item {
     /// Names it when it is settled.
     pub place: u64,
     pub number: SequenceNumber,
+    /// Which of an aggregate's user records it is, from 0.
+    pub inner: Option<u32>,
     /// When it arrived at the source, in milliseconds since 1970.
     pub arrived_ms: u64,
     /// The beginning of its tumbling window, likewise; the same for all where there are no windows.
@@ -120,7 +122,7 @@ impl Lane {
             Some(owed) => self
                 .waiting
                 .back()
-                .is_some_and(|last| owed.through < last.number),
+                .is_some_and(|last| owed.is_before(&last.number, last.inner)),
             None => self.limited(rule),
         }
     }
@@ -138,7 +140,7 @@ impl Lane {
             let count = self
                 .waiting
                 .iter()
-                .take_while(|item| item.number <= owed.through)
+                .take_while(|item| !owed.is_before(&item.number, item.inner))
                 .count();
             return match (read, count) {
                 (true, 1..) => Due::Now(count),
@@ -212,8 +214,7 @@ fn together(first: &Item, other: &Item) -> bool {
 }
 
 /// The slices of a batch as a checkpoint knows them; the whole batch as one where it knows nothing. None is longer than
-/// a batch may be: the setting may be smaller by now, and a checkpoint names the last record of a slice but not where in
-/// an aggregate it began.
+/// a batch may be: the setting may be smaller by now, and aggregates taken apart that were not.
 fn slices(batch: &[Item], owed: &[Owed], count_max: usize) -> Vec<Slice> {
     if owed.is_empty() {
         return vec![Slice::untried(0..batch.len())];
@@ -221,7 +222,7 @@ fn slices(batch: &[Item], owed: &[Owed], count_max: usize) -> Vec<Slice> {
     let mut slices = Vec::new();
     let mut start = 0;
     for owed in owed {
-        let end = batch.partition_point(|item| item.number <= owed.through);
+        let end = batch.partition_point(|item| !owed.is_before(&item.number, item.inner));
         while start < end {
             let piece = start..end.min(start + count_max.max(1));
             start = piece.end;

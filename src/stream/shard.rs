@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use super::admit::Raw;
-use super::book::Book;
+use super::admit::{Raw, Written};
+use super::book::{Book, Page};
 use super::deliver::{Ended, Line, told_of_resumption};
 use super::fetch::Fetched;
 use super::lane::{Due, Item, Lane, Reading};
@@ -247,7 +247,8 @@ impl Shard {
             let records = if self.reader.too_old(raw.arrived_ms()) {
                 Vec::new()
             } else {
-                engine.written(&self.line.id, raw)
+                let begun = |page: &Page| page.lanes.begun(number, raw.key());
+                engine.written(&self.line.id, raw, self.line.book.read(begun))
             };
             let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
             let window = self.window;
@@ -270,10 +271,11 @@ impl Shard {
                     self.keep_at.get_or_insert(now + KEEP_EVERY);
                 }
                 Admitted::Lane { lane, place } => {
-                    for record in records {
+                    for Written { inner, record } in records {
                         let item = Item {
                             place,
                             number: number.clone(),
+                            inner,
                             arrived_ms,
                             window_start_ms: window.unwrap_or_default(),
                             record,

@@ -580,7 +580,7 @@ fn number(record: usize) -> SequenceNumber {
 fn restarted(delivery: &Delivery) -> Delivery {
     let kept: Vec<_> = delivery
         .owed()
-        .map(|slice| slice.kept(number(slice.records.end - 1)))
+        .map(|slice| slice.kept(number(slice.records.end - 1), None))
         .collect();
     let text = serde_json::to_string(&kept).unwrap();
     let kept: Vec<Owed> = serde_json::from_str(&text).unwrap();

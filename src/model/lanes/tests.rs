@@ -62,10 +62,10 @@ fn the_watermark_stands_before_the_first_that_is_owed() {
     let mut lanes = fresh(1);
     let places: Vec<u64> = (1..=3).map(|n| place(&mut lanes, n, "k").1).collect();
     assert_eq!(lanes.position(), &Position::Horizon);
-    lanes.settled(places[0]);
+    lanes.settled(places[0], None);
     assert_eq!(lanes.position(), &after(1));
-    lanes.settled(places[1]);
-    lanes.settled(places[2]);
+    lanes.settled(places[1], None);
+    lanes.settled(places[2], None);
     assert_eq!(lanes.position(), &after(3));
     assert!(lanes.empty());
     lanes.end();
@@ -81,7 +81,7 @@ fn a_dropped_record_is_settled_with_what_is_before_it() {
     lanes.pass(&number(3));
     lanes.pass(&number(4));
     assert_eq!(lanes.position(), &after(1));
-    lanes.settled(two);
+    lanes.settled(two, None);
     assert_eq!(lanes.position(), &after(4));
 }
 
@@ -91,14 +91,69 @@ fn a_packed_record_is_settled_with_its_last() {
     let Admitted::Lane { place, .. } = lanes.admit(&number(1), "k", 3, 0) else {
         panic!("not admitted");
     };
-    lanes.settled(place);
-    lanes.settled(place);
+    lanes.settled(place, Some(0));
+    lanes.settled(place, Some(2));
     assert_eq!(lanes.position(), &Position::Horizon);
-    assert!(lanes.progress().lanes.is_empty());
-    lanes.settled(place);
+    lanes.settled(place, Some(3));
     assert_eq!(lanes.position(), &after(1));
+    assert!(lanes.progress().lanes.is_empty());
     assert_eq!(lanes.admit(&number(2), "k", 0, 0), Admitted::Settled);
     assert_eq!(lanes.position(), &after(2));
+}
+
+#[test]
+fn what_is_settled_of_a_packed_record_is_not_repeated_after_a_restart() {
+    let mut lanes = fresh(1);
+    let Admitted::Lane { place, .. } = lanes.admit(&number(1), "k", 3, 0) else {
+        panic!("not admitted");
+    };
+    lanes.settled(place, Some(0));
+    // A filter drops the second.
+    lanes.settled(place, Some(2));
+    let progress = lanes.progress();
+    assert_eq!(
+        progress.lanes,
+        [LaneProgress {
+            lane: 0,
+            settled: None,
+            begun: Some(Begun {
+                sequence_number: number(1),
+                records: 3,
+            }),
+            owed: Vec::new(),
+            last: None,
+        }]
+    );
+    // With more lanes than there were: the old one serves first.
+    let mut lanes = Lanes::resume(&progress, 2);
+    assert_eq!(lanes.begun(&number(1), "k"), 3);
+    assert_eq!(lanes.begun(&number(2), "k"), 0);
+    let Admitted::Lane { place, .. } = lanes.admit(&number(1), "k", 1, 0) else {
+        panic!("not admitted");
+    };
+    assert_eq!(lanes.progress(), progress);
+    assert_eq!(lanes.admit(&number(2), "k", 1, 0), Admitted::Hold);
+    lanes.settled(place, Some(3));
+    assert_eq!(lanes.position(), &after(1));
+    assert!(lanes.progress().lanes.is_empty());
+    assert!(matches!(
+        lanes.admit(&number(2), "k", 1, 0),
+        Admitted::Lane { .. }
+    ));
+}
+
+#[test]
+fn a_packed_record_of_which_nothing_is_left_is_passed() {
+    let mut lanes = fresh(1);
+    let Admitted::Lane { place, .. } = lanes.admit(&number(1), "k", 2, 0) else {
+        panic!("not admitted");
+    };
+    lanes.settled(place, Some(0));
+    let mut lanes = Lanes::resume(&lanes.progress(), 1);
+    // A filter that is new drops the rest.
+    assert_eq!(lanes.admit(&number(1), "k", 0, 0), Admitted::Settled);
+    assert_eq!(lanes.position(), &after(1));
+    assert!(lanes.progress().lanes.is_empty());
 }
 
 #[test]
@@ -115,11 +170,11 @@ fn a_lane_that_stands_still_lets_the_others_run_ahead_only_so_far() {
     place(&mut lanes, 1, &stuck);
     for n in 0..AHEAD_MAX as u64 - 1 {
         let (_, place) = place(&mut lanes, n + 2, &free);
-        lanes.settled(place);
+        lanes.settled(place, None);
     }
     assert_eq!(lanes.admit(&number(1_000_000), &free, 1, 0), Admitted::Hold);
     assert_eq!(lanes.position(), &Position::Horizon);
-    lanes.settled(0);
+    lanes.settled(0, None);
     assert!(matches!(
         lanes.admit(&number(1_000_000), &free, 1, 0),
         Admitted::Lane { .. }
@@ -134,8 +189,10 @@ fn with_another_factor_the_old_lanes_serve_until_nothing_is_left_of_them() {
         lanes: vec![LaneProgress {
             lane: 1,
             settled: Some(number(4)),
+            begun: None,
             owed: vec![Owed {
                 through: number(6),
+                inner: None,
                 failures: 2,
                 isolating: false,
                 first_failed_ms: None,
@@ -161,9 +218,9 @@ fn with_another_factor_the_old_lanes_serve_until_nothing_is_left_of_them() {
     assert_eq!(lane, 1);
     assert_eq!(lanes.owed(1).len(), 1);
     assert_eq!(lanes.admit(&number(7), &one, 1, 0), Admitted::Hold);
-    lanes.settled(six);
+    lanes.settled(six, None);
     assert_eq!(lanes.admit(&number(7), &one, 1, 0), Admitted::Hold);
-    lanes.settled(two);
+    lanes.settled(two, None);
     assert_eq!(place(&mut lanes, 7, &one).0, lane_of(&one, 7));
     assert_eq!(lanes.factor(), 7);
     assert!(lanes.owed(1).is_empty());
@@ -219,7 +276,7 @@ fn over_all_lives_every_record_is_settled_once_and_in_order() {
                     if let Some((record, place)) =
                         waiting.get_mut(&lane).and_then(VecDeque::pop_front)
                     {
-                        lanes.settled(place);
+                        lanes.settled(place, None);
                         settled.push(record);
                         saved = lanes.progress();
                         // A round trip through the file's form.

@@ -58,6 +58,15 @@ pub(super) struct GetRecords {
     limit: Option<usize>,
 }
 
+/// What a reader got.
+#[derive(Debug)]
+pub(super) struct RecordsRead {
+    pub count: usize,
+    pub first: Option<u128>,
+    pub last: Option<u128>,
+    pub ended: bool,
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct GotRecords<'a> {
@@ -199,15 +208,27 @@ pub(super) fn records(call: &mut Call<'_>, input: &GetRecords) -> Result<Bytes, 
     }
     // A closed shard ends with its last record, in the same answer.
     let ended = shard.closed.is_some() && start + page.len() == shard.records.len();
+    let number = |index: usize| shard.records.get(index).map(|record| record.number);
+    let read = RecordsRead {
+        count: page.len(),
+        first: number(start).filter(|_| !page.is_empty()),
+        last: page
+            .len()
+            .checked_sub(1)
+            .and_then(|last| number(start + last)),
+        ended,
+    };
     let next = ShardIterator {
         from,
         issued_ms: now_ms,
         ..iterator
     };
-    write(&GotRecords {
+    let answer = write(&GotRecords {
         records: page,
         next_shard_iterator: (!ended).then(|| next.text()),
-    })
+    })?;
+    call.record_read(&next.stream, &next.shard, &read);
+    Ok(answer)
 }
 
 /// Lets a reader read, unless there are two others or the shard was read too often.

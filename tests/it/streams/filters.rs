@@ -200,6 +200,61 @@ async fn an_aggregate_goes_on_after_a_restart_and_loses_nothing() {
     stage.until("the last record", SOON, last).await;
     running.stop().await;
     let after = stage.calls()[before..].concat();
-    // A position can not lie inside of an aggregate: it is repeated from its first record.
     assert_eq!(after, (4..12).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_within_an_aggregate_repeats_nothing_and_resets_no_limit() {
+    let stage = StreamStage::kinesis(9, 1);
+    stage.answers(super::fails_on(2));
+    put_packed(&stage, 0..5);
+    let settings = [
+        KPL,
+        "BatchSize: 2",
+        "BisectBatchOnFunctionError: true",
+        "MaximumRetryAttempts: 4",
+    ];
+    let mut running = stage.start_failing_to_queue(&settings);
+    let failed = |count: usize| {
+        let calls = stage.calls();
+        calls.iter().filter(|call| **call == [2]).count() == count
+    };
+    stage.until("two failures", SOON, || failed(2)).await;
+    running.stop().await;
+    running = stage.start_failing_to_queue(&settings);
+    stage.until("three failures", SOON, || failed(3)).await;
+    // Killed in a wait, and started again.
+    seconds(1).await;
+    drop(running);
+    running = stage.start_failing_to_queue(&settings);
+    let last = || stage.calls().last().is_some_and(|call| *call == [4]);
+    stage.until("the last record", SOON, last).await;
+    running.stop().await;
+    let calls: [&[u32]; 9] = [&[0, 1], &[2, 3], &[2], &[2], &[2], &[2], &[2], &[3], &[4]];
+    assert_eq!(stage.calls(), calls);
+    assert_eq!(stage.failed().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_aggregate_that_is_taken_apart_no_longer_is_repeated_whole() {
+    let stage = StreamStage::kinesis(10, 1);
+    stage.answers(super::fails_on(2));
+    put_packed(&stage, 0..4);
+    let running = stage.start("TRIM_HORIZON", &[KPL, "BatchSize: 2"]);
+    let failed = || stage.calls().contains(&vec![2, 3]);
+    stage.until("a failure", SOON, failed).await;
+    running.stop().await;
+    let before = stage.stage.invocations().len();
+    stage.answers(|_| Reply::ok("{}"));
+    let running = stage.start("TRIM_HORIZON", &["BatchSize: 2"]);
+    let whole = || stage.stage.invocations().len() > before;
+    stage.until("the whole aggregate", SOON, whole).await;
+    running.stop().await;
+    let invocations = stage.stage.invocations();
+    assert_eq!(invocations.len(), before + 1);
+    let records = &event(&invocations[before])["Records"];
+    assert_eq!(records.as_array().unwrap().len(), 1);
+    let data = records[0]["kinesis"]["data"].as_str().unwrap();
+    let data = STANDARD.decode(data).unwrap();
+    assert!(data.starts_with(&[0xF3, 0x89, 0x9A, 0xC2]), "{data:?}");
 }

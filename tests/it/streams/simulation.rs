@@ -25,7 +25,7 @@ use life::{Kill, Theatre};
 use plan::{Kind, Plan, Weather};
 
 /// How many seeds each kind of stream gets, unless told otherwise.
-const SEEDS: u64 = 14;
+const SEEDS: u64 = 40;
 /// The queue for the records of discards.
 const FAILED: &str = "failed";
 

@@ -66,9 +66,7 @@ pub fn compare(theatre: &Theatre, truth: Truth, broken: &mut Vec<String>) {
         counted("events_on_failure_delivered_total"),
         truth.discarded,
     );
-    if plan.kind == Kind::Kinesis {
-        equal("polled", counted("events_polled_total"), truth.read);
-    }
+    equal("polled", counted("events_polled_total"), truth.read);
     if plan.restarts == 0 {
         equal("read", counted("events_polled_total"), truth.put);
         equal(

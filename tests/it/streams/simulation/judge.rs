@@ -36,6 +36,7 @@ pub struct Evidence<'a> {
 #[derive(Clone, Debug)]
 pub struct Kept {
     pub place: usize,
+    pub at: Duration,
     pub shards: BTreeMap<String, ShardProgress>,
 }
 
@@ -59,7 +60,7 @@ pub struct Truth {
     pub invoked: u64,
     pub lost: u64,
     pub gone_unseen: u64,
-    /// How often the source trimmed.
+    /// How often the source trimmed what it had not given out.
     pub trims: u64,
 }
 
@@ -70,6 +71,8 @@ struct Fate {
     handled: bool,
     discarded: u32,
     trimmed: bool,
+    /// The source gave it out, though nobody may have heard it.
+    read: bool,
     /// Runs that ended without any progress.
     failures: u32,
 }
@@ -124,27 +127,26 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The promises that were broken, and the numbers.
-    pub fn judge(mut self, history: &[Entry]) -> (Vec<String>, Truth) {
+    /// The promises that were broken until now, and the numbers.
+    pub fn judge(mut self, history: &[Entry], now: Duration) -> (Vec<String>, Truth) {
         for (index, entry) in history.iter().enumerate() {
-            self.between(index, entry.at);
+            self.between(index);
             self.read(entry);
         }
-        let end = history.last().map_or(Duration::ZERO, |entry| entry.at);
-        self.between(usize::MAX, end);
-        self.ended(end);
+        self.between(usize::MAX);
+        self.ended(now);
         (self.broken, self.truth)
     }
 
     /// What lies between two lives.
-    fn between(&mut self, index: usize, at: Duration) {
+    fn between(&mut self, index: usize) {
         let evidence_kept = self.evidence.kept;
         while let Some(kept) = evidence_kept
             .get(self.kept)
             .filter(|kept| kept.place <= index)
         {
             self.kept += 1;
-            self.kept_so(at, &kept.shards);
+            self.kept_so(kept.at, &kept.shards);
         }
         while let Some(next) = self
             .evidence
@@ -175,7 +177,18 @@ impl<'a> Judge<'a> {
                 sequence_number,
                 ..
             } if stream == self.evidence.stream => self.put(at, shard, sequence_number),
-            Event::RecordsRead { count, .. } => self.truth.read += *count as u64,
+            Event::RecordsRead {
+                shard,
+                count,
+                first,
+                last,
+                ..
+            } => {
+                self.truth.read += *count as u64;
+                if let (Some(first), Some(last)) = (first, last) {
+                    self.given_out(shard, first, last);
+                }
+            }
             Event::RecordsTrimmed { shard, through, .. } => self.trimmed(shard, through),
             Event::Invoked {
                 request_id, event, ..
@@ -213,14 +226,26 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn trimmed(&mut self, shard: &str, through: &str) {
-        self.truth.trims += 1;
-        let through = positions::number(through);
+    fn given_out(&mut self, shard: &str, first: &str, last: &str) {
+        let range = positions::number(first)..=positions::number(last);
         for user in self.shards.get(shard).into_iter().flatten() {
+            let fate = &mut self.fates[*user];
+            fate.read |= !fate.trimmed && range.contains(&positions::number(&self.sequence[user]));
+        }
+    }
+
+    fn trimmed(&mut self, shard: &str, through: &str) {
+        let through = positions::number(through);
+        let mut unseen = false;
+        for user in self.shards.get(shard).into_iter().flatten() {
+            let fate = &mut self.fates[*user];
             if positions::number(&self.sequence[user]) <= through {
-                self.fates[*user].trimmed = true;
+                let old = self.evidence.known.users[*user].old;
+                unseen |= !fate.read && !fate.trimmed && !old;
+                fate.trimmed = true;
             }
         }
+        self.truth.trims += u64::from(unseen);
     }
 
     fn replied(&mut self, at: Duration, request_id: &str, call: &Call, ending: &Ending) {
@@ -232,7 +257,13 @@ impl<'a> Judge<'a> {
         };
         let failed = match &call.window {
             Some(window) if window.is_final => {
-                if matches!(ending, Ending::Succeeded { .. }) {
+                // It can not hold a record that failed.
+                let named = |payload: &[u8]| {
+                    let reply = serde_json::from_slice::<serde_json::Value>(payload);
+                    reply.is_ok_and(|reply| reply["batchItemFailures"][0].is_object())
+                };
+                let partial = self.evidence.plan.partial;
+                if matches!(ending, Ending::Succeeded { payload } if !partial || !named(payload)) {
                     self.window_ended(window);
                 }
                 return;

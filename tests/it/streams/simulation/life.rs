@@ -325,6 +325,7 @@ impl Theatre {
         let shards = taken.shards.into_iter();
         self.kept.push(Kept {
             place: self.stage.world.history().len(),
+            at: self.began.elapsed(),
             shards: shards.map(|(id, saved)| (id, saved.progress)).collect(),
         });
     }
@@ -410,7 +411,7 @@ impl Theatre {
                 kept: &self.kept,
                 dropped,
             };
-            Judge::new(evidence).judge(&history)
+            Judge::new(evidence).judge(&history, self.began.elapsed())
         })
     }
 

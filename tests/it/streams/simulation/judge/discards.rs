@@ -73,7 +73,7 @@ impl Judge<'_> {
         self.fates[user].discarded += 1;
     }
 
-    /// The records of an on-failure record: those of its event, or those of its range that were in one lane.
+    /// The records of an on-failure record: those of its event, or those of its range that were read and in one lane.
     fn users_told(&self, told: &Value, info: &Value) -> Option<Vec<usize>> {
         let count = info["batchSize"].as_u64()? as usize;
         if let Some(payload) = told.get("payload") {
@@ -91,7 +91,7 @@ impl Judge<'_> {
             .filter(|user| {
                 let number = positions::number(&self.sequence[user]);
                 let kept = !plan.filter || self.evidence.known.users[*user].keep;
-                kept && first <= number && number <= last
+                kept && self.fates[*user].read && first <= number && number <= last
             })
             .collect();
         let key = |user: &usize| self.evidence.known.users[*user].key.as_str();

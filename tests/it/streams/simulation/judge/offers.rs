@@ -113,10 +113,9 @@ impl Judge<'_> {
                 self.breach(at, "I4", text);
             }
         }
-        // I10: an aggregate may be cut by a restart, and no position lies within it.
-        let cut = plan.kpl && self.life > 0;
+        // I10
         let fate = &self.fates[user];
-        if self.fair() && !cut && (fate.handled || fate.discarded > 0) {
+        if self.fair() && (fate.handled || fate.discarded > 0) {
             self.breach(at, "I10", format!("{user} was settled before"));
         }
         // I8

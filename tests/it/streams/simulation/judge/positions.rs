@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sluicegate::model::lanes::lane_of;
-use sluicegate::model::progress::{Position, ShardProgress};
+use sluicegate::model::progress::{LaneProgress, Position, ShardProgress};
 use sluicegate::model::record::SequenceNumber;
 
 use super::Judge;
@@ -52,13 +52,19 @@ impl Judge<'_> {
             };
             let key = &self.evidence.known.users[*user].key;
             let lane = lane_of(key, progress.factor);
-            let settled = progress
-                .lanes
-                .iter()
-                .filter(|kept| kept.lane == lane)
-                .filter_map(|kept| kept.settled.as_ref())
-                .any(|settled| own <= *settled);
-            passed || settled
+            let packed = &self.evidence.known.numbers[&self.sequence[user]];
+            let inner = packed.iter().position(|other| other == user).unwrap();
+            let of_lane = |kept: &LaneProgress| {
+                let settled = kept.settled.as_ref();
+                let begun = kept
+                    .begun
+                    .as_ref()
+                    .filter(|begun| begun.sequence_number == own);
+                settled.is_some_and(|settled| own <= *settled)
+                    || begun.is_some_and(|begun| inner < begun.records as usize)
+            };
+            let mut lanes = progress.lanes.iter();
+            passed || lanes.any(|kept| kept.lane == lane && of_lane(kept))
         };
         users.filter(says).collect()
     }
