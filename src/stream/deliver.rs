@@ -84,7 +84,7 @@ impl Line {
             let now_ms = self.engine.clock.now_ms();
             let before = delivery.settled();
             let mut returned = None;
-            let failed = delivery.owed().any(|slice| slice.first_failed_ms.is_some());
+            let failed = delivery.owed().next().is_some_and(|head| 0 < head.failures);
             match delivery.next(|record| self.expired(&items[record], failed, now_ms)) {
                 Step::Done => {
                     self.stands(lane, Trouble::default());
@@ -225,8 +225,8 @@ impl Line {
         }
     }
 
-    /// Why a record may not be delivered any more. What the source keeps no longer is given up only where it failed: what
-    /// could be read, late as it is, is tried. // spec: 5.3, 5.4
+    /// Why a record may not be delivered any more. What the source keeps no longer is given up only where it failed, and
+    /// not its other half with it: what could be read, late as it is, is tried. // spec: 5.3, 5.4
     fn expired(&self, item: &Item, failed: bool, now_ms: u64) -> Option<Reason> {
         let age = Duration::from_millis(now_ms.saturating_sub(item.arrived_ms));
         let engine = &self.engine;

@@ -290,6 +290,27 @@ async fn without_limits_it_is_repeated_until_the_stream_keeps_it_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_never_failed_alone_is_tried_though_the_stream_keeps_it_no_longer() {
+    let stage = StreamStage::kinesis(17, 1);
+    stage.answers(fails_on(0));
+    stage.put("k", 0..4);
+    pass(DAY - Duration::from_secs(300)).await;
+    let running = stage.start_failing_to_queue(&["BisectBatchOnFunctionError: true"]);
+    let gone = || !stage.failed().is_empty();
+    stage.until("expired", Duration::from_secs(600), gone).await;
+    seconds(60).await;
+    let account = running.stop().await;
+    assert!(
+        stage.calls().ends_with(&[vec![1], vec![2, 3]]),
+        "{:?}",
+        stage.calls()
+    );
+    assert_eq!(stage.failed().len(), 1);
+    assert_eq!(stage.failed()[0]["KinesisBatchInfo"]["batchSize"], 1);
+    assert_eq!((account.settled, account.discarded), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn retries_grow_and_are_not_reset_by_a_restart() {
     let stage = StreamStage::kinesis(12, 1);
     stage.answers(fails_on(0));

@@ -224,6 +224,22 @@ async fn being_away_for_longer_than_records_are_kept_is_a_gap_that_is_counted() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn being_away_for_that_long_before_the_first_record_was_read_is_a_gap_too() {
+    let stage = stage(14);
+    let running = stage.start("LATEST", &[]);
+    seconds(5).await;
+    running.stop().await;
+    stage.put("k", 3..6);
+    tokio::time::sleep(Duration::from_hours(25)).await;
+    stage.put("k", 6..9);
+    let running = stage.start("LATEST", &[]);
+    stage.until_delivered(3).await;
+    running.stop().await;
+    assert_eq!(stage.delivered(), [6, 7, 8]);
+    assert_eq!(stage.counted("stream_gaps_total"), 1.0);
+}
+
 async fn make_anew(stage: &StreamStage, shards: u32) {
     let client = stage.world().kinesis_client();
     client
