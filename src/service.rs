@@ -16,7 +16,7 @@ use crate::checkpoint::{Owner, Store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::mapping::Mapping;
-use crate::metrics::{Metrics, Source};
+use crate::metrics::{MappingMetrics, Metrics, Source};
 use crate::model::backoff::Backoff;
 use crate::model::filter::Filters;
 use crate::reports::{Account, Reports};
@@ -51,7 +51,8 @@ pub struct Surroundings {
 }
 
 /// Run every mapping until `drain` is cancelled, settle what is in hand within the grace period, and say what became
-/// of it. Messages still in hand when the period ends are counted as abandoned: the queue delivers them again.
+/// of it. Messages still in hand when the period ends are counted as abandoned, invocations of streams as cut off: the
+/// sources deliver them again.
 ///
 /// When the store breaks the service drains by itself, since nothing that a stream settles from then on would be kept:
 /// [`Store::broken`] tells.
@@ -60,6 +61,7 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
     let mut tasks = JoinSet::new();
     let mut chance = fastrand::Rng::with_seed(around.seed);
     let engines = Arc::new(Engines::default());
+    let mut streams = Vec::new();
     for mapping in &config.mappings {
         let reports = Reports::new(
             &around.metrics,
@@ -73,6 +75,9 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
         );
         if !mapping.enabled {
             continue;
+        }
+        if mapping.stream.is_some() {
+            streams.push(reports.metrics.clone());
         }
         let supervised = Supervised {
             mapping: mapping.clone(),
@@ -97,12 +102,18 @@ pub async fn run(config: &Config, around: Surroundings, drain: CancellationToken
         drain.cancelled().await;
         around.status.draining();
     };
-    tokio::select! {
+    let cut_off = tokio::select! {
         biased;
-        () = stopped => {}
-        () = graceful => warn!("the grace period is over: running invocations are abandoned"),
-    }
-    let account = engines.account();
+        () = stopped => 0,
+        () = graceful => {
+            warn!("the grace period is over: running invocations are abandoned");
+            streams.iter().map(MappingMetrics::invocations_running).sum::<usize>()
+        }
+    };
+    let account = Account {
+        cut_off: cut_off as u64,
+        ..engines.account()
+    };
     tasks.shutdown().await;
     account
 }

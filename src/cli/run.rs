@@ -64,7 +64,10 @@ pub fn run(args: &Args) -> Exit {
         Ok((account, None)) => concluded(account),
         Ok((account, Some(broken))) => {
             concluded(account);
-            failed(&broken)
+            match &config.checkpoints {
+                Checkpoints::File(path) => failed(&format!("{}: {broken}", path.display())),
+                Checkpoints::Memory => failed(&broken),
+            }
         }
         Err(exit) => exit,
     }
@@ -112,7 +115,7 @@ async fn serve(
     (account, broken)
 }
 
-/// What became of the messages. A drain that had to abandon some was not clean, though none of them is lost.
+/// What became of the events. A drain that had to abandon some was not clean, though none of them is lost.
 fn concluded(account: Account) -> Exit {
     let Account {
         deleted,
@@ -121,8 +124,9 @@ fn concluded(account: Account) -> Exit {
         abandoned,
         settled,
         discarded,
+        cut_off,
     } = account;
-    if abandoned > 0 {
+    if abandoned > 0 || cut_off > 0 {
         warn!(
             deleted,
             left,
@@ -130,13 +134,14 @@ fn concluded(account: Account) -> Exit {
             abandoned,
             settled,
             discarded,
-            "stopped with messages in hand: the queue delivers them again"
+            cut_off,
+            "stopped with events in hand: their sources deliver them again"
         );
         return Exit::Failed;
     }
     info!(
         deleted,
-        left, handed_back, abandoned, settled, discarded, "stopped"
+        left, handed_back, abandoned, settled, discarded, cut_off, "stopped"
     );
     Exit::Done
 }
