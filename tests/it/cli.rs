@@ -2,6 +2,7 @@
 
 mod demo;
 mod program;
+mod reload;
 mod service;
 mod signals;
 
