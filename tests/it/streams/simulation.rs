@@ -8,6 +8,7 @@ mod function;
 mod judge;
 mod life;
 mod plan;
+mod rival;
 mod sometimes;
 mod source;
 mod sweep;
@@ -108,10 +109,7 @@ fn seeds(kind: Kind) {
             failures.push(format!("seed {seed}: {plan:?}\n  {shown}"));
         }
     }
-    let name = match kind {
-        Kind::Kinesis => "kinesis",
-        Kind::Dynamo => "dynamodb",
-    };
+    let name = kind.name();
     let hours = lasted.as_secs_f64() / 3600.0;
     tell(&format!(
         "{name}: {hours:.1} simulated hours, the longest run was {longest:?}\n  {sometimes:?}\n  {faults:?}"
@@ -137,6 +135,11 @@ fn kinesis_streams_keep_every_promise_in_any_weather() {
 }
 
 #[test]
+fn fan_out_keeps_every_promise_in_any_weather() {
+    seeds(Kind::FanOut);
+}
+
+#[test]
 fn dynamodb_streams_keep_every_promise_in_any_weather() {
     seeds(Kind::Dynamo);
 }
@@ -154,7 +157,7 @@ fn stormy_hash(kind: Kind) -> u64 {
 // reliability: I18
 #[test]
 fn the_same_seed_gives_the_same_run_to_the_byte() {
-    for kind in [Kind::Kinesis, Kind::Dynamo] {
+    for kind in Kind::ALL {
         assert_eq!(stormy_hash(kind), stormy_hash(kind));
     }
 }
@@ -163,8 +166,8 @@ fn the_same_seed_gives_the_same_run_to_the_byte() {
 #[test]
 fn the_same_seed_gives_the_same_run_in_another_process() {
     const CHILD: &str = "SLUICEGATE_TEST_STREAM_HASH";
-    let hashes = [Kind::Kinesis, Kind::Dynamo].map(stormy_hash);
-    let mine = format!("hash {:x} {:x}", hashes[0], hashes[1]);
+    let hashes = Kind::ALL.map(stormy_hash);
+    let mine = format!("hash {hashes:x?}");
     if std::env::var_os(CHILD).is_some() {
         tell(&mine);
         return;

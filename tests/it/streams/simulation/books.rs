@@ -66,8 +66,12 @@ pub fn compare(theatre: &Theatre, truth: Truth, broken: &mut Vec<String>) {
         counted("events_on_failure_delivered_total"),
         truth.discarded,
     );
-    equal("polled", counted("events_polled_total"), truth.read);
-    if plan.restarts == 0 {
+    // What was pushed to a subscription that was given up meanwhile is read once more.
+    let pushed = plan.kind == Kind::FanOut;
+    if !pushed {
+        equal("polled", counted("events_polled_total"), truth.read);
+    }
+    if plan.restarts == 0 && !(pushed && plan.heavy) {
         equal("read", counted("events_polled_total"), truth.put);
         equal(
             "filtered",

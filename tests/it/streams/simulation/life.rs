@@ -17,6 +17,7 @@ use super::disk::{Disk, When};
 use super::function::{Inner, Known, register};
 use super::judge::{Evidence, Judge, Kept, Life, Truth};
 use super::plan::{From, Kind, Plan};
+use super::rival::Rival;
 use super::source::{Source, User};
 use super::{FAILED, Outcome, books};
 use crate::engine::{Running, Stage};
@@ -45,15 +46,18 @@ pub struct Theatre {
     pub plan: Plan,
     pub stage: Stage,
     known: Known,
-    source: Source,
+    pub source: Source,
     disk: Option<Disk>,
+    pub rival: Rival,
     rng: fastrand::Rng,
     moment_s: u64,
     began: Instant,
-    lives: Vec<Life>,
+    pub lives: Vec<Life>,
     kept: Vec<Kept>,
     pub dropped: u64,
     pub gaps: u64,
+    /// Subscriptions that the service was given.
+    pub subscribed: u64,
     pub account: Account,
     /// Counters of the lives that ended by themselves.
     pub counted: BTreeMap<&'static str, u64>,
@@ -81,6 +85,7 @@ impl Theatre {
             known,
             source,
             disk,
+            rival: Rival::default(),
             rng: fastrand::Rng::with_seed(plan.seed ^ 0xcafe),
             moment_s: 0,
             began: Instant::now(),
@@ -88,6 +93,7 @@ impl Theatre {
             kept: Vec::new(),
             dropped: 0,
             gaps: 0,
+            subscribed: 0,
             account: Account::default(),
             counted: BTreeMap::new(),
             left: plan.records,
@@ -127,6 +133,9 @@ impl Theatre {
             if self.plan.loss && !healed && self.rng.u32(..12) == 0 {
                 self.source.trim(&mut self.rng);
             }
+            if self.plan.rival > 0 && !healed && self.rng.u32(..self.plan.rival) == 0 {
+                self.rival_comes();
+            }
             let pause = Duration::from_millis(self.rng.u64(1..self.plan.pace_ms));
             tokio::select! {
                 biased;
@@ -151,6 +160,7 @@ impl Theatre {
             if !healed && TROUBLE <= lasted {
                 healed = true;
                 self.stage.world.heal();
+                self.rival.leave();
                 self.known.with(|known| known.healed = true);
                 // A kill that is armed at the disk has its notice, too.
                 self.disarm();
@@ -173,6 +183,7 @@ impl Theatre {
         }
         let lasted = self.began.elapsed();
         self.stage.world.heal();
+        self.rival.leave();
         self.disarm();
         self.stop(running).await;
         self.stage.world.idle().await;
@@ -204,11 +215,19 @@ impl Theatre {
         }
     }
 
+    fn rival_comes(&mut self) {
+        let lines: Vec<&String> = self.source.lines.keys().collect();
+        let shard = lines[self.rng.usize(..lines.len())];
+        let keeps = Duration::from_secs(self.rng.u64(1..40));
+        let world = &self.stage.world;
+        self.rival.take(world, &self.source.arn, shard, keeps);
+    }
+
     fn put_one(&mut self, old: bool) {
         let (plan, rng) = (&self.plan, &mut self.rng);
         let name = format!("k{}", rng.usize(..plan.keys));
         let key = match plan.kind {
-            Kind::Kinesis => name.clone(),
+            Kind::Kinesis | Kind::FanOut => name.clone(),
             Kind::Dynamo => json!({ "id": { "S": name } }).to_string(),
         };
         let count = match plan.kpl && rng.bool() {
@@ -313,6 +332,7 @@ impl Theatre {
     async fn buried(&mut self) {
         self.dropped += self.metric("events_dropped_total");
         self.gaps += self.metric("stream_gaps_total");
+        self.subscribed += self.subscriptions();
         self.stage.metrics = Metrics::new();
         if let Some(disk) = &mut self.disk {
             *disk = disk.left();
@@ -338,6 +358,15 @@ impl Theatre {
     /// All series of a family together.
     pub fn metric(&self, family: &str) -> u64 {
         summed(&self.stage.metrics.encode(), family)
+    }
+
+    fn subscriptions(&self) -> u64 {
+        let text = self.stage.metrics.encode();
+        let given = text.lines().find_map(|line| {
+            let labels = line.strip_prefix("sluicegate_source_requests_total{mapping=\"m\",")?;
+            labels.strip_prefix("operation=\"SubscribeToShard\",outcome=\"success\"} ")
+        });
+        given.map_or(0, |count| count.parse::<f64>().unwrap() as u64)
     }
 
     /// I15: calls that bring nothing are bounded.
@@ -424,12 +453,16 @@ impl Theatre {
         if std::env::var_os("SLUICEGATE_STORY").is_some() {
             self.known.with(|known| story(known, &history));
         }
+        let mut sometimes = super::sometimes::seen(&self.plan, &history, &self.lives, truth);
+        if self.plan.kind == Kind::FanOut {
+            super::sometimes::pushed(&self, &history, &mut sometimes);
+        }
         Outcome {
             broken,
             lasted,
             faults: self.stage.world.fault_counts(),
             hash: super::hash(&history, self.stage.world.trace()),
-            sometimes: super::sometimes::seen(&self.plan, &history, &self.lives, truth),
+            sometimes,
             truth,
             points,
             syncs,

@@ -41,6 +41,8 @@ pub struct Plan {
     pub faults: Vec<(Option<Operation>, Fault, f64)>,
     /// The source trims records that nobody has read.
     pub loss: bool,
+    /// Somebody else subscribes as the same consumer, one time of so many; 0 for nobody.
+    pub rival: u32,
     /// How often shards are split, merged or rolled over.
     pub reshards: usize,
     /// How often the process is killed.
@@ -54,7 +56,21 @@ pub struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Kinesis,
+    /// A Kinesis stream, by a consumer of its own: enhanced fan-out.
+    FanOut,
     Dynamo,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::Kinesis, Self::FanOut, Self::Dynamo];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kinesis => "kinesis",
+            Self::FanOut => "fan_out",
+            Self::Dynamo => "dynamodb",
+        }
+    }
 }
 
 /// `StartingPosition`.
@@ -114,7 +130,8 @@ impl Settings {
 
 impl Plan {
     pub fn weather(&self) -> Weather {
-        match (self.faults.is_empty() && !self.loss, self.crashes) {
+        let calm = self.faults.is_empty() && !self.loss && self.rival == 0;
+        match (calm, self.crashes) {
             (true, 0) => Weather::Fair,
             (false, 0) => Weather::Faults,
             (_, _) => Weather::Storm,
@@ -176,6 +193,7 @@ impl Plan {
             moods: Moods::default(),
             faults: Vec::new(),
             loss: false,
+            rival: 0,
             reshards: 2,
             crashes: 0,
             restarts: 0,
@@ -185,8 +203,12 @@ impl Plan {
 
     /// The plan of a seed for a kind of stream.
     pub fn draw(seed: u64, kind: Kind) -> Self {
-        let kinesis = kind == Kind::Kinesis;
-        let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(2).wrapping_add(kinesis.into()));
+        let kinesis = kind != Kind::Dynamo;
+        let mut rng = fastrand::Rng::with_seed(match kind {
+            Kind::Dynamo => seed.wrapping_mul(2),
+            Kind::Kinesis => seed.wrapping_mul(2).wrapping_add(1),
+            Kind::FanOut => !seed,
+        });
         let rng = &mut rng;
         let chance = |rng: &mut fastrand::Rng, of: u32| rng.u32(..of) == 0;
         let weather = rng.u32(..4);
@@ -225,7 +247,11 @@ impl Plan {
             shards: rng.u32(1..4),
             keys: rng.usize(1..12),
             records: if heavy { 20 } else { rng.usize(10..140) },
-            pace_ms: 3_000,
+            // A subscription lasts 5 minutes: some runs are longer.
+            pace_ms: match kind {
+                Kind::FanOut if chance(rng, 3) => 40_000,
+                Kind::FanOut | Kind::Kinesis | Kind::Dynamo => 3_000,
+            },
             settings: Settings::draw(rng, tumbling_s.is_some()),
             changes: chance(rng, 2),
             window_s: if rng.bool() { 0 } else { rng.u64(1..20) },
@@ -245,6 +271,11 @@ impl Plan {
             moods,
             faults,
             loss,
+            rival: if kind == Kind::FanOut && weather > 0 && !loss && rng.bool() {
+                6
+            } else {
+                0
+            },
             reshards: if chance(rng, 3) { 0 } else { rng.usize(1..6) },
             crashes: if weather == 3 { rng.usize(1..6) } else { 0 },
             restarts: if rng.bool() { 0 } else { rng.usize(1..4) },
@@ -290,7 +321,7 @@ impl Plan {
         }
         if self.filter {
             let pattern = match self.kind {
-                Kind::Kinesis => r#"{"data":{"keep":[true]}}"#,
+                Kind::Kinesis | Kind::FanOut => r#"{"data":{"keep":[true]}}"#,
                 Kind::Dynamo => r#"{"dynamodb":{"NewImage":{"keep":{"BOOL":[true]}}}}"#,
             };
             let filters = format!("{{ Filters: [ {{ Pattern: '{pattern}' }} ] }}");
@@ -339,8 +370,16 @@ fn faults(rng: &mut fastrand::Rng, kind: Kind, loss: bool) -> Vec<(Option<Operat
             0.01 + 0.15 * rng.f64(),
         ));
     }
-    if loss && rng.bool() {
-        let read = operations[2];
+    // A subscription is seldom begun: what may happen to it must be likely.
+    if kind == Kind::FanOut {
+        for fault in [Fault::SilentEventStream, Fault::BrokenEventStream] {
+            if rng.bool() {
+                faults.push((Some(operations[2]), fault, 0.3 * rng.f64()));
+            }
+        }
+    }
+    let read = operations[2];
+    if loss && Fault::TrimmedPosition.fits(read) && rng.bool() {
         faults.push((Some(read), Fault::TrimmedPosition, 0.02));
     }
     faults
@@ -353,6 +392,14 @@ fn operations(kind: Kind) -> Vec<Operation> {
             Operation::Kinesis(KinesisOperation::ListShards),
             Operation::Kinesis(KinesisOperation::GetShardIterator),
             Operation::Kinesis(KinesisOperation::GetRecords),
+            Operation::Kinesis(KinesisOperation::DescribeStreamSummary),
+        ],
+        Kind::FanOut => vec![
+            Operation::Kinesis(KinesisOperation::ListShards),
+            Operation::Kinesis(KinesisOperation::DescribeStreamConsumer),
+            Operation::Kinesis(KinesisOperation::SubscribeToShard),
+            Operation::Kinesis(KinesisOperation::SubscribeToShard),
+            Operation::Kinesis(KinesisOperation::SubscribeToShard),
             Operation::Kinesis(KinesisOperation::DescribeStreamSummary),
         ],
         Kind::Dynamo => vec![

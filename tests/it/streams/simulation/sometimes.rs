@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sluicegate::sim::{Ending, Entry, Event};
+use sluicegate::sim::{Ending, Entry, Event, Fault};
 
 use super::judge::{Life, Truth};
+use super::life::Theatre;
 use super::plan::{Kind, Plan, Weather};
 
 /// How often each happened in a run.
@@ -33,7 +34,7 @@ pub fn seen(
         "kills",
         lives.iter().filter(|life| life.after_kill).count() as u64,
     );
-    if plan.kind == Kind::Kinesis {
+    if plan.kind != Kind::Dynamo {
         add("aggregates", u64::from(plan.kpl));
         let resharded = |entry: &&Entry| matches!(entry.event, Event::Resharded { .. });
         add("reshards", history.iter().filter(resharded).count() as u64);
@@ -59,4 +60,26 @@ pub fn seen(
         }
     }
     seen
+}
+
+/// Where the source pushes.
+pub fn pushed(theatre: &Theatre, history: &[Entry], seen: &mut BTreeMap<&'static str, u64>) {
+    let mut add = |what, count: u64| *seen.entry(what).or_default() += count;
+    add("subscriptions", theatre.subscribed);
+    add("shards taken by somebody else", theatre.rival.taken());
+    // Each shard has one subscription for each life, and more only where they end.
+    let first = (theatre.source.lines.len() * theatre.lives.len()) as u64;
+    let fair = theatre.plan.weather() == Weather::Fair;
+    let renewed = theatre.subscribed.saturating_sub(first);
+    add(
+        "subscriptions that ended in fair weather",
+        if fair { renewed } else { 0 },
+    );
+    for (what, which) in [
+        ("subscriptions that fell silent", Fault::SilentEventStream),
+        ("broken frames", Fault::BrokenEventStream),
+    ] {
+        let of = |entry: &&Entry| matches!(&entry.event, Event::Faulted { fault, .. } if *fault == which);
+        add(what, history.iter().filter(of).count() as u64);
+    }
 }

@@ -48,9 +48,15 @@ pub struct Source {
 impl Source {
     pub fn new(world: &World, plan: &Plan) -> Self {
         let (arn, name) = match plan.kind {
-            Kind::Kinesis => {
+            Kind::Kinesis | Kind::FanOut => {
                 let arn = world.create_stream(STREAM, plan.shards).unwrap();
-                (arn, STREAM.to_owned())
+                match plan.kind {
+                    Kind::FanOut => {
+                        let consumer = world.register_consumer(STREAM, "c").unwrap();
+                        (consumer, STREAM.to_owned())
+                    }
+                    Kind::Kinesis | Kind::Dynamo => (arn, STREAM.to_owned()),
+                }
             }
             Kind::Dynamo => {
                 let view = ViewType::NewAndOldImages;
@@ -75,7 +81,7 @@ impl Source {
     pub fn put(&self, first: usize, users: &[User]) -> String {
         let user = &users[0];
         match self.kind {
-            Kind::Kinesis => {
+            Kind::Kinesis | Kind::FanOut => {
                 let data = match users {
                     [user] => body(first, user).into_bytes(),
                     users => aggregate(first, users),
@@ -108,10 +114,10 @@ impl Source {
         let one = open[rng.usize(..open.len())].clone();
         let split = room && rng.bool();
         match self.kind {
-            Kind::Kinesis if split || open.len() < 2 => {
+            Kind::Kinesis | Kind::FanOut if split || open.len() < 2 => {
                 drop(self.world.split_shard(STREAM, &one));
             }
-            Kind::Kinesis => {
+            Kind::Kinesis | Kind::FanOut => {
                 let view = self.world.stream(STREAM).unwrap();
                 let mut open: Vec<_> = view.shards.into_iter().filter(|shard| shard.open).collect();
                 open.sort_by_key(|shard| shard.hash_keys.first);
@@ -131,7 +137,7 @@ impl Source {
 
     /// The oldest records of a shard go.
     pub fn trim(&self, rng: &mut fastrand::Rng) {
-        if self.kind == Kind::Kinesis {
+        if self.kind != Kind::Dynamo {
             let view = self.world.stream(STREAM).unwrap();
             let shard = &view.shards[rng.usize(..view.shards.len())];
             let count = rng.usize(..=shard.records.len());
@@ -142,7 +148,7 @@ impl Source {
     /// Takes note of the shards.
     pub fn look(&mut self) {
         let seen: Vec<(String, Line)> = match self.kind {
-            Kind::Kinesis => {
+            Kind::Kinesis | Kind::FanOut => {
                 let shards = self.world.stream(STREAM).unwrap().shards.into_iter();
                 let line = |parents, open| Line { parents, open };
                 shards
