@@ -88,6 +88,12 @@ impl Failure {
         self.code.ends_with("ResourceInUseException")
     }
 
+    /// The service says in so many words that something in the request is wrong: Kinesis and DynamoDB Streams name it so.
+    pub fn names_an_argument(&self) -> bool {
+        let names = ["InvalidArgumentException", "ValidationException"];
+        names.iter().any(|name| self.code.ends_with(name))
+    }
+
     /// No answer came within the time-out of the attempt.
     pub fn timed_out(&self) -> bool {
         self.status.is_none() && self.code == TIMED_OUT

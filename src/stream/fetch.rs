@@ -117,12 +117,13 @@ impl Engine {
         (Ok(brought), None)
     }
 
-    /// Of this very stream, a number that has no place any more was trimmed; of another of the same name it says nothing.
+    /// Of this very stream, a number that has no place any more was trimmed; of another of the same name it says nothing,
+    /// nor does a refusal that can not be read: who would begin at the horizon for that would repeat everything.
     /// // spec: 5.1
     async fn what_is_refused(&self, failure: Failure, start: &Start) -> Failure {
         let is_number = matches!(start, Start::After(_) | Start::From(_));
-        let refused = failure.fault == Fault::Invalid && is_number;
-        if refused && self.is_same().await {
+        let refused = failure.fault == Fault::Invalid && failure.names_an_argument();
+        if refused && is_number && self.is_same().await {
             return Failure {
                 fault: Fault::Trimmed,
                 ..failure

@@ -89,6 +89,31 @@ async fn a_process_that_starts_anew_at_once_waits_for_its_own_subscription_in_si
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_that_can_not_be_read_is_not_taken_for_a_position_that_was_trimmed() {
+    for fault in [
+        Fault::InvalidUtf8,
+        Fault::MalformedJson,
+        Fault::TruncatedBody,
+        Fault::WrongContentType,
+    ] {
+        let fan = FanOut::new(17, 1);
+        let running = fan.start("TRIM_HORIZON", &[]);
+        for number in 0..10 {
+            fan.put(number);
+        }
+        fan.delivered(10, MINUTE).await;
+        running.stop().await;
+        // So soon after the last one the next subscription is refused, and the words of that are lost on the way.
+        fan.stage.world().fault_next(SUBSCRIBE, fault, 1);
+        let running = fan.start("TRIM_HORIZON", &[]);
+        fan.put(10);
+        fan.delivered(11, MINUTE).await;
+        running.stop().await;
+        fan.came_once_in_order(0..11);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn somebody_else_with_the_same_consumer_is_told_of_and_not_fought_hard() {
     let fan = FanOut::new(14, 1);
     let running = fan.start("TRIM_HORIZON", &[]);
