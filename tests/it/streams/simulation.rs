@@ -2,6 +2,7 @@
 //! storms, kills and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one
 //! (and `SLUICEGATE_STORY=1` tells of it), `SLUICEGATE_SEEDS=n` runs more of them.
 
+mod beside;
 mod books;
 mod disk;
 mod function;

@@ -1,8 +1,9 @@
 //! I16: what was counted adds up, and in fair weather it is what the world saw.
 
-use super::judge::Truth;
+use super::beside::Beside;
+use super::judge::{Life, Truth};
 use super::life::Theatre;
-use super::plan::{From, Kind, Weather};
+use super::plan::{From, Kind, Presence, Weather};
 
 /// The counters of a life that ended by itself.
 pub fn close(theatre: &mut Theatre, cut: bool) {
@@ -47,20 +48,26 @@ pub fn compare(theatre: &Theatre, truth: Truth, broken: &mut Vec<String>) {
     }
     let counted = |family: &str| theatre.counted[family];
     equal("gaps", theatre.gaps, 0);
-    if plan.concurrency.is_none() {
-        // Lambda's own refusals are not in the history.
-        equal("invoked", counted("events_invoked_total"), truth.invoked);
-    }
+    let beside = theatre.beside.as_ref().map_or(0, Beside::count);
     equal(
         "settled",
         theatre.account.settled,
-        truth.put - truth.filtered,
+        truth.put - truth.filtered + beside,
     );
     equal(
         "discarded",
         theatre.account.discarded,
         truth.discarded + truth.gone_unseen,
     );
+    // Counters go with the mapping that is taken out.
+    let out = |life: &Life| life.settings.presence == Presence::Out;
+    if theatre.lives.iter().any(out) {
+        return;
+    }
+    if plan.concurrency.is_none() {
+        // Lambda's own refusals are not in the history.
+        equal("invoked", counted("events_invoked_total"), truth.invoked);
+    }
     equal(
         "told",
         counted("events_on_failure_delivered_total"),
@@ -71,7 +78,7 @@ pub fn compare(theatre: &Theatre, truth: Truth, broken: &mut Vec<String>) {
     if !pushed {
         equal("polled", counted("events_polled_total"), truth.read);
     }
-    if plan.restarts == 0 && !(pushed && plan.heavy) {
+    if plan.restarts + plan.reloads == 0 && !(pushed && plan.heavy) {
         equal("read", counted("events_polled_total"), truth.put);
         equal(
             "filtered",

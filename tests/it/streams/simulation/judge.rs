@@ -13,8 +13,12 @@ use sluicegate::model::progress::{Position, ShardProgress};
 use sluicegate::sim::{Ending, Entry, Event, Fault, Operation};
 
 use super::function::{Call, Inner};
-use super::plan::{Plan, Settings, Weather};
+use super::plan::{Plan, Presence, Settings, Weather};
 use super::source::Line;
+use crate::engine::FUNCTION;
+
+/// How long after a reload something may still begin that was decided before it.
+const RELOAD_MAX: Duration = Duration::from_secs(1);
 
 /// What the judge is told beside the world's history. Moments are places in the history.
 #[derive(Debug)]
@@ -40,13 +44,22 @@ pub struct Kept {
     pub shards: BTreeMap<String, ShardProgress>,
 }
 
-/// A life of the process.
+/// A life of the process, or a part of one under some settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Life {
     pub began: usize,
+    pub at: Duration,
     pub settings: Settings,
-    /// It followed a kill.
-    pub after_kill: bool,
+    pub how: How,
+}
+
+/// How a life began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Started,
+    AfterKill,
+    /// The process goes on, and was given other settings.
+    Reloaded,
 }
 
 /// What is to be compared with the metrics.
@@ -155,9 +168,14 @@ impl<'a> Judge<'a> {
             .filter(|next| next.began <= index)
         {
             self.life += 1;
-            self.running.clear();
-            if next.after_kill {
-                self.unheard += 1;
+            match next.how {
+                How::Started => self.running.clear(),
+                How::AfterKill => {
+                    self.running.clear();
+                    self.unheard += 1;
+                }
+                // What did not end in time was cut off.
+                How::Reloaded => self.unheard += u32::from(!self.fair()),
             }
         }
     }
@@ -178,28 +196,43 @@ impl<'a> Judge<'a> {
                 ..
             } if stream == self.evidence.stream => self.put(at, shard, sequence_number),
             Event::RecordsRead {
+                stream,
                 shard,
                 count,
                 first,
                 last,
                 ..
-            } => {
+            } if stream == self.evidence.stream => {
+                if self.in_force(at).next().is_none() {
+                    self.breach(at, "I14", "read, and it is not to work".to_owned());
+                }
                 self.truth.read += *count as u64;
                 if let (Some(first), Some(last)) = (first, last) {
                     self.given_out(shard, first, last);
                 }
             }
-            Event::RecordsTrimmed { shard, through, .. } => self.trimmed(shard, through),
+            Event::RecordsTrimmed {
+                stream,
+                shard,
+                through,
+                ..
+            } if stream == self.evidence.stream => self.trimmed(shard, through),
             Event::Invoked {
-                request_id, event, ..
-            } => {
+                function,
+                request_id,
+                event,
+                ..
+            } if function == FUNCTION => {
                 // A call that was refused by the function's own word did not run, and is not known by its end.
                 let call = self.evidence.known.calls[request_id].clone();
                 self.invoked(at, request_id, &call, event.len());
             }
             Event::Replied {
-                request_id, ending, ..
-            } => {
+                function,
+                request_id,
+                ending,
+                ..
+            } if function == FUNCTION => {
                 let call = self.evidence.known.calls[request_id].clone();
                 self.replied(at, request_id, &call, ending);
             }
@@ -311,6 +344,18 @@ impl<'a> Judge<'a> {
     fn factor_max(&self) -> u32 {
         let lives = &self.evidence.lives[..=self.life];
         lives.iter().map(|life| life.settings.factor).max().unwrap()
+    }
+
+    /// The settings that may be in force: what begins now began at the latest between the decision and its effect.
+    fn in_force(&self, at: Duration) -> impl Iterator<Item = &Settings> {
+        let lives = &self.evidence.lives[..=self.life];
+        let later = lives.iter().skip(1).map(Some).chain([None]);
+        let still = move |(_, next): &(&Life, Option<&Life>)| {
+            next.is_none_or(|next| next.how == How::Reloaded && at <= next.at + RELOAD_MAX)
+        };
+        let force = lives.iter().zip(later).filter(still);
+        let settings = force.map(|(life, _)| &life.settings);
+        settings.filter(|settings| settings.presence == Presence::Enabled)
     }
 
     fn fair(&self) -> bool {

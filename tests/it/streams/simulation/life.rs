@@ -10,17 +10,19 @@ use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
 use sluicegate::reports::Account;
 use sluicegate::sim::{Entry, Event};
+use sluicegate::status::{State, Status};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+use super::beside::Beside;
 use super::disk::{Disk, When};
 use super::function::{Inner, Known, register};
-use super::judge::{Evidence, Judge, Kept, Life, Truth};
-use super::plan::{From, Kind, Plan};
+use super::judge::{Evidence, How, Judge, Kept, Life, Truth};
+use super::plan::{From, Kind, Plan, Presence, Settings, Weather};
 use super::rival::Rival;
 use super::source::{Source, User};
 use super::{FAILED, Outcome, books};
-use crate::engine::{Running, Stage};
+use crate::engine::{FUNCTION, Running, Stage};
 
 /// When the world heals, and how long it may then take until everything is settled.
 const TROUBLE: Duration = Duration::from_secs(240);
@@ -28,6 +30,8 @@ const RECOVERY_MAX: Duration = Duration::from_secs(900);
 /// The grace of a drain, and how long a call that was under way may still have an effect.
 const GRACE: Duration = Duration::from_secs(30);
 const UNDER_WAY: Duration = Duration::from_secs(1);
+/// How long a start takes, with all that goes before it.
+const FOLLOWS: Duration = Duration::from_secs(5);
 /// Calls a second and shard, besides those that deliver something: reading, listing, opening, and repeats of them.
 const CALLS_MAX: u64 = 10;
 
@@ -49,6 +53,10 @@ pub struct Theatre {
     pub source: Source,
     disk: Option<Disk>,
     pub rival: Rival,
+    /// Where reloads are planned.
+    pub beside: Option<Beside>,
+    /// Reloads that are to come.
+    reloads: usize,
     rng: fastrand::Rng,
     moment_s: u64,
     began: Instant,
@@ -72,6 +80,7 @@ impl Theatre {
         let known = Known::default();
         register(&stage, plan, known.clone());
         let source = Source::new(&stage.world, plan);
+        let beside = (plan.reloads > 0).then(|| Beside::new(&stage.world, plan.kind));
         let disk = plan.file.then(|| Disk::holding(Vec::new()));
         if let Some(disk) = &disk {
             stage.store = Store::on(disk.clone()).unwrap();
@@ -86,6 +95,8 @@ impl Theatre {
             source,
             disk,
             rival: Rival::default(),
+            beside,
+            reloads: plan.reloads,
             rng: fastrand::Rng::with_seed(plan.seed ^ 0xcafe),
             moment_s: 0,
             began: Instant::now(),
@@ -107,7 +118,7 @@ impl Theatre {
         let mut kills = self.plan.crashes;
         let mut restarts = self.plan.restarts;
         let mut reshards = self.plan.reshards;
-        let mut running = self.start(false);
+        let mut running = self.start(How::Started);
         let mut notice = match first {
             Kill::Nowhere => self.arm(kills > 0),
             Kill::Point(number) => self.stage.world.crash_at(number),
@@ -120,6 +131,7 @@ impl Theatre {
         let mut healed = false;
         let mut started = false;
         let mut settled_since = None;
+        let mut busy_until = Duration::ZERO;
         loop {
             let since = (Instant::now(), self.stage.world.crash_points());
             started |= self.plan.from != From::Latest || self.ready();
@@ -145,17 +157,21 @@ impl Theatre {
                     self.buried().await;
                     sleep(Duration::from_millis(self.rng.u64(1..self.plan.pace_ms * 2))).await;
                     notice = self.arm(kills > 0 && !healed);
-                    running = self.start(true);
+                    running = self.start(How::AfterKill);
                     continue;
                 }
                 () = sleep(pause) => self.manners(since),
+            }
+            self.follows();
+            if started {
+                self.reload(&running).await;
             }
             let lasted = self.began.elapsed();
             if restarts > 0 && started && self.rng.u32(..10) == 0 {
                 restarts -= 1;
                 let cut = self.stop(running).await;
                 notice = self.arm(kills > 0 && !healed);
-                running = self.start(cut);
+                running = self.start(if cut { How::AfterKill } else { How::Started });
             }
             if !healed && TROUBLE <= lasted {
                 healed = true;
@@ -165,7 +181,10 @@ impl Theatre {
                 // A kill that is armed at the disk has its notice, too.
                 self.disarm();
             }
-            let quiet = self.left == 0 && reshards == 0 && (healed || kills == 0);
+            if !healed || self.left + reshards + self.reloads > 0 {
+                busy_until = lasted;
+            }
+            let quiet = self.left + reshards + self.reloads == 0 && (healed || kills == 0);
             if !(quiet && self.settled()) {
                 settled_since = None;
             } else if settled_since.is_none() {
@@ -175,7 +194,7 @@ impl Theatre {
             } else if settled_since.is_some_and(|since| since + self.calm() <= lasted) {
                 break;
             }
-            if TROUBLE + RECOVERY_MAX < lasted {
+            if busy_until + RECOVERY_MAX < lasted {
                 let text = "I13: there are records that are not settled".to_owned();
                 self.broken.push(text);
                 break;
@@ -212,6 +231,10 @@ impl Theatre {
         for _ in 0..self.rng.usize(..8).min(self.left) {
             self.left -= 1;
             self.put_one(false);
+        }
+        let busy = self.left + self.reloads > 0;
+        if let Some(beside) = self.beside.as_mut().filter(|_| busy && self.rng.bool()) {
+            beside.put_one();
         }
     }
 
@@ -252,31 +275,117 @@ impl Theatre {
         });
     }
 
-    fn start(&mut self, after_kill: bool) -> Running {
+    fn start(&mut self, how: How) -> Running {
         let before = self.lives.last().map(|life| life.settings);
         let settings = match before {
             Some(before) => self.plan.next(&mut self.rng, before),
             None => self.plan.settings,
         };
-        let began = before.map_or(0, |_| self.stage.world.history().len());
-        self.lives.push(Life {
-            began,
-            settings,
-            after_kill,
-        });
-        self.stage.start_with(&self.config())
+        self.lives_on(settings, how);
+        self.stage.start_with(&self.config(settings))
     }
 
-    fn config(&self) -> String {
-        let settings = self.lives.last().expect("a life has begun").settings;
-        let destination = self.stage.world.queue_arn(FAILED);
-        self.plan
-            .config(&self.source.arn, &destination, settings, self.moment_s)
+    fn lives_on(&mut self, settings: Settings, how: How) {
+        let first = self.lives.is_empty();
+        self.lives.push(Life {
+            began: if first {
+                0
+            } else {
+                self.stage.world.history().len()
+            },
+            at: self.began.elapsed(),
+            settings,
+            how,
+        });
+    }
+
+    fn settings(&self) -> Settings {
+        self.lives.last().expect("a life has begun").settings
+    }
+
+    fn config(&self, settings: Settings) -> String {
+        let mut text = "EventSourceMappings:\n".to_owned();
+        if settings.presence != Presence::Out {
+            let destination = self.stage.world.queue_arn(FAILED);
+            let arn = &self.source.arn;
+            text += &self.plan.config(arn, &destination, settings, self.moment_s);
+        }
+        if let Some(beside) = &self.beside {
+            text += &beside.config();
+        }
+        text
+    }
+
+    /// Now and then the service is given other settings, or several in a row.
+    async fn reload(&mut self, running: &Running) {
+        let away = self.settings().presence != Presence::Enabled;
+        if away && self.rng.u32(..3) == 0 {
+            self.replace(running, Presence::Enabled);
+        } else if self.reloads > 0 && self.rng.u32(..6) == 0 {
+            self.reloads -= 1;
+            let more = if self.rng.u32(..4) == 0 { 3 } else { 0 };
+            for _ in 0..more {
+                let presence = self.presence();
+                self.replace(running, presence);
+                let pause = [0, 10, 1_000][self.rng.usize(..3)];
+                sleep(Duration::from_millis(self.rng.u64(..=pause))).await;
+            }
+            let presence = self.presence();
+            self.replace(running, presence);
+        }
+    }
+
+    fn presence(&mut self) -> Presence {
+        match self.rng.u32(..6) {
+            0 => Presence::Disabled,
+            1 if self.plan.may_go() => Presence::Out,
+            _ => Presence::Enabled,
+        }
+    }
+
+    fn replace(&mut self, running: &Running, presence: Presence) {
+        let settings = Settings {
+            presence,
+            ..self.plan.other(&mut self.rng)
+        };
+        self.lives_on(settings, How::Reloaded);
+        running.reload(&self.config(settings));
+    }
+
+    /// In fair weather a reload takes no longer than what is in hand.
+    fn follows(&mut self) {
+        let last = self.lives.last().expect("a life has begun");
+        let late = last.at + self.plan.timeout() + FOLLOWS < self.began.elapsed();
+        let fair = self.plan.weather() == Weather::Fair;
+        let state = self.state();
+        let there = match (last.settings.presence, state) {
+            (Presence::Enabled, Some(state)) => {
+                matches!(state, State::Enabled | State::Failing)
+            }
+            (Presence::Disabled, Some(state)) => state == State::Disabled,
+            (Presence::Out, None) => true,
+            (Presence::Enabled | Presence::Disabled, None) | (Presence::Out, Some(_)) => false,
+        };
+        if fair && late && !there && last.how == How::Reloaded {
+            let text = format!(
+                "reload: since {:?} it is {state:?}: {:?}",
+                last.at, last.settings
+            );
+            self.broken.push(text);
+        }
+    }
+
+    /// What the mapping is said to be doing.
+    fn state(&self) -> Option<State> {
+        let mappings = self.stage.status.readiness().mappings;
+        let ours = mappings.into_iter().find(|mapping| mapping.name == "m");
+        ours.map(|mapping| mapping.state)
     }
 
     fn ready(&self) -> bool {
         let mappings = self.stage.status.readiness().mappings;
-        mappings.iter().any(|mapping| mapping.started)
+        let mut ours = mappings.iter().filter(|mapping| mapping.name == "m");
+        ours.any(|mapping| mapping.started)
     }
 
     /// The next kill, somewhere in the next minutes.
@@ -334,11 +443,13 @@ impl Theatre {
         self.gaps += self.metric("stream_gaps_total");
         self.subscribed += self.subscriptions();
         self.stage.metrics = Metrics::new();
+        self.stage.status = Status::default();
         if let Some(disk) = &mut self.disk {
             *disk = disk.left();
             self.stage.store = Store::on(disk.clone()).unwrap();
         }
-        let config = Config::parse("test.yaml", &self.config(), &|_| None).unwrap();
+        let text = self.config(self.plan.settings);
+        let config = Config::parse("test.yaml", &text, &|_| None).unwrap();
         let mapping = &config.mappings[0].uuid;
         let judge = Owner::new("judge");
         let taken = self.stage.store.take(mapping, &judge).await.unwrap();
@@ -352,10 +463,11 @@ impl Theatre {
 
     /// How many lives were cut off.
     pub fn kills(&self) -> u64 {
-        self.lives.iter().filter(|life| life.after_kill).count() as u64
+        let kills = self.lives.iter().filter(|life| life.how == How::AfterKill);
+        kills.count() as u64
     }
 
-    /// All series of a family together.
+    /// All series of the mapping's family together.
     pub fn metric(&self, family: &str) -> u64 {
         summed(&self.stage.metrics.encode(), family)
     }
@@ -387,7 +499,7 @@ impl Theatre {
             )
         };
         let useful = recent.filter(brings).count() as u64;
-        let shards = self.source.lines.len() as u64;
+        let shards = (self.source.lines.len() + self.beside.iter().len()) as u64;
         if calls > useful + seconds * shards * CALLS_MAX {
             let text = format!("I15 at {now:?}: {calls} calls in {seconds} s, {useful} useful");
             self.broken.push(text);
@@ -396,6 +508,12 @@ impl Theatre {
 
     /// Nothing is open, as far as the world tells and the service says.
     fn settled(&self) -> bool {
+        let on = self.settings().presence == Presence::Enabled;
+        let there = matches!(self.state(), Some(State::Enabled | State::Failing));
+        let beside = self.beside.as_ref();
+        if !on || !there || beside.is_some_and(|beside| !beside.done(&self.plan)) {
+            return false;
+        }
         let handled = self.known.with(|known| known.unhandled(self.plan.filter));
         let metrics = self.stage.metrics.encode();
         let dropped = self.dropped + summed(&metrics, "events_dropped_total");
@@ -449,13 +567,16 @@ impl Theatre {
         let (broken, truth) = self.judge(self.dropped);
         let mut broken = [std::mem::take(&mut self.broken), broken].concat();
         books::compare(&self, truth, &mut broken);
+        if let Some(beside) = &self.beside {
+            beside.judge(&self.plan, &self.lives, &mut broken);
+        }
         let history = self.stage.world.history();
         if std::env::var_os("SLUICEGATE_STORY").is_some() {
             self.known.with(|known| story(known, &history));
         }
         let mut sometimes = super::sometimes::seen(&self.plan, &history, &self.lives, truth);
         if self.plan.kind == Kind::FanOut {
-            super::sometimes::pushed(&self, &history, &mut sometimes);
+            super::sometimes::pushed(&self, &history, lasted, &mut sometimes);
         }
         Outcome {
             broken,
@@ -470,9 +591,9 @@ impl Theatre {
     }
 }
 
-/// All series of a family together, in the exported text.
+/// All series of the mapping's family together, in the exported text.
 fn summed(metrics: &str, family: &str) -> u64 {
-    let series = format!("sluicegate_{family}{{");
+    let series = format!("sluicegate_{family}{{mapping=\"m\"");
     let of_family = metrics.lines().filter(|line| line.starts_with(&series));
     let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
     of_family.map(value).sum::<f64>() as u64
@@ -489,16 +610,23 @@ fn story(known: &mut Inner, history: &[Entry]) {
             )
         };
         let line = match event {
-            Event::Invoked { request_id, .. } => format!("invoked {}", call(request_id)),
+            Event::Invoked {
+                request_id,
+                function,
+                ..
+            } if function == FUNCTION => format!("invoked {}", call(request_id)),
             Event::Replied {
-                request_id, ending, ..
-            } => format!("replied {} {ending:?}", call(request_id)),
+                request_id,
+                ending,
+                function,
+                ..
+            } if function == FUNCTION => format!("replied {} {ending:?}", call(request_id)),
             Event::RecordPut {
                 sequence_number, ..
             }
             | Event::Streamed {
                 sequence_number, ..
-            } => format!("{:?}: {event:?}", known.numbers[sequence_number]),
+            } => format!("{:?}: {event:?}", known.numbers.get(sequence_number)),
             event => format!("{event:?}"),
         };
         super::tell(&format!("{at:?} {line}"));

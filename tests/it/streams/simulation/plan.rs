@@ -18,7 +18,6 @@ pub struct Plan {
     pub settings: Settings,
     /// Each life draws its settings anew.
     pub changes: bool,
-    pub window_s: u64,
     pub retries: Option<u32>,
     pub age_s: Option<u64>,
     pub only_failing: bool,
@@ -49,6 +48,8 @@ pub struct Plan {
     pub crashes: usize,
     /// How often it is stopped and started.
     pub restarts: usize,
+    /// How often it is given other settings while it runs, beside a mapping that stays the same.
+    pub reloads: usize,
     /// Checkpoints are kept in the format of the file.
     pub file: bool,
 }
@@ -81,12 +82,23 @@ pub enum From {
     Moment,
 }
 
-/// What may change between lives.
+/// What may change between lives, and within one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
+    pub presence: Presence,
     pub batch_size: usize,
+    pub window_s: u64,
     pub factor: u32,
     pub bisect: bool,
+}
+
+/// Whether a mapping is to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Enabled,
+    Disabled,
+    /// It is not in the configuration.
+    Out,
 }
 
 /// How often a function does what, of each hundred invocations.
@@ -121,7 +133,9 @@ impl Settings {
             rng.u32(2..6)
         };
         Self {
+            presence: Presence::Enabled,
             batch_size: [1, 2, 3, 5, 10, 100][rng.usize(..6)],
+            window_s: if rng.bool() { 0 } else { rng.u64(1..20) },
             factor,
             bisect: rng.bool(),
         }
@@ -153,11 +167,24 @@ impl Plan {
 
     /// The settings of the next life.
     pub fn next(&self, rng: &mut fastrand::Rng, now: Settings) -> Settings {
-        if self.changes {
-            Settings::draw(rng, self.tumbling_s.is_some())
-        } else {
-            now
+        match self.changes {
+            true => Settings {
+                presence: now.presence,
+                ..self.other(rng)
+            },
+            false => now,
         }
+    }
+
+    /// Some settings.
+    pub fn other(&self, rng: &mut fastrand::Rng) -> Settings {
+        Settings::draw(rng, self.tumbling_s.is_some())
+    }
+
+    /// Taken out, a mapping's counters go with it: only where none is needed to tell what was lost.
+    pub fn may_go(&self) -> bool {
+        let limited = self.retries.is_some() || self.age_s.is_some();
+        !self.loss && (self.destination || !limited)
     }
 
     /// One shard, split under way, with a poison record, bisection and a destination: for the sweeps.
@@ -171,12 +198,13 @@ impl Plan {
             records: 12,
             pace_ms: 300,
             settings: Settings {
+                presence: Presence::Enabled,
                 batch_size: 4,
+                window_s: 0,
                 factor: 1,
                 bisect: true,
             },
             changes: false,
-            window_s: 0,
             retries: Some(1),
             age_s: None,
             only_failing: false,
@@ -197,6 +225,7 @@ impl Plan {
             reshards: 2,
             crashes: 0,
             restarts: 0,
+            reloads: 0,
             file: false,
         }
     }
@@ -249,12 +278,11 @@ impl Plan {
             records: if heavy { 20 } else { rng.usize(10..140) },
             // A subscription lasts 5 minutes: some runs are longer.
             pace_ms: match kind {
-                Kind::FanOut if chance(rng, 3) => 40_000,
+                Kind::FanOut if chance(rng, 3) => 20_000,
                 Kind::FanOut | Kind::Kinesis | Kind::Dynamo => 3_000,
             },
             settings: Settings::draw(rng, tumbling_s.is_some()),
             changes: chance(rng, 2),
-            window_s: if rng.bool() { 0 } else { rng.u64(1..20) },
             retries,
             age_s,
             only_failing: chance(rng, 5),
@@ -279,14 +307,15 @@ impl Plan {
             reshards: if chance(rng, 3) { 0 } else { rng.usize(1..6) },
             crashes: if weather == 3 { rng.usize(1..6) } else { 0 },
             restarts: if rng.bool() { 0 } else { rng.usize(1..4) },
+            reloads: if rng.bool() { 0 } else { rng.usize(1..6) },
             file: chance(rng, 3),
         }
     }
 
-    /// The configuration of the service.
+    /// The mapping, as the configuration of the service has it.
     pub fn config(&self, arn: &str, destination: &str, now: Settings, moment_s: u64) -> String {
         let mut text = format!(
-            "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n    BatchSize: {}\n",
+            "  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n    BatchSize: {}\n",
             now.batch_size
         );
         let mut line = |key: &str, value: String| text += &format!("    {key}: {value}\n");
@@ -298,14 +327,17 @@ impl Plan {
                 line("StartingPositionTimestamp", moment_s.to_string());
             }
         }
+        if now.presence == Presence::Disabled {
+            line("Enabled", "false".into());
+        }
         if now.factor > 1 {
             line("ParallelizationFactor", now.factor.to_string());
         }
         if now.bisect {
             line("BisectBatchOnFunctionError", "true".into());
         }
-        if self.window_s > 0 {
-            line("MaximumBatchingWindowInSeconds", self.window_s.to_string());
+        if now.window_s > 0 {
+            line("MaximumBatchingWindowInSeconds", now.window_s.to_string());
         }
         if let Some(retries) = self.retries {
             line("MaximumRetryAttempts", retries.to_string());

@@ -1,12 +1,16 @@
 //! What is to happen now and then: a simulation in which it never does proves nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sluicegate::sim::{Ending, Entry, Event, Fault};
 
-use super::judge::{Life, Truth};
+use super::judge::{How, Life, Truth};
 use super::life::Theatre;
-use super::plan::{Kind, Plan, Weather};
+use super::plan::{Kind, Plan, Presence, Weather};
+
+/// How long a subscription lasts. // spec: 5.1
+const SUBSCRIPTION: Duration = Duration::from_secs(300);
 
 /// How often each happened in a run.
 pub fn seen(
@@ -32,15 +36,30 @@ pub fn seen(
     add("on a file", u64::from(plan.file));
     add(
         "kills",
-        lives.iter().filter(|life| life.after_kill).count() as u64,
+        lives
+            .iter()
+            .filter(|life| life.how == How::AfterKill)
+            .count() as u64,
     );
     if plan.kind != Kind::Dynamo {
         add("aggregates", u64::from(plan.kpl));
         let resharded = |entry: &&Entry| matches!(entry.event, Event::Resharded { .. });
         add("reshards", history.iter().filter(resharded).count() as u64);
     }
-    let restarts = lives.iter().skip(1).filter(|life| !life.after_kill);
+    let restarts = lives.iter().skip(1).filter(|life| life.how == How::Started);
     add("restarts", restarts.count() as u64);
+    let reloads = lives.iter().filter(|life| life.how == How::Reloaded);
+    add("reloads", reloads.clone().count() as u64);
+    let fair = plan.weather() == Weather::Fair;
+    let in_fair = reloads.clone().filter(|_| fair).count() as u64;
+    add("reloads in fair weather", in_fair);
+    for (what, which) in [
+        ("disabled", Presence::Disabled),
+        ("taken out", Presence::Out),
+    ] {
+        let of = |life: &&Life| life.settings.presence == which;
+        add(what, reloads.clone().filter(of).count() as u64);
+    }
     add("records", truth.put);
     add("handled", truth.handled);
     add("filtered out", truth.filtered);
@@ -63,18 +82,20 @@ pub fn seen(
 }
 
 /// Where the source pushes.
-pub fn pushed(theatre: &Theatre, history: &[Entry], seen: &mut BTreeMap<&'static str, u64>) {
+pub fn pushed(
+    theatre: &Theatre,
+    history: &[Entry],
+    lasted: Duration,
+    seen: &mut BTreeMap<&'static str, u64>,
+) {
     let mut add = |what, count: u64| *seen.entry(what).or_default() += count;
     add("subscriptions", theatre.subscribed);
     add("shards taken by somebody else", theatre.rival.taken());
-    // Each shard has one subscription for each life, and more only where they end.
-    let first = (theatre.source.lines.len() * theatre.lives.len()) as u64;
-    let fair = theatre.plan.weather() == Weather::Fair;
-    let renewed = theatre.subscribed.saturating_sub(first);
-    add(
-        "subscriptions that ended in fair weather",
-        if fair { renewed } else { 0 },
-    );
+    let ends = theatre.lives.iter().skip(1).map(|life| life.at);
+    let ends = ends.chain([lasted]);
+    let lives = theatre.lives.iter().zip(ends);
+    let long = lives.filter(|(life, end)| SUBSCRIPTION < *end - life.at);
+    add("lives longer than a subscription", long.count() as u64);
     for (what, which) in [
         ("subscriptions that fell silent", Fault::SilentEventStream),
         ("broken frames", Fault::BrokenEventStream),

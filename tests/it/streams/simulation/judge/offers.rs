@@ -43,7 +43,14 @@ impl Judge<'_> {
     }
 
     fn size(&mut self, at: Duration, users: &[usize], is_final: bool) {
-        let most = self.evidence.lives[self.life].settings.batch_size;
+        let sizes = self.in_force(at).map(|settings| settings.batch_size);
+        let Some(most) = sizes.max() else {
+            return self.breach(
+                at,
+                "I14",
+                format!("{users:?} are offered, and it is not to work"),
+            );
+        };
         if users.len() > most || users.is_empty() != is_final {
             self.breach(at, "I7", format!("a batch of {} records", users.len()));
         }
