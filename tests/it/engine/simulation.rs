@@ -2,6 +2,7 @@
 //! and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one, `SLUICEGATE_SEEDS=n`
 //! runs more of them.
 
+mod beside;
 mod ledger;
 mod plan;
 
@@ -16,17 +17,21 @@ use serde_json::json;
 use sluicegate::metrics::Metrics;
 use sluicegate::reports::Account;
 use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply};
+use sluicegate::status::{State, Status};
 use tokio::time::{Instant, sleep};
 
-use super::{Stage, of_mapping};
-use ledger::{Judge, Meant, Truth};
-use plan::{Plan, Weather};
+use super::{Running, Stage};
+use ledger::{Judge, Meant, POLL_MAX, Term, Truth};
+use plan::{Plan, Presence, Settings, Weather};
 
 /// How many seeds each kind of queue gets, unless told otherwise.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 40;
 /// When the world heals, and how long it may then take until the queue is empty.
 const TROUBLE: Duration = Duration::from_secs(600);
 const RECOVERY_MAX: Duration = Duration::from_secs(3600);
+
+/// How long a start takes, with all that goes before it.
+const FOLLOWS: Duration = Duration::from_secs(5);
 
 /// What a run came to.
 #[derive(Debug)]
@@ -35,6 +40,7 @@ struct Run {
     lasted: Duration,
     faults: u64,
     hash: u64,
+    reloads: u64,
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -144,15 +150,25 @@ async fn run(plan: &Plan) -> Run {
     for (operation, fault, probability) in &plan.faults {
         world.fault_chance(*operation, *fault, *probability);
     }
+    if plan.reloads > 0 {
+        beside::prepare(&world);
+    }
     let rng = &mut fastrand::Rng::with_seed(plan.seed ^ 0xcafe);
-    let config = plan.config(&world.queue_arn(plan.queue()));
     let began = Instant::now();
+    let mut play = Play {
+        plan,
+        began,
+        terms: Vec::new(),
+        reloads: plan.reloads,
+        starts: Vec::new(),
+        broken: Vec::new(),
+    };
     let mut dropped = BTreeSet::new();
     let mut sent = 0;
     let mut crashes = plan.crashes;
     let mut restarts = plan.restarts;
     let mut account = Account::default();
-    let mut running = stage.start_with(&config);
+    let mut running = play.start(&stage, plan.settings);
     let mut crash = world.crash_at(if crashes > 0 {
         rng.u64(1..150)
     } else {
@@ -181,8 +197,9 @@ async fn run(plan: &Plan) -> Run {
                 sleep(Duration::from_millis(rng.u64(1..5_000))).await;
                 crash = world.crash_at(if crashes > 0 && !healed { rng.u64(1..150) } else { u64::MAX });
                 stage.metrics = Metrics::new();
+                stage.status = Status::default();
                 account = Account::default();
-                running = stage.start_with(&config);
+                running = play.start(&stage, play.settings());
             }
             () = sleep(pause) => {}
         }
@@ -190,14 +207,25 @@ async fn run(plan: &Plan) -> Run {
         if restarts > 0 && lasted > TROUBLE / 20 {
             restarts -= 1;
             account = account.and(running.stop().await);
-            running = stage.start_with(&config);
+            running = play.start(&stage, play.settings());
         }
+        play.reload(&stage, &running, rng).await;
+        play.follows(&stage);
         if !healed && TROUBLE <= lasted {
             healed = true;
             world.heal();
             crash = world.crash_at(u64::MAX);
         }
-        let done = sent == plan.messages && stage.left(plan.queue()) == 0;
+        let beside = plan.reloads > 0;
+        if beside && (sent < plan.messages || play.reloads > 0) {
+            for _ in 0..rng.usize(..=beside::SENT_MAX) {
+                beside::send(&world);
+            }
+        }
+        let done = sent == plan.messages
+            && stage.left(plan.queue()) == 0
+            && play.done()
+            && (!beside || beside::done(&world));
         if done && (healed || crashes == 0) || TROUBLE + RECOVERY_MAX < lasted {
             break;
         }
@@ -210,11 +238,15 @@ async fn run(plan: &Plan) -> Run {
     world.idle().await;
     let meant = meant.lock().unwrap().clone();
     let history = world.history();
-    let (mut broken, truth) = Judge::new(plan, &meant, &dropped).judge(&history);
+    let (mut broken, truth) = Judge::new(plan, &meant, &dropped, &play.terms).judge(&history);
+    if plan.reloads > 0 {
+        beside::judge(plan, &history, &play.starts, &mut broken);
+    }
+    broken.append(&mut play.broken);
     if TROUBLE + RECOVERY_MAX < lasted {
         broken.push("I13: the queue is not empty".into());
     }
-    books(&stage, plan, account, truth, &mut broken);
+    books(&stage, &play, account, truth, &mut broken);
     let mut hasher = DefaultHasher::new();
     for Entry { at, event } in &history {
         match event {
@@ -228,21 +260,129 @@ async fn run(plan: &Plan) -> Run {
         lasted,
         faults: world.fault_counts().values().sum(),
         hash: hasher.finish(),
+        reloads: play.terms.len() as u64 - play.starts.len() as u64,
+    }
+}
+
+/// The lives of the mapping in a run.
+struct Play<'a> {
+    plan: &'a Plan,
+    began: Instant,
+    terms: Vec<Term>,
+    /// Reloads that are to come.
+    reloads: usize,
+    /// When the process was started.
+    starts: Vec<Duration>,
+    broken: Vec<String>,
+}
+
+impl Play<'_> {
+    fn settings(&self) -> Settings {
+        self.terms.last().expect("it was started").settings
+    }
+
+    fn config(&mut self, stage: &Stage, settings: Settings) -> String {
+        let at = self.began.elapsed();
+        self.terms.push(Term { at, settings });
+        let arn = stage.world.queue_arn(self.plan.queue());
+        let beside = match self.plan.reloads {
+            0 => String::new(),
+            _ => beside::config(&stage.world),
+        };
+        self.plan.config(&arn, settings, &beside)
+    }
+
+    fn start(&mut self, stage: &Stage, settings: Settings) -> Running {
+        self.starts.push(self.began.elapsed());
+        stage.start_with(&self.config(stage, settings))
+    }
+
+    /// Now and then the service is given other settings, or several in a row.
+    async fn reload(&mut self, stage: &Stage, running: &Running, rng: &mut fastrand::Rng) {
+        let away = self.settings().presence != Presence::Enabled;
+        if away && rng.u32(..3) == 0 {
+            self.replace(stage, running, rng, Presence::Enabled);
+        } else if self.reloads > 0 && rng.u32(..6) == 0 {
+            self.reloads -= 1;
+            let more = if rng.u32(..4) == 0 { 3 } else { 0 };
+            for _ in 0..more {
+                let presence = presence(rng);
+                self.replace(stage, running, rng, presence);
+                let pause = [0, 10, 1_000][rng.usize(..3)];
+                sleep(Duration::from_millis(rng.u64(..=pause))).await;
+            }
+            let presence = presence(rng);
+            self.replace(stage, running, rng, presence);
+        }
+    }
+
+    fn replace(
+        &mut self,
+        stage: &Stage,
+        running: &Running,
+        rng: &mut fastrand::Rng,
+        presence: Presence,
+    ) {
+        let settings = Settings {
+            presence,
+            ..self.plan.other(rng)
+        };
+        running.reload(&self.config(stage, settings));
+    }
+
+    /// In fair weather a reload takes no longer than what is in hand, and a receive that waits.
+    fn follows(&mut self, stage: &Stage) {
+        let last = self.terms.last().expect("it was started");
+        let late = last.at + self.plan.timeout() + POLL_MAX + FOLLOWS < self.began.elapsed();
+        let mappings = stage.status.readiness().mappings;
+        let ours = mappings.into_iter().find(|mapping| mapping.name == "m");
+        let state = ours.map(|mapping| mapping.state);
+        let wanted = match last.settings.presence {
+            Presence::Enabled => Some(State::Enabled),
+            Presence::Disabled => Some(State::Disabled),
+            Presence::Out => None,
+        };
+        let fair = self.plan.weather() == Weather::Fair && !self.plan.zombies();
+        if fair && late && state != wanted {
+            let text = format!(
+                "reload: since {:?} it is {state:?}, not {wanted:?}",
+                last.at
+            );
+            self.broken.push(text);
+        }
+    }
+
+    fn done(&self) -> bool {
+        self.reloads == 0 && self.settings().presence == Presence::Enabled
+    }
+
+    /// Counters go with a mapping that is taken out.
+    fn was_out(&self) -> bool {
+        let mut presences = self.terms.iter().map(|term| term.settings.presence);
+        presences.any(|presence| presence == Presence::Out)
+    }
+}
+
+fn presence(rng: &mut fastrand::Rng) -> Presence {
+    match rng.u32(..6) {
+        0 => Presence::Disabled,
+        1 => Presence::Out,
+        _ => Presence::Enabled,
     }
 }
 
 // I16: what was counted adds up, and in fair weather it is what the world saw.
-fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mut Vec<String>) {
-    let metric = |family: &str| stage.metric(&of_mapping(family)) as u64;
-    let passed_over = ["duplicate", "group_busy", "unusable"]
-        .iter()
-        .map(|reason| {
-            let series = format!(
-                "sluicegate_messages_passed_over_total{{mapping=\"m\",reason=\"{reason}\"}}"
-            );
-            stage.metric(&series) as u64
-        })
-        .sum::<u64>();
+fn books(stage: &Stage, play: &Play<'_>, account: Account, truth: Truth, broken: &mut Vec<String>) {
+    let text = stage.metrics.encode();
+    // Of all mappings, as the account is.
+    let metric = |family: &str| {
+        let series = format!("sluicegate_{family}{{");
+        let of_family = text.lines().filter(|line| line.starts_with(&series));
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        of_family.map(value).sum::<f64>() as u64
+    };
+    let passed_over = metric("messages_passed_over_total");
+    let plan = play.plan;
     let mut equal = |what: &str, counted: u64, true_: u64| {
         if counted != true_ {
             broken.push(format!(
@@ -260,6 +400,17 @@ fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mu
         cut_off,
     } = account;
     equal("of streams", settled + discarded + cut_off, 0);
+    equal("held", metric("messages_held"), 0);
+    equal("in flight", metric("invocations_in_flight"), 0);
+    let fair = plan.weather() == Weather::Fair;
+    if fair {
+        equal("abandoned", abandoned, 0);
+        equal("truly deleted", deleted, truth.deleted);
+        equal("truly handed back", handed_back, truth.handed_back);
+    }
+    if play.was_out() {
+        return;
+    }
     let polled = metric("events_polled_total");
     equal(
         "polled",
@@ -272,13 +423,8 @@ fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mu
         metric("messages_handed_back_total"),
         handed_back,
     );
-    equal("held", metric("messages_held"), 0);
-    equal("in flight", metric("invocations_in_flight"), 0);
-    if plan.weather() == Weather::Fair {
-        equal("abandoned", abandoned, 0);
+    if fair {
         equal("truly polled", polled, truth.received);
-        equal("truly deleted", deleted, truth.deleted);
-        equal("truly handed back", handed_back, truth.handed_back);
         equal(
             "truly invoked",
             metric("events_invoked_total"),
@@ -300,7 +446,8 @@ fn seeds(fifo: bool) {
         seed..seed + 1
     });
     let mut failures = Vec::new();
-    let (mut lasted, mut faults, mut longest) = (Duration::ZERO, 0, (Duration::ZERO, 0));
+    let (mut lasted, mut longest) = (Duration::ZERO, (Duration::ZERO, 0));
+    let (mut faults, mut reloads) = (0, 0);
     for seed in seeds {
         let plan = Plan::draw(seed, fifo);
         let outcome = catch_unwind(AssertUnwindSafe(|| block_on(run(&plan))));
@@ -309,6 +456,7 @@ fn seeds(fifo: bool) {
                 lasted += run.lasted;
                 longest = longest.max((run.lasted, seed));
                 faults += run.faults;
+                reloads += run.reloads;
                 run.broken
             }
             Err(_) => vec!["panicked".to_owned()],
@@ -320,7 +468,7 @@ fn seeds(fifo: bool) {
     }
     let name = if fifo { "ordered" } else { "standard" };
     tell(&format!(
-        "{name}: {:.1} simulated hours, {faults} faults, the longest run was {longest:?}",
+        "{name}: {:.1} simulated hours, {faults} faults, {reloads} reloads, the longest run was {longest:?}",
         lasted.as_secs_f64() / 3600.0
     ));
     assert!(
@@ -330,8 +478,8 @@ fn seeds(fifo: bool) {
         failures.join("\n")
     );
     assert!(
-        replay.is_some() || faults > 100,
-        "hardly anything went wrong: {faults}"
+        replay.is_some() || faults > 100 && reloads > 20,
+        "hardly anything happened: {faults} faults, {reloads} reloads"
     );
 }
 
@@ -369,7 +517,12 @@ async fn crashed_at(number: u64) -> (Run, u64) {
     for number in 0..plan.messages {
         send(&stage, &plan, rng, number);
     }
-    let config = plan.config(&world.queue_arn(plan.queue()));
+    let arn = world.queue_arn(plan.queue());
+    let mut terms = vec![Term {
+        at: Duration::ZERO,
+        settings: plan.settings,
+    }];
+    let mut config = plan.config(&arn, plan.settings, "");
     let began = Instant::now();
     let crash = world.crash_at(number);
     let mut running = stage.start_with(&config);
@@ -382,18 +535,30 @@ async fn crashed_at(number: u64) -> (Run, u64) {
             }
             () = sleep(Duration::from_millis(500)) => {}
         }
+        // It is given other settings when some of it is done.
+        if terms.len() < 3 && began.elapsed() >= Duration::from_secs(1) {
+            let settings = Settings {
+                batch_size: 3 - terms.len(),
+                ..plan.settings
+            };
+            let at = began.elapsed();
+            terms.push(Term { at, settings });
+            config = plan.config(&arn, settings, "");
+            running.reload(&config);
+        }
     }
     let lasted = began.elapsed();
     let points = world.crash_points();
     running.stop().await;
     world.idle().await;
     let meant = meant.lock().unwrap().clone();
-    let (broken, _) = Judge::new(&plan, &meant, &BTreeSet::new()).judge(&world.history());
+    let (broken, _) = Judge::new(&plan, &meant, &BTreeSet::new(), &terms).judge(&world.history());
     let run = Run {
         broken,
         lasted,
         faults: 0,
         hash: 0,
+        reloads: 0,
     };
     (run, points)
 }

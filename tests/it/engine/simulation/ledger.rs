@@ -6,10 +6,23 @@ use std::time::Duration;
 
 use sluicegate::sim::{Ending, Entry, Event};
 
-use super::plan::{Plan, Weather};
+use super::plan::{Plan, Presence, Settings, Weather};
+use crate::engine::FUNCTION;
+
+/// How long after a reload something may still begin that was decided before it.
+const RELOAD_MAX: Duration = Duration::from_secs(1);
+/// A receive that was begun before is waited for: what it brings would be hidden from everybody. It goes back at once.
+pub const POLL_MAX: Duration = Duration::from_secs(20);
 
 /// What the function meant by each answer: the messages that it handled, by request id.
 pub type Meant = BTreeMap<String, BTreeSet<String>>;
+
+/// From when on which settings hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Term {
+    pub at: Duration,
+    pub settings: Settings,
+}
 
 #[derive(Debug, Default)]
 struct Message {
@@ -30,6 +43,7 @@ pub struct Judge<'a> {
     plan: &'a Plan,
     meant: &'a Meant,
     dropped: &'a BTreeSet<String>,
+    terms: &'a [Term],
     messages: BTreeMap<String, Message>,
     groups: BTreeMap<String, Vec<String>>,
     running: usize,
@@ -47,11 +61,17 @@ pub struct Truth {
 }
 
 impl<'a> Judge<'a> {
-    pub fn new(plan: &'a Plan, meant: &'a Meant, dropped: &'a BTreeSet<String>) -> Self {
+    pub fn new(
+        plan: &'a Plan,
+        meant: &'a Meant,
+        dropped: &'a BTreeSet<String>,
+        terms: &'a [Term],
+    ) -> Self {
         Self {
             plan,
             meant,
             dropped,
+            terms,
             messages: BTreeMap::new(),
             groups: BTreeMap::new(),
             running: 0,
@@ -98,35 +118,44 @@ impl<'a> Judge<'a> {
                     },
                 );
             }
-            Event::Received { queue, id, .. } if queue == self.plan.queue() => {
+            Event::Received { queue, id, .. } => {
                 truth.received += 1;
-                self.received(at, id);
+                if queue == self.plan.queue() {
+                    self.received(at, id);
+                }
             }
             Event::VisibilityChanged { id, visibility, .. } if visibility.is_zero() => {
                 truth.handed_back += 1;
                 self.message(id).handed_back += 1;
             }
-            Event::Deleted { id, .. } => {
+            Event::Deleted { queue, id } => {
                 truth.deleted += 1;
-                self.deleted(at, id);
+                if queue == self.plan.queue() {
+                    self.deleted(at, id);
+                }
             }
             Event::MovedToDlq { id, .. } => self.moved(at, id),
             Event::Invoked {
-                message_ids, event, ..
+                function,
+                message_ids,
+                event,
+                ..
             } => {
                 truth.invocations += 1;
                 truth.events_invoked += message_ids.len() as u64;
-                self.invoked(at, message_ids, event.len());
+                if function == FUNCTION {
+                    self.invoked(at, message_ids, event.len());
+                }
             }
             Event::Replied {
+                function,
                 request_id,
                 message_ids,
                 ending,
-                ..
-            } => self.replied(request_id, message_ids, ending),
+            } if function == FUNCTION => self.replied(request_id, message_ids, ending),
             Event::Expired { id, .. } => self.breach(at, "I2", format!("{id} expired")),
             Event::Sent { .. }
-            | Event::Received { .. }
+            | Event::Replied { .. }
             | Event::Reappeared { .. }
             | Event::VisibilityChanged { .. }
             | Event::Purged { .. }
@@ -145,6 +174,13 @@ impl<'a> Judge<'a> {
     // I10: in fair weather each receive but the first follows a failure, or a drain that handed the message back.
     fn received(&mut self, at: Duration, id: &str) {
         let fair = self.plan.weather() == Weather::Fair && !self.plan.zombies();
+        if self.in_force(at, POLL_MAX).next().is_none() {
+            self.breach(
+                at,
+                "I14",
+                format!("{id} is received, and nobody is to work"),
+            );
+        }
         let message = self.message(id);
         message.receives += 1;
         let explained = message.failed + message.handed_back + 1;
@@ -161,14 +197,21 @@ impl<'a> Judge<'a> {
     // I4, I6, I7, I10
     fn invoked(&mut self, at: Duration, ids: &[String], bytes: usize) {
         self.running += 1;
-        if ids.is_empty() || ids.len() > self.plan.batch_size || bytes > 6 * 1024 * 1024 {
+        let count_max = self
+            .in_force(at, Duration::ZERO)
+            .map(|settings| settings.batch_size)
+            .max();
+        let limits = self
+            .in_force(at, Duration::ZERO)
+            .map(|settings| settings.maximum.unwrap_or(1_250));
+        let limit = limits.max().unwrap_or_default();
+        if ids.is_empty() || Some(ids.len()) > count_max || bytes > 6 * 1024 * 1024 {
             self.breach(
                 at,
                 "I7",
                 format!("a batch of {} messages, {bytes} bytes", ids.len()),
             );
         }
-        let limit = self.plan.maximum.unwrap_or(1_250);
         if !self.plan.zombies() && self.running > limit {
             self.breach(at, "I7", format!("{} invocations at once", self.running));
         }
@@ -180,10 +223,17 @@ impl<'a> Judge<'a> {
                 self.breach(at, "I10", format!("{id} is twice in a batch"));
             }
             let message = self.message(id);
-            let (running, gone) = (message.running, message.gone);
+            let (running, gone, handled) = (message.running, message.gone, message.handled);
             message.running += 1;
             if !self.plan.zombies() && running > 0 {
                 self.breach(at, "I10", format!("{id} runs twice at once"));
+            }
+            if handled && !self.plan.zombies() && self.plan.weather() == Weather::Fair {
+                self.breach(
+                    at,
+                    "I10",
+                    format!("{id} was invoked with after it was handled"),
+                );
             }
             if gone && !self.plan.zombies() && self.plan.weather() == Weather::Fair {
                 self.breach(at, "I10", format!("{id} was invoked with after its end"));
@@ -260,6 +310,20 @@ impl<'a> Judge<'a> {
         if most != Some(receives) {
             self.breach(at, "I2", format!("{id} died after {receives} receives"));
         }
+    }
+
+    /// The settings that may be in force: what begins now was decided on at most a moment ago.
+    fn in_force(&self, at: Duration, more: Duration) -> impl Iterator<Item = &Settings> {
+        let ends = self
+            .terms
+            .iter()
+            .skip(1)
+            .map(move |term| term.at + RELOAD_MAX + more);
+        let ends = ends.chain([Duration::MAX]);
+        let holds = move |(term, end): &(&Term, Duration)| term.at <= at && at <= *end;
+        let terms = self.terms.iter().zip(ends).filter(holds);
+        let settings = terms.map(|(term, _)| &term.settings);
+        settings.filter(|settings| settings.presence == Presence::Enabled)
     }
 
     /// The messages of its group that were sent before it and that the filter lets through.

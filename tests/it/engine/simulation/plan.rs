@@ -12,10 +12,8 @@ pub struct Plan {
     /// maxReceiveCount of the redrive policy; without one nothing is poison.
     pub receives_max: Option<u32>,
     pub visibility_s: u32,
-    pub batch_size: usize,
-    pub window_s: u64,
+    pub settings: Settings,
     pub partial: bool,
-    pub maximum: Option<usize>,
     /// Behind a URL that gives up long before the function does: it may succeed and nobody hears of it.
     pub http: bool,
     pub filter: bool,
@@ -29,6 +27,46 @@ pub struct Plan {
     pub crashes: usize,
     /// A stop and a new start in the middle.
     pub restarts: usize,
+    /// How often it is given other settings while it runs, beside a mapping that stays the same.
+    pub reloads: usize,
+}
+
+/// What may change while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub presence: Presence,
+    pub batch_size: usize,
+    pub window_s: u64,
+    pub maximum: Option<usize>,
+}
+
+/// Whether a mapping is to work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Enabled,
+    Disabled,
+    /// It is not in the configuration.
+    Out,
+}
+
+impl Settings {
+    fn draw(rng: &mut fastrand::Rng, fifo: bool) -> Self {
+        let window_s = if fifo || rng.bool() {
+            0
+        } else {
+            rng.u64(1..30)
+        };
+        let sizes: &[usize] = match (fifo, window_s) {
+            (true, _) | (_, 0) => &[1, 2, 5, 10],
+            _ => &[1, 3, 10, 25, 100, 10_000],
+        };
+        Self {
+            presence: Presence::Enabled,
+            batch_size: sizes[rng.usize(..sizes.len())],
+            window_s,
+            maximum: [None, Some(1), Some(2), Some(3)][rng.usize(..4)],
+        }
+    }
 }
 
 /// How often a function does what, of each hundred invocations.
@@ -79,10 +117,13 @@ impl Plan {
             fifo: true,
             receives_max: Some(3),
             visibility_s: 10,
-            batch_size: 4,
-            window_s: 0,
+            settings: Settings {
+                presence: Presence::Enabled,
+                batch_size: 4,
+                window_s: 0,
+                maximum: Some(2),
+            },
             partial: true,
-            maximum: Some(2),
             http: false,
             filter: false,
             messages: 0,
@@ -96,6 +137,7 @@ impl Plan {
             faults: Vec::new(),
             crashes: 0,
             restarts: 0,
+            reloads: 0,
         }
     }
 
@@ -131,27 +173,21 @@ impl Plan {
             garbage: upto(&mut rng, 5),
             failed_items: upto(&mut rng, 15),
         };
-        let window_s = if fifo || rng.bool() {
-            0
-        } else {
-            rng.u64(1..30)
-        };
-        let sizes: &[usize] = match (fifo, window_s) {
-            (true, _) | (_, 0) => &[1, 2, 5, 10],
-            _ => &[1, 3, 10, 25, 100, 10_000],
-        };
         let timeout_s = [1, 3, 10, 60][rng.usize(..4)];
         // A restart that cuts a long invocation off leaves it running.
+        let reloads = if timeout_s < 20 && rng.bool() {
+            rng.usize(1..6)
+        } else {
+            0
+        };
         let restarts = usize::from(timeout_s < 20 && chance(&mut rng, 4));
         Self {
             seed,
             fifo,
             receives_max: chance(&mut rng, 3).then(|| rng.u32(2..6)),
             visibility_s: [1, 5, 10, 30, 60][rng.usize(..5)],
-            batch_size: sizes[rng.usize(..sizes.len())],
-            window_s,
+            settings: Settings::draw(&mut rng, fifo),
             partial: rng.bool(),
-            maximum: [None, Some(1), Some(2), Some(3)][rng.usize(..4)],
             http: chance(&mut rng, 6),
             filter: chance(&mut rng, 4),
             messages: rng.usize(5..80),
@@ -161,6 +197,7 @@ impl Plan {
             faults,
             crashes: if weather == 3 { rng.usize(1..4) } else { 0 },
             restarts,
+            reloads,
         }
     }
 
@@ -177,23 +214,36 @@ impl Plan {
         if self.fifo { "q.fifo" } else { "q" }
     }
 
-    /// The configuration of the service.
-    pub fn config(&self, arn: &str) -> String {
+    /// Other settings.
+    pub fn other(&self, rng: &mut fastrand::Rng) -> Settings {
+        Settings::draw(rng, self.fifo)
+    }
+
+    /// The configuration of the service, with what stands beside the mapping.
+    pub fn config(&self, arn: &str, now: Settings, beside: &str) -> String {
         let mut text = String::new();
         if self.http {
             text += "Functions:\n  process:\n    Http: { Url: \"http://lambda/2015-03-31/functions/process/invocations\" }\n    TimeoutInSeconds: 2\n";
         }
+        text += "EventSourceMappings:\n";
+        text += beside;
+        if now.presence == Presence::Out {
+            return text;
+        }
         text += &format!(
-            "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n    BatchSize: {}\n",
-            self.batch_size
+            "  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n    BatchSize: {}\n",
+            now.batch_size
         );
-        if self.window_s > 0 {
-            text += &format!("    MaximumBatchingWindowInSeconds: {}\n", self.window_s);
+        if now.presence == Presence::Disabled {
+            text += "    Enabled: false\n";
+        }
+        if now.window_s > 0 {
+            text += &format!("    MaximumBatchingWindowInSeconds: {}\n", now.window_s);
         }
         if self.partial {
             text += "    FunctionResponseTypes: [ReportBatchItemFailures]\n";
         }
-        if let Some(maximum) = self.maximum {
+        if let Some(maximum) = now.maximum {
             text += &format!("    ScalingConfig: {{ MaximumConcurrency: {maximum} }}\n");
         }
         if self.filter {
