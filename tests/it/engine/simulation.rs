@@ -56,6 +56,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 fn function(stage: &Stage, plan: &Plan, meant: Arc<Mutex<Meant>>) {
     let rng = Mutex::new(fastrand::Rng::with_seed(plan.seed ^ 0xf00d));
     let (moods, partial, timeout) = (plan.moods, plan.partial, plan.timeout());
+    let work = plan.work();
     let answer = move |call: &Invocation| {
         let rng = &mut *rng.lock().unwrap();
         let ids = call.message_ids();
@@ -103,7 +104,7 @@ fn function(stage: &Stage, plan: &Plan, meant: Arc<Mutex<Meant>>) {
         } else if is(moods.slow) {
             good(&failed).after(timeout.mul_f64(0.9 * rng.f64()))
         } else {
-            good(&failed).after(Duration::from_millis(rng.u64(..50)))
+            good(&failed).after(work.mul_f64(rng.f64()))
         };
         if partial {
             handled.retain(|id| !failed.contains(id));
@@ -240,7 +241,13 @@ async fn run(plan: &Plan) -> Run {
     let history = world.history();
     let (mut broken, truth) = Judge::new(plan, &meant, &dropped, &play.terms).judge(&history);
     if plan.reloads > 0 {
-        beside::judge(plan, &history, &play.starts, &mut broken);
+        beside::judge(
+            plan,
+            &history,
+            &play.starts,
+            &stage.metrics.encode(),
+            &mut broken,
+        );
     }
     broken.append(&mut play.broken);
     if TROUBLE + RECOVERY_MAX < lasted {
@@ -337,16 +344,19 @@ impl Play<'_> {
         let mappings = stage.status.readiness().mappings;
         let ours = mappings.into_iter().find(|mapping| mapping.name == "m");
         let state = ours.map(|mapping| mapping.state);
-        let wanted = match last.settings.presence {
-            Presence::Enabled => Some(State::Enabled),
-            Presence::Disabled => Some(State::Disabled),
-            Presence::Out => None,
+        let there = match (last.settings.presence, state) {
+            (Presence::Enabled, Some(state)) => {
+                matches!(state, State::Enabled | State::Failing)
+            }
+            (Presence::Disabled, Some(state)) => state == State::Disabled,
+            (Presence::Out, None) => true,
+            (Presence::Enabled | Presence::Disabled, None) | (Presence::Out, Some(_)) => false,
         };
         let fair = self.plan.weather() == Weather::Fair && !self.plan.zombies();
-        if fair && late && state != wanted {
+        if fair && late && !there {
             let text = format!(
-                "reload: since {:?} it is {state:?}, not {wanted:?}",
-                last.at
+                "reload: since {:?} it is {state:?}: {:?}",
+                last.at, last.settings
             );
             self.broken.push(text);
         }

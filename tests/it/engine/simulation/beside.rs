@@ -48,8 +48,23 @@ pub fn config(world: &World) -> String {
     )
 }
 
+/// How often it was begun.
+fn begun(metrics: &str) -> usize {
+    let series = format!(
+        "sluicegate_source_requests_total{{mapping=\"{NAME}\",operation=\"GetQueueUrl\",outcome=\"success\"}} "
+    );
+    let count = metrics.lines().find_map(|line| line.strip_prefix(&series));
+    count.expect("it was begun").parse().unwrap()
+}
+
 /// What it noticed. `starts` are those of the process.
-pub fn judge(plan: &Plan, history: &[Entry], starts: &[Duration], broken: &mut Vec<String>) {
+pub fn judge(
+    plan: &Plan,
+    history: &[Entry],
+    starts: &[Duration],
+    metrics: &str,
+    broken: &mut Vec<String>,
+) {
     let mut fates = BTreeMap::<&str, Fate>::new();
     for Entry { at, event } in history {
         match event {
@@ -75,6 +90,9 @@ pub fn judge(plan: &Plan, history: &[Entry], starts: &[Duration], broken: &mut V
         }
     }
     let fair = plan.weather() == Weather::Fair;
+    if fair && begun(metrics) > starts.len() {
+        broken.push("beside: it was begun anew".to_owned());
+    }
     for (id, fate) in fates {
         let start = starts
             .iter()

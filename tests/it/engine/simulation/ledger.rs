@@ -124,9 +124,15 @@ impl<'a> Judge<'a> {
                     self.received(at, id);
                 }
             }
-            Event::VisibilityChanged { id, visibility, .. } if visibility.is_zero() => {
+            Event::VisibilityChanged {
+                queue,
+                id,
+                visibility,
+            } if visibility.is_zero() => {
                 truth.handed_back += 1;
-                self.message(id).handed_back += 1;
+                if queue == self.plan.queue() {
+                    self.message(id).handed_back += 1;
+                }
             }
             Event::Deleted { queue, id } => {
                 truth.deleted += 1;
@@ -134,7 +140,9 @@ impl<'a> Judge<'a> {
                     self.deleted(at, id);
                 }
             }
-            Event::MovedToDlq { id, .. } => self.moved(at, id),
+            Event::MovedToDlq { queue, id, .. } if queue == self.plan.queue() => {
+                self.moved(at, id);
+            }
             Event::Invoked {
                 function,
                 message_ids,
@@ -158,6 +166,7 @@ impl<'a> Judge<'a> {
             | Event::Replied { .. }
             | Event::Reappeared { .. }
             | Event::VisibilityChanged { .. }
+            | Event::MovedToDlq { .. }
             | Event::Purged { .. }
             | Event::RecordPut { .. }
             | Event::RecordsRead { .. }

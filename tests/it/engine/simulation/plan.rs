@@ -20,6 +20,8 @@ pub struct Plan {
     pub messages: usize,
     pub groups: usize,
     pub timeout_s: u64,
+    /// The function takes its time.
+    pub busy: bool,
     /// Of each hundred invocations.
     pub moods: Moods,
     pub faults: Vec<(Option<Operation>, Fault, f64)>,
@@ -129,6 +131,7 @@ impl Plan {
             messages: 0,
             groups: 1,
             timeout_s: 3,
+            busy: false,
             moods: Moods {
                 throttled: 15,
                 failed_items: 10,
@@ -193,6 +196,7 @@ impl Plan {
             messages: rng.usize(5..80),
             groups: rng.usize(1..6),
             timeout_s,
+            busy: timeout_s < 20 && rng.bool(),
             moods,
             faults,
             crashes: if weather == 3 { rng.usize(1..4) } else { 0 },
@@ -250,6 +254,14 @@ impl Plan {
             text += "    FilterCriteria: { Filters: [ { Pattern: '{\"body\":{\"keep\":[true]}}' } ] }\n";
         }
         text
+    }
+
+    /// How long the function takes at most where nothing is wrong.
+    pub fn work(&self) -> Duration {
+        match self.busy {
+            true => self.timeout().mul_f64(0.8),
+            false => Duration::from_millis(50),
+        }
     }
 
     /// How long the function may run.

@@ -99,6 +99,20 @@ impl Beside {
         plan.loss || last.map_or(0, |last| last + 1) == self.put.len()
     }
 
+    /// A process was there, in fair weather: its shard was opened once, and no reload began anything anew.
+    pub fn undisturbed(&self, metrics: &str) -> bool {
+        let operation = match self.kind {
+            Kind::Kinesis | Kind::Dynamo => "GetShardIterator",
+            // One for each start; a subscription is renewed.
+            Kind::FanOut => "DescribeStreamConsumer",
+        };
+        let series = format!(
+            "sluicegate_source_requests_total{{mapping=\"{NAME}\",operation=\"{operation}\",outcome=\"success\"}} "
+        );
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&series));
+        count.is_none_or(|count| count == "0" || count == "1")
+    }
+
     /// What it noticed.
     pub fn judge(&self, plan: &Plan, lives: &[Life], broken: &mut Vec<String>) {
         let mut breach = |at: Duration, what: String| {

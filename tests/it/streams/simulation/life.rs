@@ -442,6 +442,12 @@ impl Theatre {
         self.dropped += self.metric("events_dropped_total");
         self.gaps += self.metric("stream_gaps_total");
         self.subscribed += self.subscriptions();
+        let text = self.stage.metrics.encode();
+        let undisturbed = |beside: &Beside| beside.undisturbed(&text);
+        let fair = self.plan.weather() == Weather::Fair;
+        if fair && !self.beside.as_ref().is_none_or(undisturbed) {
+            self.broken.push("beside: it was begun anew".to_owned());
+        }
         self.stage.metrics = Metrics::new();
         self.stage.status = Status::default();
         if let Some(disk) = &mut self.disk {
