@@ -46,7 +46,8 @@ pub struct Judge<'a> {
     terms: &'a [Term],
     messages: BTreeMap<String, Message>,
     groups: BTreeMap<String, Vec<String>>,
-    running: usize,
+    /// When each began, by request id.
+    running: BTreeMap<String, Duration>,
     broken: Vec<String>,
 }
 
@@ -74,7 +75,7 @@ impl<'a> Judge<'a> {
             terms,
             messages: BTreeMap::new(),
             groups: BTreeMap::new(),
-            running: 0,
+            running: BTreeMap::new(),
             broken: Vec::new(),
         }
     }
@@ -145,6 +146,7 @@ impl<'a> Judge<'a> {
             }
             Event::Invoked {
                 function,
+                request_id,
                 message_ids,
                 event,
                 ..
@@ -152,6 +154,8 @@ impl<'a> Judge<'a> {
                 truth.invocations += 1;
                 truth.events_invoked += message_ids.len() as u64;
                 if function == FUNCTION {
+                    self.between_settings(at);
+                    self.running.insert(request_id.clone(), at);
                     self.invoked(at, message_ids, event.len());
                 }
             }
@@ -205,7 +209,6 @@ impl<'a> Judge<'a> {
 
     // I4, I6, I7, I10
     fn invoked(&mut self, at: Duration, ids: &[String], bytes: usize) {
-        self.running += 1;
         let count_max = self
             .in_force(at, Duration::ZERO)
             .map(|settings| settings.batch_size)
@@ -221,8 +224,12 @@ impl<'a> Judge<'a> {
                 format!("a batch of {} messages, {bytes} bytes", ids.len()),
             );
         }
-        if !self.plan.zombies() && self.running > limit {
-            self.breach(at, "I7", format!("{} invocations at once", self.running));
+        if !self.plan.zombies() && self.running.len() > limit {
+            self.breach(
+                at,
+                "I7",
+                format!("{} invocations at once", self.running.len()),
+            );
         }
         for (index, id) in ids.iter().enumerate() {
             if self.dropped.contains(id) {
@@ -267,8 +274,26 @@ impl<'a> Judge<'a> {
         }
     }
 
+    // I6: whoever has other settings begins when the one before has ended.
+    fn between_settings(&mut self, at: Duration) {
+        let term_at = |at: Duration| self.terms.iter().rev().find(|term| term.at <= at);
+        let now = term_at(at).expect("it was started before");
+        let under_others = |began: &&Duration| {
+            let then = term_at(**began).expect("it was started before");
+            **began < now.at && then.settings != now.settings
+        };
+        let other = self.running.values().find(under_others).copied();
+        if let Some(began) = other
+            && now.at + RELOAD_MAX < at
+            && !self.plan.zombies()
+        {
+            let text = format!("what was begun at {began:?} under other settings still runs");
+            self.breach(at, "I6", text);
+        }
+    }
+
     fn replied(&mut self, request_id: &str, ids: &[String], ending: &Ending) {
-        self.running -= 1;
+        self.running.remove(request_id);
         let none = BTreeSet::new();
         let (ran, handled) = match ending {
             Ending::Succeeded { .. } => (true, self.meant.get(request_id).unwrap_or(&none)),

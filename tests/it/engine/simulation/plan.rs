@@ -178,7 +178,9 @@ impl Plan {
         };
         let timeout_s = [1, 3, 10, 60][rng.usize(..4)];
         // A restart that cuts a long invocation off leaves it running.
-        let reloads = if timeout_s < 20 && rng.bool() {
+        // In fair weather more can be told.
+        let of = if weather == 0 { 4 } else { 2 };
+        let reloads = if timeout_s < 20 && rng.u32(..of) > 0 {
             rng.usize(1..6)
         } else {
             0

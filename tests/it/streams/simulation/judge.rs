@@ -96,6 +96,7 @@ struct Run {
     shard: String,
     users: Vec<usize>,
     is_final: bool,
+    life: usize,
 }
 
 #[derive(Debug)]

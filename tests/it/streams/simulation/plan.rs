@@ -307,7 +307,12 @@ impl Plan {
             reshards: if chance(rng, 3) { 0 } else { rng.usize(1..6) },
             crashes: if weather == 3 { rng.usize(1..6) } else { 0 },
             restarts: if rng.bool() { 0 } else { rng.usize(1..4) },
-            reloads: if rng.bool() { 0 } else { rng.usize(1..6) },
+            // In fair weather more can be told.
+            reloads: if rng.u32(..if weather == 0 { 4 } else { 2 }) == 0 {
+                0
+            } else {
+                rng.usize(1..6)
+            },
             file: chance(rng, 3),
         }
     }

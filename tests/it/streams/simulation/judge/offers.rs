@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Judge, Run};
+use super::{Judge, RELOAD_MAX, Run};
 use crate::streams::simulation::function::Call;
 
 /// The shortest wait before a repeat, with the least jitter.
@@ -28,6 +28,7 @@ impl Judge<'_> {
         };
         self.size(at, &call.users, is_final);
         self.beside(at, &shard, &call.users);
+        self.between_settings(at);
         self.parents(at, &shard);
         for (index, user) in call.users.iter().enumerate() {
             self.offered(at, &shard, *user, &call.users[..index]);
@@ -39,6 +40,7 @@ impl Judge<'_> {
             shard,
             users: call.users.clone(),
             is_final,
+            life: self.life,
         });
     }
 
@@ -76,6 +78,20 @@ impl Judge<'_> {
         });
         if shared || beside.len() >= self.factor_max() as usize {
             let text = format!("{users:?} runs beside {beside:?}");
+            self.breach(at, "I6", text);
+        }
+    }
+
+    // I6: whoever has other settings begins when the one before has ended.
+    fn between_settings(&mut self, at: Duration) {
+        let lives = self.evidence.lives;
+        let now = lives[self.life];
+        let other = self
+            .running
+            .iter()
+            .find(|run| lives[run.life].settings != now.settings && now.at + RELOAD_MAX < at);
+        if let Some(run) = other.filter(|_| !self.evidence.plan.deaf()) {
+            let text = format!("{run:?} was begun under other settings, and still runs");
             self.breach(at, "I6", text);
         }
     }
