@@ -50,10 +50,10 @@ fn a_kill_at_every_point_and_every_commit_on_a_kinesis_stream_loses_nothing_and_
 
 #[test]
 fn a_kill_at_many_points_and_commits_of_a_consumer_loses_nothing_and_breaks_no_order() {
-    sweep(Kind::FanOut, 4);
+    sweep(Kind::FanOut, 8);
 }
 
 #[test]
 fn a_kill_at_many_points_and_commits_on_a_dynamodb_stream_loses_nothing_and_breaks_no_order() {
-    sweep(Kind::Dynamo, 4);
+    sweep(Kind::Dynamo, 8);
 }
