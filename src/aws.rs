@@ -10,5 +10,6 @@ pub mod kinesis;
 mod named;
 pub mod producer;
 mod renewed;
+pub mod sigv4;
 pub mod sqs;
 pub mod stream;
