@@ -58,6 +58,7 @@ pub fn run(args: &Args) -> Exit {
         metrics: Metrics::new(),
         status: Status::new(mappings),
         heartbeat: Heartbeat::new(),
+        api: None,
     };
     // Before anything is received: an address that is taken must not be found out with messages in hand.
     let server = match Server::start(config.service.listen, admin.clone()) {
