@@ -43,6 +43,7 @@ pub struct Gate {
     port: Port,
     clock: Clock,
     bucket: Mutex<Bucket>,
+    ids: Mutex<fastrand::Rng>,
 }
 
 #[derive(Debug)]
@@ -52,8 +53,8 @@ struct Bucket {
 }
 
 impl Gate {
-    /// Those who have access may ask at this port. To be called inside a runtime.
-    pub fn new(access: Access, port: Port, clock: Clock) -> Self {
+    /// Those who have access may ask at this port; the seed is that of the requests' ids. To be called inside a runtime.
+    pub fn new(access: Access, port: Port, clock: Clock, seed: u64) -> Self {
         Self {
             access,
             port,
@@ -62,6 +63,7 @@ impl Gate {
                 left: BURST,
                 at: Instant::now(),
             }),
+            ids: Mutex::new(fastrand::Rng::with_seed(seed)),
         }
     }
 
@@ -77,7 +79,7 @@ impl Gate {
         headers.extend(answer.headers);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Ok(id) = HeaderValue::from_str(&request_id()) {
+        if let Ok(id) = HeaderValue::from_str(&self.request_id()) {
             headers.insert(REQUEST_ID, id);
         }
         response
@@ -116,6 +118,14 @@ impl Gate {
             .port
             .ask(head.method, path, query.map(str::to_owned), body);
         asked.await.map_err(Refusal::from)
+    }
+
+    /// For people who compare logs: nothing depends on it.
+    fn request_id(&self) -> String {
+        let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let digits = format!("{:032x}", ids.u128(..));
+        let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
+        parts.map(|part| &digits[part]).join("-")
     }
 
     fn admitted(&self) -> bool {
@@ -222,19 +232,6 @@ impl From<Silent> for Refusal {
         };
         Self::new(status, "ServiceException", text)
     }
-}
-
-/// For people who compare logs: nothing depends on it.
-fn request_id() -> String {
-    let digits = format!("{:032x}", fastrand::u128(..));
-    [
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..],
-    ]
-    .join("-")
 }
 
 #[cfg(test)]

@@ -213,7 +213,9 @@ fn the_service_is_checked() {
         ),
         (
             "Service: {Port: 1}\n",
-            &["a.yaml:1: Service.Port: unknown key; expected Listen or ShutdownGraceInSeconds"],
+            &[
+                "a.yaml:1: Service.Port: unknown key; expected Listen, ShutdownGraceInSeconds or Api",
+            ],
         ),
         (
             "Service: {ShutdownGraceInSeconds: -1}\n",

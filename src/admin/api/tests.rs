@@ -49,7 +49,7 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (port, asked) = Port::new();
-        let gate = Gate::new(Access::new(&api, address), port, Clock::machine());
+        let gate = Gate::new(Access::new(&api, address), port, Clock::machine(), 1);
         let admin = Admin {
             metrics: Metrics::new(),
             status: Status::default(),
@@ -203,7 +203,12 @@ async fn a_token_that_may_look_changes_nothing() {
 async fn whoever_asks_too_often_is_told_to_wait() {
     let (port, _asked) = Port::new();
     let listen = "127.0.0.1:9480".parse().unwrap();
-    let gate = Gate::new(Access::new(&Api::default(), listen), port, Clock::machine());
+    let gate = Gate::new(
+        Access::new(&Api::default(), listen),
+        port,
+        Clock::machine(),
+        1,
+    );
     let admitted = |gate: &Gate| (0..1_000).filter(|_| gate.admitted()).count();
     assert_eq!(admitted(&gate), BURST as usize);
     tokio::time::advance(Duration::from_secs(1)).await;

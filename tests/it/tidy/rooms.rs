@@ -44,7 +44,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "model",
         ],
     ),
-    ("admin", &["status", "metrics", "config", "clock", "model"]),
+    (
+        "admin",
+        &["aws", "status", "metrics", "config", "clock", "model"],
+    ),
     (
         "queue",
         &[
