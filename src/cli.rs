@@ -4,6 +4,7 @@ mod checkpoint;
 mod completion;
 pub mod demo;
 mod duration;
+mod import;
 mod output;
 mod run;
 mod signals;
@@ -43,6 +44,9 @@ enum Verb {
     Run(run::Args),
     /// Check a configuration and show what it comes to; nothing is sent
     Validate(validate::Args),
+    /// Make a configuration of managed mappings: of a template
+    #[command(after_help = import::ENDS)]
+    Import(import::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -98,6 +102,7 @@ pub fn main() -> Exit {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
         Verb::Validate(args) => validate::run(&args),
+        Verb::Import(args) => import::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),
