@@ -44,7 +44,7 @@ enum Verb {
     Run(run::Args),
     /// Check a configuration and show what it comes to; nothing is sent
     Validate(validate::Args),
-    /// Make a configuration of managed mappings: of a template
+    /// Make a configuration of managed mappings: of a template, or Terraform
     #[command(after_help = import::ENDS)]
     Import(import::Args),
     /// See it work, on this machine alone, with no account and no setup

@@ -1,6 +1,6 @@
 //! Managed event source mappings -> a configuration file.
 //!
-//! Whoever knows mappings (`template` those of CloudFormation and SAM) says what it found
+//! Whoever knows mappings (`template` CloudFormation and SAM, `terraform`) says what it found
 //! in AWS's own keys. `settings` sorts out what has a counterpart here, `document` names the mappings and has the file
 //! checked by the configuration's own reader before anybody sees it, `write` and `report` put it into words.
 
@@ -8,6 +8,7 @@ pub mod document;
 mod report;
 mod settings;
 pub mod template;
+pub mod terraform;
 pub mod text;
 pub mod value;
 mod write;

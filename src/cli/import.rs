@@ -12,7 +12,7 @@ use crate::config::error::{ConfigError, one_line};
 use crate::config::files::bounded;
 use crate::config::yaml::Unreadable;
 use crate::import::document::Document;
-use crate::import::{Found, template};
+use crate::import::{Found, template, terraform};
 
 /// What the help says at its end.
 pub const ENDS: &str = "\
@@ -34,6 +34,11 @@ pub struct Args {
 enum From {
     /// A template of CloudFormation or SAM, in YAML or JSON
     Template(FromTemplate),
+    /// The output of `terraform show -json`, of a state or of a plan
+    Terraform {
+        /// The file; - reads stdin
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +61,9 @@ struct FromTemplate {
 
 /// AWS takes templates of 1 MB.
 const TEMPLATE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// A state holds everything of every resource.
+const STATE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
 fn parameter(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -73,6 +81,10 @@ fn account(text: &str) -> Result<String, String> {
 pub fn run(args: &Args) -> Exit {
     let found = match &args.from {
         From::Template(from) => of_template(from),
+        From::Terraform { file } => read(file, STATE_BYTES_MAX)
+            .and_then(|(name, text)| terraform::found(&name, &text).map_err(|error| vec![error]))
+            .map(|found| (format!("terraform {}", file.display()), found))
+            .map_err(|errors| refused(&errors)),
     };
     let (made_by, found) = match found {
         Ok(found) => found,

@@ -1,6 +1,7 @@
 //! Managed mappings taken over: each file that comes out is shown to the letter, and read by the configuration's reader.
 
 mod template;
+mod terraform;
 
 use std::path::Path;
 use std::process::Command;
