@@ -5,6 +5,7 @@ mod completion;
 pub mod demo;
 mod duration;
 mod import;
+mod managed;
 mod output;
 mod run;
 mod signals;
@@ -44,7 +45,7 @@ enum Verb {
     Run(run::Args),
     /// Check a configuration and show what it comes to; nothing is sent
     Validate(validate::Args),
-    /// Make a configuration of managed mappings: of a template, or Terraform
+    /// Make a configuration of managed mappings: of AWS, a template, or Terraform
     #[command(after_help = import::ENDS)]
     Import(import::Args),
     /// See it work, on this machine alone, with no account and no setup

@@ -5,21 +5,24 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
+use tokio_util::sync::CancellationToken;
 
-use super::{Exit, output, refused};
-use crate::config::aws::region_name;
+use super::{Exit, failed, in_runtime, log, managed, output, refused};
+use crate::aws::mappings::Wanted;
+use crate::config::aws::{Aws, endpoint_url, region_name};
 use crate::config::error::{ConfigError, one_line};
 use crate::config::files::bounded;
 use crate::config::yaml::Unreadable;
 use crate::import::document::Document;
-use crate::import::{Found, template, terraform};
+use crate::import::{Found, listed, template, terraform};
 
 /// What the help says at its end.
 pub const ENDS: &str = "\
 A configuration file goes to stdout: what has no counterpart is left out with a comment that says why, and what
 the source does not say is a ${NAME} for the environment, listed at the top of the file.
 
-Ends with 0, with 2 where FILE can not be read or has no mapping. With --check with 1 where not everything has a counterpart; a value that is still to be set has one.";
+Ends with 0, with 2 where FILE can not be read or has no mapping, with 1 where AWS did not answer. With --check
+also with 1 where not everything has a counterpart; a value that is still to be set has one.";
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -32,6 +35,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum From {
+    /// What AWS Lambda lists, with the credentials of the environment
+    Aws(FromAws),
     /// A template of CloudFormation or SAM, in YAML or JSON
     Template(FromTemplate),
     /// The output of `terraform show -json`, of a state or of a plan
@@ -39,6 +44,22 @@ enum From {
         /// The file; - reads stdin
         file: PathBuf,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct FromAws {
+    /// Only the mappings of this function: a name or an ARN, exactly with its version or alias
+    #[arg(long, value_name = "FUNCTION")]
+    function: Option<String>,
+    /// Only the mappings of this source
+    #[arg(long, value_name = "ARN")]
+    source: Option<String>,
+    /// The region; by default that of the environment or the profile
+    #[arg(long, value_parser = region_name)]
+    region: Option<String>,
+    /// Another address than AWS's
+    #[arg(long, value_name = "URL", value_parser = endpoint_url)]
+    endpoint_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,6 +101,7 @@ fn account(text: &str) -> Result<String, String> {
 
 pub fn run(args: &Args) -> Exit {
     let found = match &args.from {
+        From::Aws(from) => aws(from),
         From::Template(from) => of_template(from),
         From::Terraform { file } => read(file, STATE_BYTES_MAX)
             .and_then(|(name, text)| terraform::found(&name, &text).map_err(|error| vec![error]))
@@ -113,6 +135,30 @@ fn of_template(from: &FromTemplate) -> Result<(String, Vec<Found>), Exit> {
         Ok(found) => Ok((format!("template {}", from.file.display()), found)),
         Err(errors) => Err(refused(&errors)),
     }
+}
+
+fn aws(from: &FromAws) -> Result<(String, Vec<Found>), Exit> {
+    log("warn")?;
+    let aws = Aws {
+        region: from.region.clone(),
+        endpoint_url: from.endpoint_url.clone(),
+        ..Aws::default()
+    };
+    let wanted = Wanted {
+        function: from.function.clone(),
+        source: from.source.clone(),
+    };
+    let listing = managed::list(&aws, &[], &wanted);
+    let listed = in_runtime(Box::pin(listing), CancellationToken::new())?;
+    let listed = listed.map_err(|error| failed(&error))?;
+    let found = listed::found(&listed.mappings);
+    if found.is_empty() {
+        let name = &listed.name;
+        return Err(failed(&format!(
+            "{name} lists no such event source mapping"
+        )));
+    }
+    Ok(("aws".to_owned(), found))
 }
 
 /// The name of a file for messages, and its text.

@@ -76,7 +76,7 @@ pub fn region_name(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// What was found and what would do.
-pub(super) fn endpoint_url(text: &str) -> Result<String, String> {
+pub fn endpoint_url(text: &str) -> Result<String, String> {
     check(text, Rest::Nothing).map(|()| text.to_owned())
 }
 

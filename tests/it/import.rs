@@ -1,5 +1,6 @@
 //! Managed mappings taken over: each file that comes out is shown to the letter, and read by the configuration's reader.
 
+mod aws;
 mod template;
 mod terraform;
 
