@@ -3,6 +3,7 @@
 mod checkpoint;
 mod completion;
 pub mod demo;
+mod diff;
 mod duration;
 mod import;
 mod managed;
@@ -48,6 +49,9 @@ enum Verb {
     /// Make a configuration of managed mappings: of AWS, a template, or Terraform
     #[command(after_help = import::ENDS)]
     Import(import::Args),
+    /// Show what a configuration differs in from AWS, or from another configuration
+    #[command(after_help = diff::ENDS)]
+    Diff(diff::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -104,6 +108,7 @@ pub fn main() -> Exit {
         Verb::Run(args) => run::run(&args),
         Verb::Validate(args) => validate::run(&args),
         Verb::Import(args) => import::run(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),

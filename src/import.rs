@@ -1,9 +1,10 @@
-//! Managed event source mappings -> a configuration file.
+//! Managed event source mappings -> a configuration file, and what two lists of mappings differ in.
 //!
 //! Whoever knows mappings (`listed` those that AWS lists, `template` CloudFormation and SAM, `terraform`) says what it found
 //! in AWS's own keys. `settings` sorts out what has a counterpart here, `document` names the mappings and has the file
 //! checked by the configuration's own reader before anybody sees it, `write` and `report` put it into words.
 
+pub mod diff;
 pub mod document;
 pub mod listed;
 mod report;

@@ -85,6 +85,7 @@ fn version_and_help_go_to_stdout() {
         "run",
         "validate",
         "import",
+        "diff",
         "demo",
         "sim",
         "checkpoint",
@@ -113,7 +114,15 @@ fn completion_scripts_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let Ended { code, out, err } = run(&["completion", shell]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{shell}");
-        for verb in ["run", "validate", "import", "demo", "sim", "checkpoint"] {
+        for verb in [
+            "run",
+            "validate",
+            "import",
+            "diff",
+            "demo",
+            "sim",
+            "checkpoint",
+        ] {
             assert!(out.contains(verb), "{shell}: {verb}");
         }
     }

@@ -1,6 +1,7 @@
 //! Managed mappings taken over: each file that comes out is shown to the letter, and read by the configuration's reader.
 
 mod aws;
+mod diff;
 mod template;
 mod terraform;
 

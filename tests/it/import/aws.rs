@@ -224,6 +224,63 @@ async fn a_call_that_fails_is_told_and_ends_with_1() {
     );
 }
 
+#[tokio::test]
+async fn a_configuration_is_held_against_what_aws_has() {
+    let mappings = exported();
+    let lambda = Lambda::answering(&[page(&mappings, None), page(&mappings, None)]).await;
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name).to_str().unwrap().to_owned()
+    };
+    let aws = format!(
+        "Aws: {{ Endpoints: {{ Lambda: '{}' }} }}\n",
+        lambda.endpoint
+    );
+    let same = file(
+        "same.json",
+        &json!({
+            "Aws": { "Endpoints": { "Lambda": lambda.endpoint } },
+            "EventSourceMappings": mappings,
+        })
+        .to_string(),
+    );
+    let Ended { code, out, err } = run(&["diff", "--config", &same, "--against", "aws"]).await;
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert_eq!(
+        out,
+        format!("same: 4, different: 0, only in {same}: 0, only in AWS Lambda in us-east-1: 0\n")
+    );
+    // No UUID: found by source and function. A name and an extension are not AWS's to have.
+    let other = aws
+        + "EventSourceMappings:
+  - Name: incoming
+    EventSourceArn: arn:aws:sqs:us-east-1:123456789012:orders
+    FunctionName: process-orders:live
+    BatchSize: 10
+    MaximumBatchingWindowInSeconds: 5
+    FunctionResponseTypes: [ReportBatchItemFailures]
+    ScalingConfig: { MaximumConcurrency: 50 }
+    FilterCriteria: { Filters: [ { Pattern: '{ \"body\": { \"kind\": [\"order\"] } }' } ] }
+    Extensions: {}
+";
+    let other = file("other.yaml", &other);
+    let Ended { code, out, err } = run(&["diff", "--config", &other, "--against", "aws"]).await;
+    assert_eq!((code, err.as_str()), (Some(1), ""), "{out}");
+    let different: Vec<&str> = out
+        .lines()
+        .skip_while(|line| !line.starts_with("different: "))
+        .collect();
+    assert_eq!(
+        different,
+        [
+            "different: incoming, arn:aws:sqs:us-east-1:123456789012:orders to arn:aws:lambda:us-east-1:123456789012:function:process-orders:live".to_owned(),
+            format!("    BatchSize: 10 in {other}, 100 in AWS Lambda in us-east-1"),
+            format!("same: 0, different: 1, only in {other}: 0, only in AWS Lambda in us-east-1: 3"),
+        ]
+    );
+}
+
 const IMPORTED: &str = r##"# Made by `sluicegate import aws`.
 # Mappings taken over: 4; not taken over: 1.
 EventSourceMappings:
