@@ -19,6 +19,8 @@ enum Shape {
     Text,
     Number,
     Switch,
+    /// A mapping of numbers.
+    Numbers,
     /// A list or a mapping: of one that is not known nothing can be written.
     Whole,
 }
@@ -40,7 +42,7 @@ const KEYS: [(&str, Shape); 17] = [
     ("MaximumRetryAttempts", Shape::Number),
     ("MaximumRecordAgeInSeconds", Shape::Number),
     ("DestinationConfig", Shape::Whole),
-    ("ScalingConfig", Shape::Whole),
+    ("ScalingConfig", Shape::Numbers),
     ("FilterCriteria", Shape::Whole),
 ];
 
@@ -81,7 +83,7 @@ pub(super) fn sort(found: &Found) -> Result<Settings, Absence> {
             continue;
         };
         let value = shaped(value, shape);
-        if let (Shape::Whole, Value::Text(text)) = (shape, &value)
+        if let (Shape::Whole | Shape::Numbers, Value::Text(text)) = (shape, &value)
             && let Some(variable) = text.variables().next()
         {
             let what = &variable.stands_for;
@@ -126,6 +128,17 @@ fn shaped(value: Value, shape: Shape) -> Value {
         // A name of digits, or a pattern that is written as a number, is text all the same.
         Shape::Text => match value {
             Value::Int(number) => Value::text(&number.to_string()),
+            value => value,
+        },
+        Shape::Numbers => match value {
+            Value::Map(entries) => {
+                let entries = entries.into_iter();
+                Value::Map(
+                    entries
+                        .map(|(key, value)| (key, value.as_number()))
+                        .collect(),
+                )
+            }
             value => value,
         },
         Shape::Whole => value,

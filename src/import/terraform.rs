@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::text::{Names, Text, Variable};
 use super::value::Value;
-use super::{Found, Kind, Note};
+use super::{Absence, Found, Kind};
 use crate::config::error::ConfigError;
 
 const MAPPING: &str = "aws_lambda_event_source_mapping";
@@ -37,6 +37,15 @@ const PLAIN: [(&str, &str); 18] = [
     ("kms_key_arn", "KMSKeyArn"),
     ("topics", "Topics"),
     ("queues", "Queues"),
+];
+
+/// What AWS gives where the configuration does not: not known before, and a default here too.
+const COMPUTED: [&str; 5] = [
+    "uuid",
+    "function_arn",
+    "parallelization_factor",
+    "maximum_retry_attempts",
+    "maximum_record_age_in_seconds",
 ];
 
 /// Blocks, which Terraform keeps as lists, and AWS's keys of those of which nothing is taken over.
@@ -153,12 +162,10 @@ impl Reader<'_> {
             .is_some_and(|arn| arn.split(':').nth(2) == Some("sqs"));
         let mut settings = Vec::new();
         for (name, key) in PLAIN {
-            // Nobody gives these; a new mapping has its own.
-            let own = matches!(name, "uuid" | "function_arn");
             let value = match values.get(name) {
                 Some(value) if says_nothing(name, value, queue) => None,
                 Some(value) => Value::from_json(value),
-                None if is_unknown(name) && !own && needed(name) => {
+                None if is_unknown(name) && !COMPUTED.contains(&name) => {
                     Some(self.not_known(&address, name))
                 }
                 None => None,
@@ -175,20 +182,20 @@ impl Reader<'_> {
             settings.extend(block.map(|block| (key.to_owned(), block)));
         }
         settings.extend(blocks(values));
-        let destination = unknown.filter(|unknown| {
-            unknown["destination_config"][0]["on_failure"][0]["destination_arn"] == true
-        });
-        if destination.is_some() {
+        if any_unknown(unknown, "destination_config") {
             let arn = self.not_known(&address, "destination_config.on_failure.destination_arn");
             settings.retain(|(key, _)| key != "DestinationConfig");
             settings.push(destination_config(arn));
         }
-        let mut notes = Vec::new();
-        if is_unknown("filter_criteria") {
-            notes.push(Note::lost(
-                "filter_criteria is known after apply: write FilterCriteria",
-            ));
+        if any_unknown(unknown, "scaling_config") {
+            let count = self.not_known(&address, "scaling_config.maximum_concurrency");
+            settings.retain(|(key, _)| key != "ScalingConfig");
+            settings.push(scaling_config(count));
         }
+        let absent = any_unknown(unknown, "filter_criteria").then(|| {
+            let why = "its filter is known after apply, and without it the function would get what the filter keeps away";
+            Absence::Unknown(why.to_owned())
+        });
         let tagged = ["tags", "tags_all"].map(|name| values.get(name).and_then(Value::from_json));
         let tags = tagged.into_iter().flatten().find(|tags| !tags.hollow());
         settings.extend(tags.map(|tags| ("Tags".to_owned(), tags)));
@@ -197,8 +204,8 @@ impl Reader<'_> {
             name: Some(name(resource, &address)),
             kind: queue.then_some(Kind::Queue),
             settings,
-            notes,
-            absent: None,
+            notes: Vec::new(),
+            absent,
         });
     }
 
@@ -213,9 +220,17 @@ impl Reader<'_> {
     }
 }
 
-/// Without these there is no mapping; what else is not known will be a default.
-fn needed(name: &str) -> bool {
-    matches!(name, "event_source_arn" | "function_name")
+/// Whether anything in it is not known: blocks are nested.
+fn any_unknown(unknown: Option<&Json>, name: &str) -> bool {
+    fn any(unknown: &Json) -> bool {
+        match unknown {
+            Json::Bool(unknown) => *unknown,
+            Json::Array(items) => items.iter().any(any),
+            Json::Object(entries) => entries.values().any(any),
+            Json::Null | Json::Number(_) | Json::String(_) => false,
+        }
+    }
+    unknown.is_some_and(|unknown| any(&unknown[name]))
 }
 
 /// A zero or an empty text that stands for nothing: Terraform keeps one for every attribute.
@@ -237,10 +252,7 @@ fn blocks(values: &Map<String, Json>) -> Vec<(String, Value)> {
     let concurrency = first("scaling_config")
         .and_then(|config| Value::from_json(config.get("maximum_concurrency")?))
         .filter(|count| *count != Value::Int(0));
-    settings.extend(concurrency.map(|count| {
-        let config = vec![("MaximumConcurrency".to_owned(), count)];
-        ("ScalingConfig".to_owned(), Value::Map(config))
-    }));
+    settings.extend(concurrency.map(scaling_config));
     let filters = first("filter_criteria").and_then(|criteria| criteria["filter"].as_array());
     settings.extend(filters.map(|filters| {
         let pattern = |filter: &Json| {
@@ -252,6 +264,11 @@ fn blocks(values: &Map<String, Json>) -> Vec<(String, Value)> {
         ("FilterCriteria".to_owned(), criteria)
     }));
     settings
+}
+
+fn scaling_config(count: Value) -> (String, Value) {
+    let config = vec![("MaximumConcurrency".to_owned(), count)];
+    ("ScalingConfig".to_owned(), Value::Map(config))
 }
 
 fn destination_config(arn: Value) -> (String, Value) {

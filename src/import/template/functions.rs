@@ -145,7 +145,12 @@ fn sub<'a>(scope: &mut Scope<'a>, argument: &'a Node, whole: &'a Node) -> Evalua
             (None, None) => scope.reference(name, whole)?,
             (None, Some((logical, attribute))) => attribute_of(scope, logical, attribute, whole)?,
         };
-        put.push(value.and_then(as_text).unwrap_or_default());
+        match value.map(as_text) {
+            Some(Some(text)) => put.push(text),
+            // A list has no place in a text.
+            Some(None) => return Ok(Some(scope.unknown(whole, None, None))),
+            None => {}
+        }
     }
     put.push(Text::literal(rest));
     Ok(Some(Value::Text(put)))
@@ -165,7 +170,10 @@ fn join<'a>(scope: &mut Scope<'a>, argument: &'a Node, whole: &'a Node) -> Evalu
         if index > 0 {
             joined.push(Text::literal(delimiter));
         }
-        joined.push(as_text(value).unwrap_or_default());
+        match as_text(value) {
+            Some(text) => joined.push(text),
+            None => return Ok(Some(scope.unknown(whole, None, None))),
+        }
     }
     Ok(Some(Value::Text(joined)))
 }

@@ -108,7 +108,7 @@ fn a_template_in_json_becomes_a_configuration() {
     assert!(
         piped
             .out
-            .starts_with("taken over: Resources.Counting, stdin:15\n"),
+            .starts_with("taken over: Resources.Counting, stdin:16\n"),
         "{}",
         piped.out
     );
@@ -324,10 +324,10 @@ EventSourceMappings:
 const STACK: &str = r##"# Made by `sluicegate import template stack.json`.
 # Mappings taken over: 2.
 # To be set in the environment, or to be written in their place:
-#   KEPT: !Ref Kept, stack.json:42
-#   TOKEN: !Ref Token, stack.json:44
+#   KEPT: !Ref Kept, stack.json:43
+#   TOKEN: !Ref Token, stack.json:45
 EventSourceMappings:
-  # Resources.Counting, stack.json:15
+  # Resources.Counting, stack.json:16
   - Name: Counting
     EventSourceArn: arn:aws-cn:kinesis:cn-north-1:123456789012:stream/clicks
     FunctionName: arn:aws-cn:lambda:cn-north-1:123456789012:function:count
@@ -341,11 +341,13 @@ EventSourceMappings:
     FilterCriteria:
       Filters:
         - Pattern: '{"data":{"kind":["refund"],"it''s":["$5"]}}'
-  # Resources.Secret, stack.json:39
+  # Resources.Secret, stack.json:40
   - Name: Secret
     EventSourceArn: ${KEPT}
     FunctionName: count
     BatchSize: ${TOKEN}
+    ScalingConfig:
+      MaximumConcurrency: 20
 "##;
 
 const CHECKED: &str = r##"taken over: Resources.Process.Properties.Events.Orders, sam.yaml:41

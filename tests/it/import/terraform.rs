@@ -1,7 +1,7 @@
 //! What `terraform show -json` prints, of a state and of a plan.
 
 use super::{imported, refused, run};
-use crate::cli::program::Ended;
+use crate::cli::program::{Ended, run_with};
 
 #[test]
 fn a_state_becomes_a_configuration_that_keeps_ids() {
@@ -25,6 +25,8 @@ fn what_a_plan_does_not_know_yet_is_to_be_given() {
             "ORDERS_EU_DESTINATION_CONFIG_ON_FAILURE_DESTINATION_ARN",
             "arn:aws:s3:::failed",
         ),
+        ("SIZED_BATCH_SIZE", "5"),
+        ("SIZED_SCALING_CONFIG_MAXIMUM_CONCURRENCY", "2"),
     ];
     let (out, _) = imported(&["terraform", "plan.json"], &values);
     assert_eq!(out, PLAN);
@@ -34,6 +36,16 @@ fn what_a_plan_does_not_know_yet_is_to_be_given() {
         out.contains("\nnot taken over: aws_lambda_event_source_mapping.orders[\"us\"], plan.json\n    BatchSize: "),
         "{out}"
     );
+}
+
+#[test]
+fn a_file_may_come_from_stdin() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/import/state.json");
+    let state = std::fs::read_to_string(path).unwrap();
+    let piped = run_with(&["import", "terraform", "-"], &state);
+    assert_eq!((piped.code, piped.err.as_str()), (Some(0), ""));
+    let named = STATE.replace("terraform state.json", "terraform -");
+    assert_eq!(piped.out, named.replace("state.json", "stdin"));
 }
 
 #[test]
@@ -113,11 +125,13 @@ EventSourceMappings:
 "##;
 
 const PLAN: &str = r##"# Made by `sluicegate import terraform plan.json`.
-# Mappings taken over: 1; not taken over: 1.
+# Mappings taken over: 2; not taken over: 2.
 # To be set in the environment, or to be written in their place:
 #   ORDERS_EU_EVENT_SOURCE_ARN: aws_lambda_event_source_mapping.orders["eu"].event_source_arn, known after apply, plan.json
 #   ORDERS_EU_FUNCTION_NAME: aws_lambda_event_source_mapping.orders["eu"].function_name, known after apply, plan.json
 #   ORDERS_EU_DESTINATION_CONFIG_ON_FAILURE_DESTINATION_ARN: aws_lambda_event_source_mapping.orders["eu"].destination_config.on_failure.destination_arn, known after apply, plan.json
+#   SIZED_BATCH_SIZE: aws_lambda_event_source_mapping.sized.batch_size, known after apply, plan.json
+#   SIZED_SCALING_CONFIG_MAXIMUM_CONCURRENCY: aws_lambda_event_source_mapping.sized.scaling_config.maximum_concurrency, known after apply, plan.json
 EventSourceMappings:
   # aws_lambda_event_source_mapping.orders["eu"], plan.json
   - Name: orders-eu
@@ -130,4 +144,13 @@ EventSourceMappings:
         Destination: ${ORDERS_EU_DESTINATION_CONFIG_ON_FAILURE_DESTINATION_ARN}
   # Not taken over: aws_lambda_event_source_mapping.orders["us"], plan.json
   #   BatchSize: Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10 (found 50)
+  # aws_lambda_event_source_mapping.sized, plan.json
+  - Name: sized
+    EventSourceArn: arn:aws:sqs:us-east-1:123456789012:sized
+    FunctionName: process
+    BatchSize: ${SIZED_BATCH_SIZE}
+    ScalingConfig:
+      MaximumConcurrency: ${SIZED_SCALING_CONFIG_MAXIMUM_CONCURRENCY}
+  # Not taken over: aws_lambda_event_source_mapping.filtered, plan.json
+  #   its filter is known after apply, and without it the function would get what the filter keeps away
 "##;
