@@ -106,6 +106,9 @@ fn kinesis_metadata_stands_beside_data_without_what_is_added_later() {
     for (pattern, expected) in [
         (r#"{"partitionKey":[{"prefix":"user-"}]}"#, true),
         (r#"{"partitionKey":["user-2"]}"#, false),
+        (r#"{"PartitionKey":["user-1"]}"#, false),
+        (r#"{"data":{"a":[1]}}"#, true),
+        (r#"{"data":{"a":[1]},"partitionKey":["user-2"]}"#, false),
         (r#"{"kinesisSchemaVersion":["1.0"]}"#, true),
         (r#"{"sequenceNumber":[{"prefix":"4970"}]}"#, true),
         (r#"{"sequenceNumber":[{"numeric":[">",0]}]}"#, false),
@@ -126,6 +129,8 @@ fn kinesis_metadata_stands_beside_data_without_what_is_added_later() {
         (r#"{"kinesis":{"data":{"a":[1]}}}"#, false),
         (r#"{"eventSource":["aws:kinesis"]}"#, false),
         (r#"{"eventName":["aws:kinesis:record"]}"#, false),
+        (r#"{"awsRegion":["us-east-1"]}"#, false),
+        (r#"{"awsRegion":[{"exists":false}]}"#, true),
         (r#"{"eventSourceARN":[{"exists":false}]}"#, true),
     ] {
         assert_eq!(
@@ -292,6 +297,10 @@ fn dynamodb_records_are_seen_with_their_metadata_and_without_what_is_added_later
             true,
         ),
         (r#"{"eventSource":["aws:dynamodb"]}"#, false),
+        (r#"{"eventSource":[{"exists":false}]}"#, true),
+        (r#"{"eventSourceARN":[{"prefix":"arn:"}]}"#, false),
+        (r#"{"awsRegion":["us-east-1"]}"#, false),
+        (r#"{"eventname":["REMOVE"]}"#, false),
         (
             r#"{"eventName":["REMOVE"],"eventSource":["aws:dynamodb"]}"#,
             false,

@@ -1,0 +1,124 @@
+//! Patterns and bodies that someone made to hurt: bounded in time, memory and stack, whatever they hold.
+
+use super::super::{Filters, Source};
+use super::{keeps, matches, message};
+
+#[test]
+fn hostile_bodies_cost_neither_stack_nor_time() {
+    const SIZE: usize = 64 * 1024;
+    let deep_lists = format!(r#"{{"a":{}{}}}"#, "[".repeat(SIZE), "]".repeat(SIZE));
+    let deep_objects = format!("{}1{}", r#"{"a":"#.repeat(SIZE / 5), "}".repeat(SIZE / 5));
+    let unclosed = r#"{"a":["#.repeat(SIZE / 6);
+    let wide = format!(r#"{{"a":[{}1]}}"#, "1,".repeat(SIZE / 2));
+    let digits = format!(r#"{{"a":{}}}"#, "9".repeat(SIZE));
+    let exponent = format!(r#"{{"a":1e{}}}"#, "9".repeat(SIZE));
+    let keys = format!("{{{}\"b\":1}}", r#""a":0,"#.repeat(SIZE / 6));
+    let dots = format!(r#"{{"{}":1}}"#, "a.".repeat(SIZE / 2));
+    let bodies = [
+        &deep_lists,
+        &deep_objects,
+        &unclosed,
+        &wide,
+        &digits,
+        &exponent,
+        &keys,
+        &dots,
+    ];
+    let kept = |pattern: &str| bodies.map(|body| matches(pattern, body));
+    assert_eq!(
+        kept(r#"{"a":[0]}"#),
+        [false, false, false, false, false, false, true, false]
+    );
+    assert_eq!(
+        kept(r#"{"a":[{"numeric":[">",5e9]}]}"#),
+        [false, false, false, false, true, true, false, false]
+    );
+    assert_eq!(
+        kept(r#"{"a":[{"exists":false}]}"#),
+        [true, true, false, false, false, false, false, true]
+    );
+    assert_eq!(
+        kept(r#"{"b":[{"exists":false}]}"#),
+        [true, true, false, true, true, true, false, true]
+    );
+    let inward = format!("{}[1]{}", r#"{"a":"#.repeat(90), "}".repeat(90));
+    assert_eq!(kept(&inward), [false; 8]);
+}
+
+#[test]
+fn a_pattern_full_of_wildcards_searches_a_large_body_once() {
+    let stars = "*a".repeat(2030);
+    let body = "a".repeat(256 * 1024);
+    assert!(keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{stars}"}}]}}"#),
+        &body
+    ));
+    assert!(!keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{stars}b"}}]}}"#),
+        &body
+    ));
+    assert!(!keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{stars}*b*"}}]}}"#),
+        &body
+    ));
+    let periodic = "ab".repeat(128 * 1024);
+    let long = format!("*{}b*", "ab".repeat(2000));
+    assert!(!keeps(
+        &format!(r#"{{"body":[{{"wildcard":"{long}"}}]}}"#),
+        &periodic
+    ));
+}
+
+#[test]
+fn mutated_patterns_and_bodies_never_panic_and_refusals_agree_with_keeping() {
+    let seeds = [
+        r#"{"body":{"a":[1,"x",null,{"prefix":"é"},{"anything-but":["p","q"]}],"b.c":[{"exists":false}]}}"#,
+        r#"{"body":{"$or":[{"a":{"b":[{"numeric":[">",-1.5e3,"<=",2]}]}},{"c":[{"wildcard":"a*b\\*"}]}]}}"#,
+        r#"{"body":{"a":[{"cidr":"10.0.0.0/8"},{"suffix":{"equals-ignore-case":"Z"}}],"c":{"d":[true]}},"messageId":[{"exists":true}]}"#,
+        r#"{"a":[1,[2,{"b":-0.5e-3}],"\ud83d\ude00"],"b.c":null,"c":{"d":true,"e":"x\u0000"}}"#,
+    ];
+    let splices = [
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "$or",
+        ".",
+        "\\",
+        "\\ud800",
+        "*",
+        "e999999999999",
+        "null",
+        "é",
+        "-",
+        "0",
+        "",
+    ];
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut mutate = |text: &str| {
+        let mut chars: Vec<char> = text.chars().collect();
+        for _ in 0..random.usize(0..4) {
+            let at = random.usize(0..chars.len());
+            let until = (at + random.usize(0..4)).min(chars.len() - 1);
+            chars.splice(at..until, splices[random.usize(0..splices.len())].chars());
+        }
+        chars.into_iter().collect::<String>()
+    };
+    let (mut parsed, mut kept) = (0, 0);
+    for round in 0..20_000 {
+        let pattern = mutate(seeds[round % 3]);
+        let body = mutate(seeds[(round / 3) % 4]);
+        let Ok(filters) = Filters::parse(&[pattern], Source::Sqs) else {
+            continue;
+        };
+        let message = message(&body);
+        parsed += 1;
+        kept += usize::from(filters.keeps(&message));
+        assert_eq!(filters.keeps(&message), filters.refusal(&message).is_none());
+    }
+    // The walk is worth something only if it reaches both sides.
+    assert!(1_000 < parsed && 100 < kept, "{parsed} parsed, {kept} kept");
+}
