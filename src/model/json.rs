@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One level of a JSON text.
@@ -35,12 +35,64 @@ pub(in crate::model) fn open(raw: &Raw) -> Result<Level<'_>, serde_json::Error> 
     Ok(match text.as_bytes().first() {
         Some(b'{') => Level::Object(serde_json::from_str::<Ordered>(text)?.0),
         Some(b'[') => Level::List(serde_json::from_str(text)?),
-        Some(b'"') => Level::Text(serde_json::from_str::<Lossy>(text)?.0),
+        Some(b'"') => Level::Text(string(text)?),
         Some(b't') => Level::Bool(true),
         Some(b'f') => Level::Bool(false),
         Some(b'n') | None => Level::Null,
         Some(_) => Level::Number(text),
     })
+}
+
+/// Reads a JSON string.
+pub(in crate::model) fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    Ok(serde_json::from_str::<Lossy>(text)?.0)
+}
+
+/// Hands each member of an object to `visit`, in order and repeated keys included, without a list of them: the whole
+/// text is checked on the way, so that what was visited counts only if this succeeds.
+pub(in crate::model) fn each_member<'a>(
+    text: &'a str,
+    visit: impl FnMut(&str, &'a Raw) -> Result<(), serde_json::Error>,
+) -> Result<(), serde_json::Error> {
+    struct Each<F>(F);
+    impl<'de, F: FnMut(&str, &'de Raw) -> Result<(), serde_json::Error>> Visitor<'de> for Each<F> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some((Lossy(key), value)) = map.next_entry()? {
+                (self.0)(&key, value).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_map(Each(visit))?;
+    deserializer.end()
+}
+
+/// As [`each_member`], of the elements of a list.
+pub(in crate::model) fn each_item<'a>(
+    text: &'a str,
+    visit: impl FnMut(&'a Raw) -> Result<(), serde_json::Error>,
+) -> Result<(), serde_json::Error> {
+    struct Each<F>(F);
+    impl<'de, F: FnMut(&'de Raw) -> Result<(), serde_json::Error>> Visitor<'de> for Each<F> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+            while let Some(item) = items.next_element()? {
+                (self.0)(item).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_seq(Each(visit))?;
+    deserializer.end()
 }
 
 /// A string in which an unpaired surrogate escape becomes U+FFFD: one odd character must not make a body "no JSON".

@@ -78,7 +78,7 @@ impl fmt::Display for Source {
 
 impl<'a> Subject<'a> {
     /// What the wanted keys hold.
-    pub(super) fn view(self, wanted: &'a Wanted) -> Fields<'a> {
+    pub(super) fn view(self, wanted: &Wanted) -> Fields<'a> {
         match self {
             Subject::Message(message) => message::view(wanted, message),
             Subject::Kinesis(record) => kinesis::view(wanted, record),

@@ -62,7 +62,7 @@ fn no_filter_keeps_everything() {
     let none: [&str; 0] = [];
     let filters = Filters::parse(&none, Source::Sqs).unwrap();
     assert!(filters.keeps(&message("anything")));
-    assert_eq!(filters.refusal(&message("anything")), None);
+    assert_eq!(filters.refusals(&message("anything")), []);
 }
 
 // spec: 7.1 any filter, all keys, any value
@@ -703,7 +703,8 @@ fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
     let refusal = |pattern: &str, body: &str| {
         Filters::parse(&[pattern], Source::Sqs)
             .unwrap()
-            .refusal(&message(body))
+            .refusals(&message(body))
+            .pop()
             .map(|refusal| (refusal.key, refusal.why))
     };
     for (pattern, body, expected) in [
@@ -758,10 +759,7 @@ fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
         assert_eq!(refusal(pattern, body), expected, "{pattern} on {body}");
     }
     let filters = Filters::parse(&[r#"{"body":{"a":["canary"]}}"#], Source::Sqs).unwrap();
-    let shown = filters
-        .refusal(&message(r#"{"a":"secret"}"#))
-        .unwrap()
-        .to_string();
+    let shown = filters.refusals(&message(r#"{"a":"secret"}"#))[0].to_string();
     assert_eq!(
         shown,
         "filter 0 refused it at body.a: nothing that the pattern lists accepts its value"

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::matcher::Matcher;
-use super::pattern::{Branch, Node, join};
+use super::pattern::join;
+use super::plan::{Check, Plan};
 use super::source::{Holds, Source};
 
 /// From this many on, AWS may call a `wildcard` too complex (spec: 7.4); to us their number makes no difference.
@@ -60,14 +61,14 @@ pub enum Trap {
     ManyWildcards,
 }
 
-/// Looks for traps in a compiled pattern.
-pub(super) fn traps(branches: &[Branch], source: Source) -> BTreeSet<(String, Trap)> {
+/// Looks for traps in a pattern.
+pub(super) fn traps(plan: &Plan, source: Source) -> BTreeSet<(String, Trap)> {
     let mut paths = BTreeSet::new();
-    each_leaf(branches, "", &mut |path, _| {
+    each_leaf(plan, "", &mut |path, _| {
         paths.insert(path.to_owned());
     });
     let mut traps = BTreeSet::new();
-    each_leaf(branches, "", &mut |path, alternatives| {
+    each_leaf(plan, "", &mut |path, alternatives| {
         let below = format!("{path}.");
         let above_another = paths
             .range(below.clone()..)
@@ -116,12 +117,12 @@ fn never_accepted(holds: Holds, alternatives: &[Matcher]) -> Option<Trap> {
     trapped.then_some(trap)
 }
 
-fn each_leaf(branches: &[Branch], path: &str, visit: &mut impl FnMut(&str, &[Matcher])) {
-    for (name, node) in branches.iter().flatten() {
-        let path = join(path, name);
-        match node {
-            Node::Leaf(alternatives) => visit(&path, alternatives),
-            Node::Inner(branches) => each_leaf(branches, &path, visit),
+fn each_leaf(plan: &Plan, path: &str, visit: &mut impl FnMut(&str, &[Matcher])) {
+    for test in plan.tests() {
+        let path = join(path, &test.name);
+        match &test.check {
+            Check::Leaf(alternatives) => visit(&path, alternatives),
+            Check::Inner(plan) => each_leaf(plan, &path, visit),
         }
     }
 }

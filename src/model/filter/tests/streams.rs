@@ -553,14 +553,14 @@ fn a_refusal_of_a_record_names_its_key() {
         ),
     ] {
         let refusal = compiled(pattern, Source::Kinesis)
-            .refusal(&kinesis(data))
-            .unwrap();
+            .refusals(&kinesis(data))
+            .remove(0);
         assert_eq!((refusal.key.as_str(), refusal.why), (key, why), "{pattern}");
     }
     let untyped = r#"{"dynamodb":{"NewImage":{"a":["x"]}}}"#;
     let refusal = compiled(untyped, Source::DynamoDb)
-        .refusal(&inserted(r#"{"a":{"S":"x"}}"#))
-        .unwrap();
+        .refusals(&inserted(r#"{"a":{"S":"x"}}"#))
+        .remove(0);
     assert_eq!(refusal.key, "dynamodb.NewImage.a");
     assert_eq!(refusal.why, Why::NotALeaf);
 }
