@@ -43,9 +43,15 @@ pub(in crate::model) fn open(raw: &Raw) -> Result<Level<'_>, serde_json::Error> 
     })
 }
 
-/// Reads a JSON string.
+/// Reads a checked string: read as bytes, serde_json would let control characters pass.
 pub(in crate::model) fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
-    Ok(serde_json::from_str::<Lossy>(text)?.0)
+    match text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    {
+        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+        Some(_) | None => Ok(serde_json::from_str::<Lossy>(text)?.0),
+    }
 }
 
 /// Hands each member of an object to `visit`, in order and repeated keys included, without a list of them: the whole
@@ -61,7 +67,8 @@ pub(in crate::model) fn each_member<'a>(
             f.write_str("an object")
         }
         fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some((Lossy(key), value)) = map.next_entry()? {
+            while let Some((key, value)) = map.next_entry::<&'de Raw, &'de Raw>()? {
+                let key = string(key.get()).map_err(A::Error::custom)?;
                 (self.0)(&key, value).map_err(A::Error::custom)?;
             }
             Ok(())
@@ -187,6 +194,52 @@ mod tests {
             ),
         ] {
             assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_visited_is_all_there_is_and_a_text_with_a_flaw_is_refused() {
+        let members = |text: &str| {
+            let mut seen = Vec::new();
+            let whole = each_member(text, |key, value| {
+                seen.push(format!("{key}={}", value.get()));
+                Ok(())
+            });
+            whole.map(|()| seen.join(" ")).ok()
+        };
+        for (text, expected) in [
+            ("{}", Some("")),
+            (
+                r#"{"a": {"b":1}, "a":2, "":[] }"#,
+                Some(r#"a={"b":1} a=2 =[]"#),
+            ),
+            (r#"{"\u0061\n":1}"#, Some("a\n=1")),
+            (r#"{"\ud800":1}"#, Some("\u{fffd}\u{fffd}\u{fffd}=1")),
+            ("{\"a\u{1f}\":1}", None),
+            (r#"{"a":1,}"#, None),
+            (r#"{"a":1} x"#, None),
+            (r#"{"a":[1}"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(members(text).as_deref(), expected, "{text}");
+        }
+        let items = |text: &str| {
+            let mut seen = Vec::new();
+            let whole = each_item(text, |value| {
+                seen.push(value.get().to_owned());
+                Ok(())
+            });
+            whole.map(|()| seen.join(" ")).ok()
+        };
+        for (text, expected) in [
+            ("[]", Some("")),
+            (r#"[1, [2,{}] ,"x"]"#, Some(r#"1 [2,{}] "x""#)),
+            ("[1,]", None),
+            ("[1] 2", None),
+            ("[\"\u{1f}\"]", None),
+            ("{}", None),
+        ] {
+            assert_eq!(items(text).as_deref(), expected, "{text}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Patterns and bodies that someone made to hurt: bounded in time, memory and stack, whatever they hold.
 
-use super::super::{Filters, Source};
+use super::super::{Filters, Source, Subject};
 use super::{keeps, matches, message};
 
 #[test]
@@ -67,6 +67,50 @@ fn a_pattern_full_of_wildcards_searches_a_large_body_once() {
         &format!(r#"{{"body":[{{"wildcard":"{long}"}}]}}"#),
         &periodic
     ));
+}
+
+#[test]
+fn a_body_of_repeated_keys_offers_every_value_once() {
+    const BODY_BYTES: usize = 256 * 1024;
+    let repeated = |member: &str| {
+        let count = BODY_BYTES / (member.len() + 1);
+        let body = format!("{{{}\"z\":1}}", format!("{member},").repeat(count - 1));
+        (body, count - 1)
+    };
+    for (member, pattern) in [
+        (r#""a":0"#, r#"{"a":[0]}"#),
+        (r#""a":[0]"#, r#"{"a":[0]}"#),
+        (r#""a":{"b":0}"#, r#"{"a":{"b":[0]}}"#),
+        (r#""a.b":0"#, r#"{"a":{"b":[0]}}"#),
+        (r#""a":[{"b":0}]"#, r#"{"a":{"b":[0]}}"#),
+    ] {
+        let (body, count) = repeated(member);
+        let filters = Filters::parse(&[format!(r#"{{"body":{pattern}}}"#)], Source::Sqs).unwrap();
+        let message = message(&body);
+        assert!(filters.keeps(&message), "{member}");
+        // Not one scalar more than there are members: what is united is moved, never copied.
+        let view = Subject::from(&message).view(&filters.wanted);
+        let shown = format!("{view:?}");
+        assert_eq!(shown.matches("Number(\"0\")").count(), count, "{member}");
+        assert!(!matches(&pattern.replace("[0]", "[1]"), &body), "{member}");
+    }
+}
+
+#[test]
+fn a_number_as_long_as_a_body_is_compared_with_every_number_of_a_pattern() {
+    let digits = "9".repeat(256 * 1024 - 16);
+    let many: Vec<String> = (0..600).map(|n| format!("{n}e9")).collect();
+    let pattern = format!(r#"{{"a":[{}]}}"#, many.join(","));
+    for (number, expected) in [
+        (digits.clone(), false),
+        (format!("0.{digits}"), false),
+        (format!("{digits}e-{digits}"), false),
+        (format!("7{}", "0".repeat(9)), true),
+        (format!("7{}.{}", "0".repeat(9), "0".repeat(200_000)), true),
+    ] {
+        let body = format!(r#"{{"a":{number}}}"#);
+        assert_eq!(matches(&pattern, &body), expected, "{}", &body[..16]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ fn number(text: &str) -> SequenceNumber {
     SequenceNumber::try_from(text.to_owned()).unwrap()
 }
 
-fn kinesis(data: &[u8]) -> KinesisRecord {
+pub(super) fn kinesis(data: &[u8]) -> KinesisRecord {
     KinesisRecord {
         sequence_number: number("49701234567890123456789012345678901234567890123456789012"),
         partition_key: "user-1".into(),
@@ -18,7 +18,12 @@ fn kinesis(data: &[u8]) -> KinesisRecord {
     }
 }
 
-fn dynamodb(event_name: &str, keys: &str, new: Option<&str>, old: Option<&str>) -> DynamoRecord {
+pub(super) fn dynamodb(
+    event_name: &str,
+    keys: &str,
+    new: Option<&str>,
+    old: Option<&str>,
+) -> DynamoRecord {
     DynamoRecord {
         event_id: "0f1e2d3c4b5a69788796a5b4c3d2e1f0".into(),
         event_name: event_name.into(),
