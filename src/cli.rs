@@ -4,6 +4,7 @@ mod checkpoint;
 mod completion;
 pub mod demo;
 mod duration;
+mod filter;
 mod output;
 mod run;
 mod signals;
@@ -43,6 +44,9 @@ enum Verb {
     Run(run::Args),
     /// Check a configuration and show what it comes to; nothing is sent
     Validate(validate::Args),
+    /// Show which records of an event a filter keeps, and where it refuses the others
+    #[command(after_help = filter::NOTES)]
+    Filter(filter::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -98,6 +102,7 @@ pub fn main() -> Exit {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
         Verb::Validate(args) => validate::run(&args),
+        Verb::Filter(args) => filter::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),

@@ -33,6 +33,18 @@ pub enum Why {
     NoMatch,
 }
 
+impl Why {
+    /// A word for programs, which stays when the sentence is improved.
+    pub fn name(self) -> &'static str {
+        match self {
+            Why::Missing => "missing",
+            Why::PayloadIsNotJson => "payload_is_not_json",
+            Why::NotALeaf => "not_a_leaf",
+            Why::NoMatch => "no_match",
+        }
+    }
+}
+
 /// Where the plan, which does not hold of the object, fails first.
 pub(super) fn find(plan: &Plan, fields: Option<&Fields<'_>>, path: &str) -> (String, Why) {
     let Some(test) = plan.refuses(fields) else {
