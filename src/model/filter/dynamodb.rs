@@ -5,15 +5,20 @@ use super::value::{Fields, Value, Wanted, project};
 use crate::model::event::whole_seconds;
 use crate::model::record::DynamoRecord;
 
+/// What a stream may show of an item.
+const VIEWS: [&str; 4] = ["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"];
+
 /// What a record has at a path. eventSource, eventSourceARN and awsRegion are not there yet. // spec: 7.2
 pub(super) fn holds(path: &str) -> Holds {
     let keys: Vec<&str> = path.split('.').collect();
     match keys.as_slice() {
-        ["eventID" | "eventName" | "eventVersion"] => Holds::Text,
+        ["eventID" | "eventVersion"] => Holds::Text,
+        ["eventName"] => Holds::OneOf(&["INSERT", "MODIFY", "REMOVE"]),
         ["userIdentity"] => Holds::Object,
         ["userIdentity", "type" | "principalId"] => Holds::Text,
         ["dynamodb"] => Holds::Object,
-        ["dynamodb", "SequenceNumber" | "StreamViewType"] => Holds::Text,
+        ["dynamodb", "SequenceNumber"] => Holds::Text,
+        ["dynamodb", "StreamViewType"] => Holds::OneOf(&VIEWS),
         ["dynamodb", "SizeBytes" | "ApproximateCreationDateTime"] => Holds::Number,
         ["dynamodb", "Keys" | "NewImage" | "OldImage", item @ ..] => in_item(item),
         _ => Holds::Nothing,

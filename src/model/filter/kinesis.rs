@@ -10,7 +10,8 @@ pub(super) fn holds(path: &str) -> Holds {
     match path.split_once('.') {
         None => match path {
             "data" => Holds::Object,
-            "partitionKey" | "sequenceNumber" | "kinesisSchemaVersion" => Holds::Text,
+            "partitionKey" | "sequenceNumber" => Holds::Text,
+            "kinesisSchemaVersion" => Holds::OneOf(&["1.0"]),
             "approximateArrivalTimestamp" => Holds::Number,
             _ => Holds::Nothing,
         },

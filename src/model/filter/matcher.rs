@@ -95,6 +95,24 @@ impl Matcher {
         }
     }
 
+    /// Whether it is `exists`.
+    pub(super) fn asks_existence(&self) -> bool {
+        matches!(self, Matcher::Exists(_))
+    }
+
+    /// Whether it compares with the text of a JSON object or array, or with how one begins.
+    pub(super) fn spells_json(&self) -> bool {
+        match self {
+            Matcher::Text(TextTest::Equals(text)) => {
+                text.trim_start().starts_with(['{', '[']) && json::check(text).is_ok()
+            }
+            Matcher::Text(TextTest::Prefix(text)) => text.trim_start().starts_with(['{', '[']),
+            Matcher::AnythingBut(refused) => refused.iter().any(Matcher::spells_json),
+            Matcher::Text(_) | Matcher::Null | Matcher::Bool(_) => false,
+            Matcher::Number(_) | Matcher::Range(_) | Matcher::Exists(_) => false,
+        }
+    }
+
     /// Whether some string could satisfy it.
     pub(super) fn accepts_strings(&self) -> bool {
         match self {

@@ -24,6 +24,7 @@ pub(super) fn holds(path: &str) -> Holds {
     match (top, below) {
         ("attributes" | "messageAttributes", None) => Holds::Object,
         ("messageAttributes", Some(name)) if !name.contains('.') => Holds::Object,
+        ("body", None) => Holds::Body,
         ("body", Some(_)) => Holds::Anything,
         _ if KEYS.contains(&top) => Holds::Text,
         _ => Holds::Nothing,

@@ -38,6 +38,10 @@ pub(super) enum Holds {
     /// The value of an attribute without its type, where only an object can be.
     Untyped,
     Text,
+    /// A string that only ever is one of these.
+    OneOf(&'static [&'static str]),
+    /// A queue's body: a string if it is no JSON object or array.
+    Body,
     /// Digits in a string: DynamoDB's `N`.
     NumberText,
     Number,

@@ -673,6 +673,33 @@ fn traps_are_told() {
             vec![("data.a", Trap::NeverThere(Source::Sqs))],
         ),
         (r#"{"body":[5,null]}"#, vec![("body", Trap::StringsOnly)]),
+        // a queue of strings and a queue of JSON
+        (r#"{"body":["ping",{"prefix":"order "}]}"#, vec![]),
+        (r#"{"body":["{not json"]}"#, vec![]),
+        (
+            r#"{"body":["{\"kind\":\"order\"}"]}"#,
+            vec![("body", Trap::JsonAsText)],
+        ),
+        (
+            r#"{"body":[{"prefix":"{\"kind\":"}]}"#,
+            vec![("body", Trap::JsonAsText)],
+        ),
+        (
+            r#"{"body":[{"anything-but":"[]"}]}"#,
+            vec![("body", Trap::JsonAsText)],
+        ),
+        (
+            r#"{"body":[{"exists":true}]}"#,
+            vec![("body", Trap::BodyExists)],
+        ),
+        (
+            r#"{"body":["x",{"exists":false}]}"#,
+            vec![("body", Trap::BodyExists)],
+        ),
+        (
+            r#"{"body":["x"],"body.a":[1]}"#,
+            vec![("body", Trap::NotALeaf)],
+        ),
         (
             r#"{"attributes":{"SentTimestamp":[{"numeric":[">",1]}]}}"#,
             vec![("attributes.SentTimestamp", Trap::StringsOnly)],

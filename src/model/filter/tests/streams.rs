@@ -446,6 +446,44 @@ fn traps_of_streams_are_told() {
             Some(("eventSource", Trap::NeverThere(Source::DynamoDb))),
         ),
         (
+            Source::Kinesis,
+            r#"{"kinesisSchemaVersion":["1"]}"#,
+            Some(("kinesisSchemaVersion", Trap::NoneOf(&["1.0"]))),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"eventName":["insert"]}"#,
+            Some(("eventName", Trap::NoneOf(&["INSERT", "MODIFY", "REMOVE"]))),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"eventName":["DELETE",{"prefix":"REM"}]}"#,
+            nothing,
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"eventName":[{"anything-but":["INSERT","MODIFY","REMOVE"]}]}"#,
+            Some(("eventName", Trap::NoneOf(&["INSERT", "MODIFY", "REMOVE"]))),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"eventName":[{"exists":true}]}"#,
+            nothing,
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"eventName":[1,null]}"#,
+            Some(("eventName", Trap::StringsOnly)),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"dynamodb":{"StreamViewType":["NEW_IMAGES"]}}"#,
+            Some((
+                "dynamodb.StreamViewType",
+                Trap::NoneOf(&["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"]),
+            )),
+        ),
+        (
             Source::DynamoDb,
             r#"{"dynamodb":{"newImage":{"a":{"S":["x"]}}}}"#,
             Some(("dynamodb.newImage.a.S", Trap::NeverThere(Source::DynamoDb))),
