@@ -15,6 +15,7 @@ mod crc32c;
 mod error;
 mod exchange;
 mod file;
+mod guard;
 mod ledger;
 mod overlay;
 mod value;

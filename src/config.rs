@@ -97,6 +97,17 @@ impl Config {
     }
 }
 
+/// The texts of the files that [`Config::load`] reads, and what is wrong with those that cannot be read: whoever compares
+/// them sees a change.
+pub fn texts(paths: &[PathBuf]) -> Vec<String> {
+    let sources = files::read(paths);
+    let text = |source: Source| match source.text {
+        Ok(text) => text,
+        Err(error) => format!("{error:?}"),
+    };
+    sources.into_iter().map(text).collect()
+}
+
 fn read_sources(sources: &[Source], env: Lookup<'_>) -> Result<Config, Vec<ConfigError>> {
     let mut report = Report::default();
     let nowhere = Place {

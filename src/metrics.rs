@@ -1,7 +1,7 @@
 //! The metric families and one `record_*` for each thing that happens. Labels come from the configuration and from
 //! enums alone, so the number of series is known; all series of a mapping exist from its start, at zero, so that rates work.
 //!
-//! Every family has the label `mapping`, the mapping's name.
+//! Every family of the table has the label `mapping`, the mapping's name.
 //!
 //! | name | further labels | AWS's name | meaning |
 //! | --- | --- | --- | --- |
@@ -29,16 +29,18 @@
 //! | `sluicegate_events_dropped_total` | reason | DroppedEventCount | Records discarded by a limit, of which no on-failure record tells. |
 //! | `sluicegate_events_on_failure_delivered_total` | | OnFailureDestinationDeliveredEventCount | Records discarded by a limit, whose on-failure record was delivered. |
 //! | `sluicegate_destination_deliveries_total` | outcome | DestinationDeliveryFailures and its complement | Attempts to deliver an on-failure record; a failed one is repeated. |
-//! | `sluicegate_iterator_age_seconds` | shard | IteratorAge | Age of the oldest record of the shard that is read and not settled, or how far reading is behind; 0 when all is settled. |
+//! | `sluicegate_iterator_age_seconds` | shard | IteratorAge | Age of the oldest record of the shard that is read and not settled, or how far reading is behind, which grows while reads fail; 0 when all is settled. |
 //! | `sluicegate_shard_failures` | shard | | Failures in a row on the records that the shard is at: above 0 it stands still. |
 //! | `sluicegate_shards_waiting` | | | Shards that wait for their parents to be settled. |
 //! | `sluicegate_stream_gaps_total` | | | Times that the source had trimmed records before they were read: they are lost. |
 //! | `sluicegate_checkpoint_commits_total` | outcome | | Attempts to write a checkpoint. |
 //!
-//! Beside them `sluicegate_build_info` (label `version`) and, on Linux, the `process_*` families that every Prometheus
-//! client has. Of the `prometheus` crate we use histograms, the process collector and the text encoder. Its labelled
-//! counters keep name, help and labels with each series, which a thousand idle mappings of fifty series would pay for:
-//! counters and gauges are plain atomics, and a mapping costs some 3 KB.
+//! Beside them `sluicegate_build_info` (label `version`), `sluicegate_config_reloads_total` (label `outcome`),
+//! `sluicegate_config_last_reload_successful` and, on Linux, the `process_*` families that every Prometheus client has.
+//!
+//! Of the `prometheus` crate we use histograms, the process's own families and the text encoder. Its labelled counters
+//! keep name, help and labels with each series, which a thousand idle mappings of fifty series would pay for: theirs are
+//! plain atomics, and a mapping costs some 3 KB.
 
 pub mod family;
 pub mod label;
@@ -48,7 +50,8 @@ pub mod shard;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prometheus::{IntGauge, Opts, Registry, TextEncoder};
+use prometheus::core::Collector;
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 pub use family::{FAMILIES, Family};
 pub use label::{
@@ -60,6 +63,9 @@ pub use shard::ShardMetrics;
 
 use crate::clock::Clock;
 
+/// The outcomes of a reload.
+const RELOADS: [&str; 2] = ["success", "failure"];
+
 /// What `Metrics::encode` writes, for `Content-Type`.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -68,6 +74,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Metrics {
     clock: Clock,
     process: Registry,
+    reloads: IntCounterVec,
+    last_reload: IntGauge,
     mappings: Arc<Mutex<BTreeMap<String, MappingMetrics>>>,
 }
 
@@ -105,11 +113,46 @@ impl Metrics {
         process
             .register(Box::new(build))
             .expect("the registry is new");
+        let reloads = IntCounterVec::new(
+            Opts::new(
+                "sluicegate_config_reloads_total",
+                "Configurations that were to take the place of the one in force.",
+            ),
+            &["outcome"],
+        );
+        let reloads = reloads.expect("name and label are constants, and valid");
+        for outcome in RELOADS {
+            reloads.with_label_values(&[outcome]);
+        }
+        let last_reload = IntGauge::new(
+            "sluicegate_config_last_reload_successful",
+            "0 while the last configuration that was read is refused.",
+        );
+        let last_reload = last_reload.expect("the name is a constant, and valid");
+        last_reload.set(1);
+        for collector in [
+            Box::new(reloads.clone()) as Box<dyn Collector>,
+            Box::new(last_reload.clone()),
+        ] {
+            process
+                .register(collector)
+                .expect("nothing else has these names");
+        }
         Self {
             clock,
             process,
+            reloads,
+            last_reload,
             mappings: Arc::default(),
         }
+    }
+
+    /// A configuration was to take the place of the one in force, and did or was refused.
+    pub fn record_reload(&self, taken: bool) {
+        let [success, failure] = RELOADS;
+        let outcome = if taken { success } else { failure };
+        self.reloads.with_label_values(&[outcome]).inc();
+        self.last_reload.set(taken.into());
     }
 
     /// The series of a mapping of such a source, made at zero if they are not there.

@@ -70,34 +70,27 @@ struct Health {
     throttled: bool,
     /// How often in a row the function ran and failed: the mapping works, and its work does not get done.
     failures: u32,
-    /// The mapping drains, and from now on that is its state.
-    draining: bool,
+    /// The mapping drains, and from now on this is its state.
+    draining: Option<State>,
 }
 
 impl Reports {
-    /// The mapping gets a place in both.
+    /// The mapping gets a place in both, in this state.
     pub fn new(
         metrics: &Metrics,
         status: &Status,
         mapping: &str,
         source: Source,
-        enabled: bool,
+        state: State,
     ) -> Self {
-        status.add(mapping, enabled);
+        status.add(mapping, state != State::Disabled);
         let reports = Self {
             metrics: metrics.mapping(mapping, source),
             status: status.clone(),
             mapping: Arc::from(mapping),
             health: Arc::default(),
         };
-        reports.state(
-            if enabled {
-                State::Creating
-            } else {
-                State::Disabled
-            },
-            None,
-        );
+        reports.state(state, None);
         reports
     }
 
@@ -152,7 +145,14 @@ impl Reports {
 
     /// The mapping drains.
     pub fn draining(&self) {
-        self.change(|health| health.draining = true);
+        self.leaving(State::Disabling);
+    }
+
+    /// The mapping drains, for this; what was said of it first holds.
+    pub fn leaving(&self, state: State) {
+        self.change(|health| {
+            health.draining.get_or_insert(state);
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut Health)) {
@@ -164,14 +164,14 @@ impl Reports {
         }
         let reason = health.reason();
         match (health.draining, reason.is_empty()) {
-            (true, _) => self.state(State::Disabling, None),
-            (false, true) => {
+            (Some(state), _) => self.state(state, None),
+            (None, true) => {
                 self.state(State::Enabled, health.note().as_deref());
                 if !before.reason().is_empty() {
                     info!(mapping = %self.mapping, "at work again");
                 }
             }
-            (false, false) => self.state(State::Failing, Some(&reason)),
+            (None, false) => self.state(State::Failing, Some(&reason)),
         }
     }
 
@@ -244,7 +244,13 @@ mod tests {
     #[test]
     fn the_same_trouble_is_told_again_after_a_new_start() {
         let status = Status::default();
-        let reports = Reports::new(&Metrics::new(), &status, "m", Source::Queue, true);
+        let reports = Reports::new(
+            &Metrics::new(),
+            &status,
+            "m",
+            Source::Queue,
+            State::Creating,
+        );
         let state = || status.readiness().mappings.remove(0).state;
         for _ in 0..2 {
             reports.started();
@@ -262,7 +268,13 @@ mod tests {
     #[test]
     fn a_function_that_keeps_failing_is_told_of_and_the_mapping_is_healthy() {
         let status = Status::default();
-        let reports = Reports::new(&Metrics::new(), &status, "m", Source::Queue, true);
+        let reports = Reports::new(
+            &Metrics::new(),
+            &status,
+            "m",
+            Source::Queue,
+            State::Creating,
+        );
         let told = || {
             let mapping = status.readiness().mappings.remove(0);
             (mapping.state, mapping.reason)
@@ -282,7 +294,13 @@ mod tests {
     #[test]
     fn shards_that_stand_still_are_named_and_where_they_are_many_counted() {
         let status = Status::default();
-        let reports = Reports::new(&Metrics::new(), &status, "m", Source::Stream, true);
+        let reports = Reports::new(
+            &Metrics::new(),
+            &status,
+            "m",
+            Source::Stream,
+            State::Creating,
+        );
         let told = || {
             let mapping = status.readiness().mappings.remove(0);
             (mapping.state, mapping.reason.unwrap_or_default())

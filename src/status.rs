@@ -22,6 +22,7 @@ pub struct Status(Arc<Mutex<Page>>);
 struct Page {
     draining: bool,
     mappings: BTreeMap<String, Entry>,
+    refused: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -41,6 +42,9 @@ pub struct Readiness {
     pub draining: bool,
     /// By name.
     pub mappings: Vec<MappingStatus>,
+    /// What is wrong with the configuration that was to take the place of the one in force; empty where nothing is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub configuration_errors: Vec<String>,
 }
 
 /// One mapping's part of `Readiness`.
@@ -66,20 +70,21 @@ impl Status {
         status
     }
 
-    /// A mapping came in; until it is started the process is not ready if it is enabled.
+    /// A mapping came in; until it is started the process is not ready if it is enabled. One that was there keeps its state
+    /// until it is told, and was started if it ever was.
     pub fn add(&self, mapping: &str, enabled: bool) {
-        let state = if enabled {
-            State::Creating
-        } else {
-            State::Disabled
-        };
-        let entry = Entry {
+        let mut page = self.page();
+        let entry = page.mappings.entry(mapping.to_owned());
+        let entry = entry.or_insert_with(|| Entry {
             enabled,
             started: false,
-            state,
+            state: match enabled {
+                true => State::Creating,
+                false => State::Disabled,
+            },
             reason: None,
-        };
-        self.page().mappings.insert(mapping.to_owned(), entry);
+        });
+        entry.enabled = enabled;
     }
 
     /// A mapping is gone.
@@ -100,6 +105,11 @@ impl Status {
         if let Some(entry) = self.page().mappings.get_mut(mapping) {
             entry.started = true;
         }
+    }
+
+    /// A configuration was to take the place of the one in force: what is wrong with it, if anything is.
+    pub fn reloaded(&self, errors: Vec<String>) {
+        self.page().refused = errors;
     }
 
     /// The process is leaving: not ready any more.
@@ -124,6 +134,7 @@ impl Status {
             ready: all_started && !page.draining,
             draining: page.draining,
             mappings: page.mappings.iter().map(shown).collect(),
+            configuration_errors: page.refused.clone(),
         }
     }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use redb::{
 };
 
 use super::error::StoreError;
+use super::guard::guarded;
 use super::ledger::{Ledger, NewerFormat};
 use super::overlay::{Overlay, Shared};
 use super::value::FORMAT;
@@ -73,11 +73,11 @@ impl Doubt {
 
 /// Opens the file, after making it where there is none.
 pub fn open(path: &Path) -> Result<(Database, Ledger), StoreError> {
-    let file = match existing(path) {
+    let file = match existing(path, Access::Write) {
         Err(StoreError::Io { error, .. }) if error.kind() == ErrorKind::NotFound => {
             // Where another was quicker, its file is as good.
             create(path, &Ledger::new().writes())?;
-            existing(path)?
+            existing(path, Access::Write)?
         }
         other => other?,
     };
@@ -85,10 +85,10 @@ pub fn open(path: &Path) -> Result<(Database, Ledger), StoreError> {
     open_backend(backend).map_err(|doubt| doubt.about(path))
 }
 
-/// What the file holds, without writing to it; what is wrong with it, in words, is added to `flaws` where something
-/// can be read nonetheless.
+/// What the file holds, without writing to it or the right to; what is wrong with it, in words, is added to `flaws`
+/// where something can be read nonetheless.
 pub fn read(path: &Path, flaws: &mut Vec<String>) -> Result<Ledger, StoreError> {
-    let backend = backend(path, existing(path)?)?;
+    let backend = backend(path, existing(path, Access::Read)?)?;
     examine(&backend, flaws).map_err(|doubt| doubt.about(path))
 }
 
@@ -132,7 +132,11 @@ pub fn initialise(backend: Arc<dyn StorageBackend>, content: &[Write]) -> Result
 pub fn create_new(path: &Path, content: &[Write]) -> Result<(), StoreError> {
     match create(path, content)? {
         true => Ok(()),
-        false => Err(failed(path, "create")(ErrorKind::AlreadyExists.into())),
+        false => {
+            let what =
+                "there is one already, and it is left as it is; name another, or move that away";
+            Err(failed(path, "create")(io::Error::other(what)))
+        }
     }
 }
 
@@ -190,14 +194,21 @@ fn builder() -> Builder {
     builder
 }
 
-/// redb meets some damage with a panic. What is left of it afterwards is dropped, not used.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Doubt>) -> Result<T, Doubt> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Doubt::Damaged("reading it ends in a panic".to_owned())))
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// To look at it: also on a disk that takes no writes, and without the right to write.
+    Read,
+    /// To keep progress in it.
+    Write,
 }
 
-fn existing(path: &Path) -> Result<File, StoreError> {
-    let opened = OpenOptions::new().read(true).write(true).open(path);
+/// The file, locked: nobody else has it, and nobody gets it meanwhile.
+pub fn existing(path: &Path, access: Access) -> Result<File, StoreError> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(access == Access::Write)
+        .open(path);
     let file = opened.map_err(failed(path, "open"))?;
     // Ours, before anything is read; redb finds itself in its place.
     match file.try_lock() {

@@ -1,25 +1,29 @@
 //! `sluicegate run`: the service.
 
+mod reload;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use tokio::signal::unix::{self, SignalKind};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use self::reload::Reload;
 use super::{Exit, environment, failed, in_runtime, log, refused};
 use crate::admin::heartbeat::Heartbeat;
 use crate::admin::{Admin, Server};
 use crate::aws::clients::Clients;
 use crate::checkpoint::{Broken, Owner, Store, StoreError};
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::config::checkpoints::Checkpoints;
 use crate::config::mapping::Mapping;
+use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::reports::Account;
-use crate::service::{self, Surroundings};
+use crate::service::{self, Roster, Surroundings};
 use crate::status::Status;
 
 #[derive(Debug, clap::Args)]
@@ -27,9 +31,15 @@ pub struct Args {
     /// A YAML or JSON file, or a directory of them; may be given more than once
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     config: Vec<PathBuf>,
+
+    /// Reload when the files change, and not at SIGHUP alone
+    #[arg(long)]
+    watch: bool,
 }
 
 pub fn run(args: &Args) -> Exit {
+    // Before they are read: a change in between is one more reload, and none is missed.
+    let watched = args.watch.then(|| config::texts(&args.config));
     let config = match Config::load(&args.config, &environment) {
         Ok(config) => config,
         Err(errors) => return refused(&errors),
@@ -59,12 +69,23 @@ pub fn run(args: &Args) -> Exit {
         Err(error) => return failed(&error),
     };
     let drain = CancellationToken::new();
-    let work = serve(&config, admin, server.address(), store, drain.clone());
+    let checkpoints = config.checkpoints.clone();
+    let work = serve(
+        (args, watched),
+        config,
+        admin,
+        server.address(),
+        store,
+        drain.clone(),
+    );
     match in_runtime(Box::pin(work), drain) {
         Ok((account, None)) => concluded(account),
         Ok((account, Some(broken))) => {
             concluded(account);
-            failed(&broken)
+            match &checkpoints {
+                Checkpoints::File(path) => failed(&format!("{}: {broken}", path.display())),
+                Checkpoints::Memory => failed(&broken),
+            }
         }
         Err(exit) => exit,
     }
@@ -72,25 +93,31 @@ pub fn run(args: &Args) -> Exit {
 
 /// Where the progress of streams is kept; who reads queues alone needs no file.
 fn store(config: &Config) -> Result<Store, StoreError> {
-    let needed = |mapping: &Mapping| mapping.enabled && mapping.stream.is_some();
     match &config.checkpoints {
-        Checkpoints::File(path) if config.mappings.iter().any(needed) => Store::open(path),
+        Checkpoints::File(path) if needs_store(config) => Store::open(path),
         Checkpoints::File(_) | Checkpoints::Memory => Ok(Store::memory()),
     }
 }
 
+fn needs_store(config: &Config) -> bool {
+    let needed = |mapping: &Mapping| mapping.enabled && mapping.stream.is_some();
+    config.mappings.iter().any(needed)
+}
+
 async fn serve(
-    config: &Config,
+    (args, watched): (&Args, Option<Vec<String>>),
+    config: Config,
     admin: Admin,
     listen: SocketAddr,
     store: Store,
     drain: CancellationToken,
 ) -> (Account, Option<Broken>) {
+    let hangups = unix::signal(SignalKind::hangup());
     // From here on signals are taken: who reads this line may send one.
     let version = env!("CARGO_PKG_VERSION");
     info!(version, %listen, mappings = config.mappings.len(), "started");
-    let mut beating = JoinSet::new();
-    beating.spawn(admin.heartbeat.run(CancellationToken::new()));
+    let mut beside = JoinSet::new();
+    beside.spawn(admin.heartbeat.run(CancellationToken::new()));
     let clock = Clock::machine();
     let region = config
         .mappings
@@ -98,21 +125,37 @@ async fn serve(
         .map(|mapping| mapping.source.region.clone());
     let around = Surroundings {
         clients: Clients::from_environment(&config.aws, region.as_deref(), &clock).await,
-        metrics: admin.metrics,
-        status: admin.status,
+        metrics: admin.metrics.clone(),
+        status: admin.status.clone(),
         seed: seed(&clock),
         owner: Owner::new(format!("process {}", std::process::id())),
-        store: store.clone(),
+        grace: config.service.shutdown_grace,
         clock,
     };
-    let account = service::run(config, around, drain).await;
+    let roster = Roster::new(config.mappings.clone(), store);
+    match hangups {
+        Ok(hangups) => {
+            let reload = Reload {
+                paths: args.config.clone(),
+                opened: needs_store(&config),
+                config,
+                roster: roster.clone(),
+                status: admin.status,
+                metrics: admin.metrics,
+            };
+            beside.spawn(reload.run(hangups, watched));
+        }
+        Err(error) => warn!(%error, "no reload: failed to listen for SIGHUP"),
+    }
+    let account = service::run(&roster, around, drain).await;
+    beside.shutdown().await;
+    let store = roster.now().store;
     let broken = store.broken();
     store.close().await;
-    beating.shutdown().await;
     (account, broken)
 }
 
-/// What became of the messages. A drain that had to abandon some was not clean, though none of them is lost.
+/// What became of the events. A drain that had to abandon some was not clean, though none of them is lost.
 fn concluded(account: Account) -> Exit {
     let Account {
         deleted,
@@ -121,8 +164,9 @@ fn concluded(account: Account) -> Exit {
         abandoned,
         settled,
         discarded,
+        cut_off,
     } = account;
-    if abandoned > 0 {
+    if abandoned > 0 || cut_off > 0 {
         warn!(
             deleted,
             left,
@@ -130,13 +174,14 @@ fn concluded(account: Account) -> Exit {
             abandoned,
             settled,
             discarded,
-            "stopped with messages in hand: the queue delivers them again"
+            cut_off,
+            "stopped with events in hand: their sources deliver them again"
         );
         return Exit::Failed;
     }
     info!(
         deleted,
-        left, handed_back, abandoned, settled, discarded, "stopped"
+        left, handed_back, abandoned, settled, discarded, cut_off, "stopped"
     );
     Exit::Done
 }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, failed, in_runtime, log, output};
 use crate::admin;
 use crate::clock::Clock;
+use crate::config::service::address;
 use crate::sim::{self, FunctionConfig, Settings, World};
 
 /// What it offers, for the help.
@@ -28,7 +29,7 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where to listen, such as 127.0.0.1:4566; port 0 takes any free one
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = listen)]
     listen: SocketAddr,
     /// A function of the embedded Lambda that runs behind a URL; may be given more than once
     #[arg(long = "function", value_name = "NAME=URL", value_parser = function)]
@@ -39,6 +40,11 @@ pub struct Args {
 struct FunctionAt {
     name: String,
     url: String,
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    let hint = "write an IP address or localhost, and a port, such as 127.0.0.1:4566";
+    address(text).ok_or_else(|| hint.to_owned())
 }
 
 fn function(text: &str) -> Result<FunctionAt, String> {
@@ -104,6 +110,20 @@ async fn serve(args: Args, stop: CancellationToken) -> Result<Exit, SimError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_numeric_or_localhost() {
+        for text in ["127.0.0.1:4566", "localhost:4566"] {
+            assert_eq!(
+                listen(text),
+                Ok("127.0.0.1:4566".parse().unwrap()),
+                "{text}"
+            );
+        }
+        for text in ["4566", "localhost", "host:1", ":4566"] {
+            assert!(listen(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_function_is_a_name_and_a_url() {

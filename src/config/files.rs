@@ -70,11 +70,13 @@ fn directory(path: &Path) -> Result<Vec<PathBuf>, String> {
 fn text(path: &Path, seen: &mut BTreeSet<PathBuf>) -> Result<String, Unreadable> {
     let unreadable = |line, what| Unreadable { line, what };
     let failed = |error: io::Error| unreadable(0, format!("cannot be read: {error}"));
-    if !seen.insert(fs::canonicalize(path).map_err(failed)?) {
+    let file = File::open(path).map_err(failed)?;
+    // A pipe, such as `<(aws lambda list-event-source-mappings)`, opens and has no other name.
+    let name = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if !seen.insert(name) {
         return Err(unreadable(0, "this file is given twice".to_owned()));
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(failed)?;
     file.take(FILE_BYTES_MAX + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;

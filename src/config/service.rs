@@ -54,6 +54,13 @@ pub(super) fn seconds(count: i64) -> Duration {
 }
 
 /// An IP address and a port. `localhost` is the one name that needs no network to be understood.
+pub fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST).parse().ok(),
+        None => text.parse().ok(),
+    }
+}
+
 fn listen(at: &At<'_>, report: &mut Report) -> Option<SocketAddr> {
     let text = match &at.node.value {
         Value::Int(port) => &port.to_string(),
@@ -65,11 +72,7 @@ fn listen(at: &At<'_>, report: &mut Report) -> Option<SocketAddr> {
         | Value::Map(_)
         | Value::Broken => at.text(report)?,
     };
-    let address = match text.strip_prefix("localhost:") {
-        Some(port) => format!("{}:{port}", Ipv4Addr::LOCALHOST),
-        None => text.to_owned(),
-    };
-    let Ok(address) = address.parse::<SocketAddr>() else {
+    let Some(address) = address(text) else {
         let found = quoted(text);
         let what = format!(
             "{found} is no address to listen on; expected an IP address or localhost, and a port: 127.0.0.1:9480"

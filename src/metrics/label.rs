@@ -199,13 +199,19 @@ labels! {
     State {
         /// Not yet started.
         Creating = "Creating",
+        /// It was disabled, and is being started.
+        Enabling = "Enabling",
         /// It polls, or waits for work.
         Enabled = "Enabled",
         /// Started and unable to go on for now: the reason says why. AWS calls this `Enabled`.
         Failing = "Failing",
+        /// It settles what is in hand, and goes on with other settings.
+        Updating = "Updating",
         /// It settles what is in hand and reads no more.
         Disabling = "Disabling",
         /// It does nothing.
         Disabled = "Disabled",
+        /// It settles what is in hand, and is gone then.
+        Deleting = "Deleting",
     }
 }

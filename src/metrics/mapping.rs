@@ -150,6 +150,11 @@ impl MappingMetrics {
         InFlight(Arc::clone(&self.0))
     }
 
+    /// Invocations that run now.
+    pub fn invocations_running(&self) -> usize {
+        self.0.in_flight.load(Relaxed)
+    }
+
     /// A call to the source ended.
     pub fn record_source_request(&self, operation: Operation, outcome: RequestOutcome) {
         add(

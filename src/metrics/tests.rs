@@ -104,7 +104,8 @@ sluicegate_messages_lease_lost_total{mapping="orders"} 1
 sluicegate_messages_visibility_extended_total{mapping="orders"} 8
 sluicegate_replies_ignored_total{mapping="orders"} 1
 sluicegate_replies_malformed_total{mapping="orders",reason="unknown_identifier"} 1
-sluicegate_build_info{version="VERSION"} 1"#
+sluicegate_build_info{version="VERSION"} 1
+sluicegate_config_last_reload_successful 1"#
         .replace("VERSION", env!("CARGO_PKG_VERSION"));
     assert_eq!(told(&metrics.encode()).join("\n"), expected);
 
@@ -142,7 +143,7 @@ fn every_series_of_a_mapping_is_there_from_its_start() {
     let series = |prefix: &str| text.lines().filter(|line| line.starts_with(prefix)).count();
     assert_eq!(series("sluicegate_invocations_total{"), 6);
     assert_eq!(series("sluicegate_source_requests_total{"), 20);
-    assert_eq!(series("sluicegate_mapping_state{"), 5);
+    assert_eq!(series("sluicegate_mapping_state{"), 8);
     assert_eq!(series("sluicegate_replies_malformed_total{"), 4);
     assert_eq!(
         told(&text),
@@ -152,6 +153,7 @@ fn every_series_of_a_mapping_is_there_from_its_start() {
                 "sluicegate_build_info{{version=\"{}\"}} 1",
                 env!("CARGO_PKG_VERSION")
             ),
+            "sluicegate_config_last_reload_successful 1",
         ]
     );
 }
@@ -216,6 +218,12 @@ async fn a_shards_age_rises_while_it_stands_still_and_ends_with_it() {
     let shard = clicks.shard("s-0");
     assert_eq!(age(&metrics), of("0"));
     shard.set_behind(1_500);
+    assert_eq!(age(&metrics), of("1.5"));
+    // The first of several failed reads says since when.
+    shard.set_unreadable(Some(NOW_MS - 3_000));
+    shard.set_unreadable(Some(NOW_MS - 1_000));
+    assert_eq!(age(&metrics), of("4.5"));
+    shard.set_unreadable(None);
     assert_eq!(age(&metrics), of("1.5"));
     shard.set_oldest(Some(NOW_MS - 250));
     assert_eq!(age(&metrics), of("0.25"));

@@ -17,6 +17,8 @@ pub struct Account {
     pub settled: u64,
     /// Of them, those that were discarded by a limit.
     pub discarded: u64,
+    /// Invocations of streams that ran when the grace period ended: their records are delivered again.
+    pub cut_off: u64,
 }
 
 impl Account {
@@ -29,6 +31,7 @@ impl Account {
             abandoned: self.abandoned + other.abandoned,
             settled: self.settled + other.settled,
             discarded: self.discarded + other.discarded,
+            cut_off: self.cut_off + other.cut_off,
         }
     }
 }
@@ -43,6 +46,7 @@ impl fmt::Display for Account {
             abandoned,
             settled,
             discarded,
+            cut_off,
         } = self;
         write!(
             f,
@@ -51,6 +55,9 @@ impl fmt::Display for Account {
         if *settled > 0 {
             let handled = settled.saturating_sub(*discarded);
             write!(f, "; of streams {handled} handled, {discarded} discarded")?;
+        }
+        if *cut_off > 0 {
+            write!(f, "; {cut_off} invocations of streams cut off")?;
         }
         Ok(())
     }
@@ -83,6 +90,14 @@ mod tests {
         assert_eq!(
             sum.and(streams).and(streams).to_string(),
             "11 deleted, 22 left to the queue, 33 handed back, 44 abandoned; of streams 14 handled, 6 discarded"
+        );
+        let cut_off = Account {
+            cut_off: 2,
+            ..Account::default()
+        };
+        assert_eq!(
+            cut_off.and(of(1, 0, 0, 0)).to_string(),
+            "1 deleted, 0 left to the queue, 0 handed back, 0 abandoned; 2 invocations of streams cut off"
         );
     }
 }

@@ -68,6 +68,11 @@ impl Engines {
         book.past = book.past.and(engine.account_now());
     }
 
+    /// So many invocations of streams did not end in time.
+    pub fn cut_off(&self, count: usize) {
+        self.book().past.cut_off += count as u64;
+    }
+
     pub fn account(&self) -> Account {
         let book = self.book();
         let sum = |sum: Account, engine: &Engine| sum.and(engine.account_now());

@@ -3,6 +3,7 @@
 mod demo;
 mod filter;
 mod program;
+mod reload;
 mod service;
 mod signals;
 
@@ -164,7 +165,17 @@ fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
     let made = import(&exported.out, &new);
     assert_eq!(made.code, Some(0), "{}", made.err);
     assert_eq!(made.out, format!("{new}: made, 0 mappings, 0 shards\n"));
-    assert_eq!(import(&exported.out, &new).code, Some(1), "there is a file");
+    let refused = import(&exported.out, &new);
+    assert_eq!(
+        (refused.code, refused.err),
+        (
+            Some(1),
+            format!(
+                "failed to create the checkpoint file {new}: there is one already, and it is left as it is; \
+                 name another, or move that away\n"
+            )
+        )
+    );
     assert_eq!(import("{", &path("no.db")).code, Some(1));
     assert!(!folder.path().join("no.db").exists());
 
@@ -174,6 +185,37 @@ fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
     let told =
         refused.err.contains("is damaged") && refused.err.contains("restore it from a backup");
     assert!(told, "{}", refused.err);
+}
+
+#[test]
+fn damage_that_ends_in_a_panic_is_one_line_for_an_operator() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let path = folder.path().join("flipped.db");
+    drop(sluicegate::checkpoint::Store::open(&path).expect("a new file"));
+    let whole = std::fs::read(&path).unwrap();
+    let places: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] != 0).collect();
+    let mut rng = fastrand::Rng::with_seed(5);
+    let mut flipped = || {
+        let mut bytes = whole.clone();
+        bytes[places[rng.usize(..places.len())]] ^= 1 << rng.u8(..8);
+        std::fs::write(&path, bytes).unwrap();
+        let refused = sluicegate::checkpoint::verify(&path).err();
+        refused.is_some_and(|error| error.to_string().contains("reading it ends in a panic: "))
+    };
+    assert!((0..4_000).any(|_| flipped()), "no such damage");
+    let path = path.to_str().unwrap();
+    let refused = run(&["checkpoint", "verify", path]);
+    assert_eq!(refused.code, Some(1));
+    let start = format!("the checkpoint file {path} is damaged: reading it ends in a panic: ");
+    assert!(refused.err.starts_with(&start), "{}", refused.err);
+    assert_eq!(refused.err.lines().count(), 1, "{}", refused.err);
+}
+
+#[test]
+fn a_configuration_may_come_through_a_pipe() {
+    let checked = run_with(&["validate", "--config", "/dev/stdin"], GOOD);
+    assert_eq!(checked.code, Some(0), "{}", checked.err);
+    assert!(checked.out.contains("orders-process"), "{}", checked.out);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod hostile;
 mod leases;
 mod manners;
 mod panics;
+mod reload;
 mod replies;
 mod scaling;
 mod simulation;
@@ -24,7 +25,7 @@ use sluicegate::clock::Clock;
 use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
 use sluicegate::reports::Account;
-use sluicegate::service::{self, Surroundings};
+use sluicegate::service::{self, Roster, Surroundings, Wanted};
 use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply, Settings, World};
 use sluicegate::status::Status;
 use tokio::task::JoinSet;
@@ -49,6 +50,7 @@ pub struct Stage {
 pub struct Running {
     tasks: JoinSet<Account>,
     drain: CancellationToken,
+    roster: Roster,
 }
 
 impl Stage {
@@ -119,10 +121,7 @@ impl Stage {
 
     /// Start the service with this configuration.
     pub fn start_with(&self, text: &str) -> Running {
-        let config = match Config::parse("test.yaml", text, &|_| None) {
-            Ok(config) => config,
-            Err(errors) => panic!("{errors:?}"),
-        };
+        let config = parsed(text);
         let connector = SharedHttpConnector::new(self.world.connector());
         let clients = Clients::new(&config.aws, self.world.sdk_config(), connector);
         self.start_on(config, clients)
@@ -135,15 +134,20 @@ impl Stage {
             metrics: self.metrics.clone(),
             status: self.status.clone(),
             seed: self.seed,
-            store: self.store.clone(),
             owner: Owner::new("stage"),
             clock: self.clock.clone(),
+            grace: config.service.shutdown_grace,
         };
+        let roster = Roster::new(config.mappings, self.store.clone());
         let drain = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let stop = drain.clone();
-        tasks.spawn(async move { service::run(&config, around, stop).await });
-        Running { tasks, drain }
+        let (stop, list) = (drain.clone(), roster.clone());
+        tasks.spawn(async move { service::run(&list, around, stop).await });
+        Running {
+            tasks,
+            drain,
+            roster,
+        }
     }
 
     /// Let time pass until the queue is empty, at most this long.
@@ -191,6 +195,14 @@ impl Stage {
 }
 
 impl Running {
+    /// From now on the mappings are those of this configuration.
+    pub fn reload(&self, text: &str) {
+        self.roster.replace(Wanted {
+            mappings: parsed(text).mappings.into(),
+            ..self.roster.now()
+        });
+    }
+
     /// Drain and say what became of the messages.
     pub async fn stop(mut self) -> Account {
         self.drain.cancel();
@@ -205,6 +217,22 @@ impl Running {
             .expect("the service runs")
             .expect("the service ends by itself")
     }
+}
+
+/// A configuration that is right.
+pub fn parsed(text: &str) -> Config {
+    match Config::parse("test.yaml", text, &|_| None) {
+        Ok(config) => config,
+        Err(errors) => panic!("{errors:?}"),
+    }
+}
+
+/// The bodies of the messages that an invocation was given.
+pub fn bodies(invocation: &Invocation) -> Vec<String> {
+    let event: serde_json::Value = serde_json::from_slice(&invocation.event).expect("JSON");
+    let records = event["Records"].as_array().expect("an event has records");
+    let body = |record: &serde_json::Value| record["body"].as_str().unwrap().to_owned();
+    records.iter().map(body).collect()
 }
 
 /// The mapping's series of a family without further labels.

@@ -2,6 +2,7 @@
 //! never panics.
 
 mod life;
+mod stop;
 mod streams;
 
 use std::fs::File;

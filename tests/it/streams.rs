@@ -13,6 +13,7 @@ mod limits;
 mod policy;
 mod positions;
 mod reading;
+mod reload;
 mod replies;
 mod reshard;
 mod simulation;

@@ -1,6 +1,7 @@
 //! The store in a real file, with its thread.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -8,6 +9,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use super::super::file::{Access, existing};
 use super::super::{CommitError, Owner, Store, StoreError, Verified, export, import, verify};
 use super::{MAPPING, at, full, take};
 
@@ -18,6 +20,24 @@ fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+// A disk that went read-only, a backup that belongs to another: there, too, one wants to know what is in the file.
+#[tokio::test]
+async fn looking_into_a_file_asks_for_no_right_to_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    Store::open(&path).unwrap().close().await;
+    let mut looked_at = existing(&path, Access::Read).unwrap();
+    assert!(looked_at.write_all(b"x").is_err());
+    drop(looked_at);
+    assert_eq!(
+        verify(&path).unwrap(),
+        Verified {
+            mappings: 0,
+            shards: 0
+        }
+    );
 }
 
 fn refusal(path: &Path) -> String {

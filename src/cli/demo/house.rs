@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::reports::Account;
-use crate::service::{self, Surroundings};
+use crate::service::{self, Roster, Surroundings};
 use crate::status::Status;
 
 /// A folder of the demo's own among the temporary ones. It goes with this value.
@@ -97,14 +97,15 @@ impl House {
             metrics: self.metrics.clone(),
             status,
             seed: self.seed,
-            store: store.clone(),
             owner: Owner::new("demo"),
             clock: Clock::machine(),
+            grace: self.config.service.shutdown_grace,
         };
         let drain = CancellationToken::new();
-        let (config, drained) = (self.config.clone(), drain.clone());
+        let roster = Roster::new(self.config.mappings.clone(), store.clone());
+        let drained = drain.clone();
         let mut service = JoinSet::new();
-        service.spawn(async move { service::run(&config, around, drained).await });
+        service.spawn(async move { service::run(&roster, around, drained).await });
         Ok(Running {
             server,
             store,

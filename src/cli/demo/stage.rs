@@ -72,14 +72,14 @@ pub fn greeting(
     duration: Option<Duration>,
 ) -> String {
     format!(
-        "Sluicegate demo: two queues, two streams, four functions, nothing leaves this machine.\n\
+        "Sluicegate demo: 2 queues, 2 streams, 4 functions; nothing leaves this machine.\n\
          \x20 embedded AWS   http://{aws}\n\
          \x20 dashboard      http://{admin}/\n\
          \x20 metrics        http://{admin}/metrics\n\
-         \x20 orders         a standard queue -> a function in the embedded Lambda; 1 message in 100 is poison\n\
-         \x20 payments.fifo  a FIFO queue -> an HTTP function at http://{function}; order is checked\n\
-         \x20 clicks         a Kinesis stream with a backlog -> Lambda; order is checked; 1 record in 500 is poison: it is\n\
-         \x20                isolated by bisection and reported to the queue {CLICKS_FAILED}\n\
+         \x20 orders         a standard queue -> a function in the embedded Lambda; 1 in 100 is poison\n\
+         \x20 payments.fifo  a FIFO queue -> http://{function}, a function; order is checked\n\
+         \x20 clicks         a Kinesis stream with a backlog -> Lambda; order is checked;\n\
+         \x20                1 record in 500 is poison: isolated by bisection, reported to {CLICKS_FAILED}\n\
          \x20 customers      the stream of a DynamoDB table -> Lambda; order is checked\n\
          {}\n",
         match duration {

@@ -53,7 +53,7 @@ pub fn adds_up(figures: &Figures, account: Account, stopped: bool) -> Result<(),
         }
     }
     // An invocation that was abandoned may have been one that handled its records.
-    if account.settled != done && account.abandoned == 0 {
+    if account.settled != done && account.abandoned == 0 && account.cut_off == 0 {
         return Err(DemoError::Settled {
             settled: account.settled,
             done,

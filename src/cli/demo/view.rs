@@ -78,7 +78,12 @@ impl View {
         self.drawn_lines = lines.lines().count();
         self.before = settled;
         self.drawn = Instant::now();
-        self.say(&format!("{drawn}{}", lines.trim_end()));
+        let lines = lines.trim_end();
+        // What does not fit is cut off: a line that wraps would leave the rest of the picture behind.
+        match self.terminal {
+            true => self.say(&format!("{drawn}\x1b[?7l{lines}\x1b[?7h")),
+            false => self.say(lines),
+        }
     }
 
     /// What takes the last picture from a terminal.
@@ -142,77 +147,78 @@ impl View {
     }
 }
 
-/// Both tables, with a rate at each row as far as there are some.
-fn tables(figures: &Figures, mut rates: impl Iterator<Item = f64>) -> String {
+/// Both tables, with what is settled in a second at each row as far as there is something. As wide as a terminal usually
+/// is: 80 columns.
+fn tables(figures: &Figures, rates: impl Iterator<Item = f64>) -> String {
+    let mut rates = rates.peekable();
+    let a_second = rates.peek().map_or("", |_| "/s");
     let mut rate = move || {
         rates
             .next()
-            .map_or_else(String::new, |rate| format!(" {rate:>7}/s"))
+            .map_or_else(String::new, |rate| format!("{rate}"))
     };
-    let mut text = format!(
-        "{:<14} {:>8} {:>8} {:>9} {:>7} {:>6} {:>8} | {:>8} {:>7} {:>7}\n",
+    let mut text = row([
         "queue",
         "sent",
         "deleted",
         "in flight",
         "waiting",
         "DLQ",
-        "",
-        "invoked",
+        "calls",
         "in part",
-        "failed"
-    );
+        "failed",
+        a_second,
+    ]);
     for of in &figures.queues {
-        let invoked = of.invocations;
-        let _ = writeln!(
-            text,
-            "{:<14} {:>8} {:>8} {:>9} {:>7} {:>6} {:>8} | {:>8} {:>7} {:>7}{}",
+        let calls = of.invocations;
+        text.push_str(&row([
             of.name,
-            of.sent,
-            of.deleted,
-            of.in_flight,
-            of.left.saturating_sub(of.in_flight),
-            of.moved,
-            "",
-            invoked.succeeded + invoked.partly + invoked.failed,
-            invoked.partly,
-            invoked.failed,
-            rate(),
-        );
+            &of.sent.to_string(),
+            &of.deleted.to_string(),
+            &of.in_flight.to_string(),
+            &of.left.saturating_sub(of.in_flight).to_string(),
+            &of.moved.to_string(),
+            &(calls.succeeded + calls.partly + calls.failed).to_string(),
+            &calls.partly.to_string(),
+            &calls.failed.to_string(),
+            &rate(),
+        ]));
     }
-    let _ = writeln!(
-        text,
-        "{:<14} {:>8} {:>8} {:>9} {:>7} {:>6} {:>8} | {:>8} {:>7} {:>7}",
+    text.push_str(&row([
         "stream",
         "put",
         "handled",
         "discarded",
         "waiting",
         "shards",
+        "calls",
         "age",
-        "invoked",
-        "",
-        "failed"
-    );
+        "failed",
+        a_second,
+    ]));
     for of in &figures.streams {
-        let invoked = of.invocations;
-        let _ = writeln!(
-            text,
-            "{:<14} {:>8} {:>8} {:>9} {:>7} {:>6} {:>8} | {:>8} {:>7} {:>7}{}",
+        let calls = of.invocations;
+        text.push_str(&row([
             of.name,
-            of.put,
-            of.handled,
-            of.discarded,
-            of.left(),
-            of.shards,
-            age(of),
-            invoked.succeeded + invoked.partly + invoked.failed,
-            "",
-            invoked.failed,
-            rate(),
-        );
+            &of.put.to_string(),
+            &of.handled.to_string(),
+            &of.discarded.to_string(),
+            &of.left().to_string(),
+            &of.shards.to_string(),
+            &(calls.succeeded + calls.partly + calls.failed).to_string(),
+            &age(of),
+            &calls.failed.to_string(),
+            &rate(),
+        ]));
     }
     text
+}
+
+fn row(cells: [&str; 10]) -> String {
+    let [name, a, b, c, d, e, f, g, h, rate] = cells;
+    let row =
+        format!("{name:<13} {a:>6} {b:>7} {c:>9} {d:>7} {e:>6} {f:>6} {g:>7} {h:>6} {rate:>4}");
+    format!("{}\n", row.trim_end())
 }
 
 fn age(of: &Stream) -> String {
@@ -256,4 +262,46 @@ fn lines(elapsed: Duration, figures: &Figures, mut rates: impl Iterator<Item = f
     }
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::Invocations;
+    use super::*;
+
+    #[test]
+    fn the_picture_fits_in_80_columns() {
+        let invocations = Invocations {
+            succeeded: 90_000,
+            partly: 5_000,
+            failed: 4_999,
+        };
+        let queue = Queue {
+            name: "payments.fifo",
+            sent: 999_999,
+            deleted: 999_999,
+            in_flight: 1_000,
+            left: 9_999_999,
+            moved: 99_999,
+            invocations,
+        };
+        let stream = Stream {
+            name: "customers",
+            put: 999_999,
+            handled: 999_999,
+            discarded: 99_999,
+            again: 0,
+            disorder: 0,
+            shards: 4,
+            age_s: Some(119.94),
+            invocations,
+        };
+        let figures = Figures {
+            queues: vec![queue],
+            streams: vec![stream],
+        };
+        let text = tables(&figures, [9_999.0, 9_999.0].into_iter());
+        let widths: Vec<usize> = text.lines().map(str::len).collect();
+        assert_eq!(widths, [80; 4], "{text}");
+    }
 }

@@ -257,8 +257,9 @@ fn books(stage: &Stage, plan: &Plan, account: Account, truth: Truth, broken: &mu
         abandoned,
         settled,
         discarded,
+        cut_off,
     } = account;
-    equal("of streams", settled + discarded, 0);
+    equal("of streams", settled + discarded + cut_off, 0);
     let polled = metric("events_polled_total");
     equal(
         "polled",

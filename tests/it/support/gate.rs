@@ -452,6 +452,7 @@ impl Gate {
             abandoned: count("abandoned"),
             settled: count("settled"),
             discarded: count("discarded"),
+            cut_off: count("cut_off"),
         }
     }
 }

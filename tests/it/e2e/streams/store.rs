@@ -144,7 +144,10 @@ async fn a_disk_that_fills_up_stops_the_service_and_nothing_is_lost() {
     assert_eq!(gate.ended().await.code(), Some(1));
     let said = gate.log();
     assert!(
-        last(&said).starts_with("the checkpoint store is out of use: "),
+        last(&said).starts_with(&format!(
+            "{}: the checkpoint store is out of use: ",
+            file.display()
+        )),
         "{said:?}"
     );
     let told = said

@@ -111,10 +111,12 @@ impl Judge<'_> {
             .collect()
     }
 
-    /// The engine may have given up what was handled unheard.
+    /// The engine may have given up what was handled unheard, or have found it trimmed.
     fn may_be_out(&self, user: usize, at: Duration) -> bool {
         let plan = self.evidence.plan;
-        self.fates[user].discarded > 0
+        let fate = &self.fates[user];
+        fate.discarded > 0
+            || plan.deaf() && fate.trimmed
             || plan.deaf() && !plan.destination && self.may_be_dropped(user, at)
     }
 
