@@ -55,8 +55,11 @@ fn filters(count: usize) -> Filters {
 }
 
 fn refuse_one_message(criterion: &mut Criterion) {
-    let bodies: [(&str, fn(usize) -> String); 2] =
-        [("one text", one_text), ("many members", many_members)];
+    type Body = fn(usize) -> String;
+    let bodies = [
+        ("one text", one_text as Body),
+        ("many members", many_members as Body),
+    ];
     for (name, body) in bodies {
         let mut group = criterion.benchmark_group(format!("filter a body of {name}"));
         group.warm_up_time(Duration::from_millis(500));

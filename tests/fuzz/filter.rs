@@ -63,7 +63,12 @@ fuzz_target!(|input: &[u8]| {
         view_type: "NEW_IMAGE".into(),
         user_identity: None,
     };
-    judge(pattern, "dynamodb.NewImage", Source::DynamoDb, (&record).into());
+    judge(
+        pattern,
+        "dynamodb.NewImage",
+        Source::DynamoDb,
+        (&record).into(),
+    );
 });
 
 /// The pattern as it is, and as one for the payload.
@@ -76,8 +81,15 @@ fn judge(pattern: &str, payload: &str, source: Source, subject: Subject<'_>) {
         let refusals = filters.refusals(subject);
         assert_eq!(kept, refusals.is_empty(), "a refusal is what is not kept");
         // Whoever is told the reason may be shown it.
-        let shown: usize = refusals.iter().map(|refusal| refusal.to_string().len()).sum();
-        let warned: usize = filters.warnings().iter().map(|one| one.to_string().len()).sum();
+        let shown: usize = refusals
+            .iter()
+            .map(|refusal| refusal.to_string().len())
+            .sum();
+        let warned: usize = filters
+            .warnings()
+            .iter()
+            .map(|one| one.to_string().len())
+            .sum();
         assert!(kept || 0 < shown + warned);
         Some(kept)
     });
