@@ -5,6 +5,7 @@ mod completion;
 pub mod demo;
 mod diff;
 mod duration;
+mod filter;
 mod import;
 mod managed;
 mod output;
@@ -52,6 +53,9 @@ enum Verb {
     /// Show what a configuration differs in from AWS, or from another configuration
     #[command(after_help = diff::ENDS)]
     Diff(diff::Args),
+    /// Show which records of an event a filter keeps, and where it refuses the others
+    #[command(after_help = filter::NOTES)]
+    Filter(filter::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -109,6 +113,7 @@ pub fn main() -> Exit {
         Verb::Validate(args) => validate::run(&args),
         Verb::Import(args) => import::run(&args),
         Verb::Diff(args) => diff::run(&args),
+        Verb::Filter(args) => filter::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),
