@@ -1,15 +1,17 @@
 //! What the store holds, in memory, and the rules of who may change it: the file is no more than its copy.
 
+mod copying;
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{CommitError, Stale, StoreError};
-use super::exchange::{Exported, ExportedMapping};
+use super::exchange::Verified;
 use super::file::Write;
-use super::value::{FORMAT, Flaw, Key, is_mapping, seal, unseal};
+use super::value::{FORMAT, Key, is_mapping, seal};
 use super::{Claim, Owner, Revision, Saved, Taken};
 use crate::model::progress::ShardProgress;
 
@@ -58,76 +60,6 @@ impl Ledger {
             touched: BTreeSet::from([Key::Format, Key::Generation]),
             ..Self::default()
         }
-    }
-
-    /// What these keys and values of a file hold. What is wrong with them is added to `flaws`, each in words, and left
-    /// out; a file of a newer format is not read at all.
-    pub fn read(
-        entries: &BTreeMap<String, Vec<u8>>,
-        flaws: &mut Vec<String>,
-    ) -> Result<Self, NewerFormat> {
-        let mut ledger = Self::default();
-        let header: Option<Header> = value(entries, &Key::Format, flaws)?;
-        if let Some(Header { format }) = header
-            && format > FORMAT
-        {
-            return Err(NewerFormat(format));
-        }
-        ledger.generation = value(entries, &Key::Generation, flaws)?.unwrap_or_default();
-        // Sorted: each mapping stands before the shards.
-        for text in entries.keys() {
-            match Key::read(text) {
-                Some(Key::Format | Key::Generation) => {}
-                Some(key @ Key::Mapping(_)) => ledger.read_mapping(entries, &key, flaws)?,
-                Some(key @ Key::Shard(_, _)) => ledger.read_shard(entries, &key, flaws)?,
-                None => flaws.push(format!("{text:?} is no key")),
-            }
-        }
-        Ok(ledger)
-    }
-
-    fn read_mapping(
-        &mut self,
-        entries: &BTreeMap<String, Vec<u8>>,
-        key: &Key,
-        flaws: &mut Vec<String>,
-    ) -> Result<(), NewerFormat> {
-        let Key::Mapping(mapping) = key else {
-            return Ok(());
-        };
-        let Some(row) = value::<Row>(entries, key, flaws)? else {
-            return Ok(());
-        };
-        if row.generation > self.generation {
-            flaws.push(format!("{key}: its generation was never given away"));
-        }
-        let account = Account {
-            row,
-            shards: BTreeMap::new(),
-        };
-        self.mappings.insert(mapping.clone(), account);
-        Ok(())
-    }
-
-    fn read_shard(
-        &mut self,
-        entries: &BTreeMap<String, Vec<u8>>,
-        key: &Key,
-        flaws: &mut Vec<String>,
-    ) -> Result<(), NewerFormat> {
-        let Key::Shard(mapping, shard) = key else {
-            return Ok(());
-        };
-        let Some(saved) = value::<Saved>(entries, key, flaws)? else {
-            return Ok(());
-        };
-        match self.mappings.get_mut(mapping) {
-            Some(account) => {
-                account.shards.insert(shard.clone(), saved);
-            }
-            None => flaws.push(format!("{key}: its mapping is missing")),
-        }
-        Ok(())
     }
 
     /// All shards of the mapping; from now on nobody may commit but who has this claim.
@@ -272,79 +204,11 @@ impl Ledger {
     }
 
     /// How many mappings and shards there are.
-    pub fn counts(&self) -> (usize, usize) {
+    pub fn counts(&self) -> Verified {
         let shards = self.mappings.values().map(|account| account.shards.len());
-        (self.mappings.len(), shards.sum())
-    }
-
-    /// Everything, with no flaw.
-    pub fn export(self) -> Exported {
-        let mappings = self.mappings.into_iter().map(|(mapping, account)| {
-            let exported = ExportedMapping {
-                owner: account.row.owner,
-                generation: account.row.generation,
-                meta: account.row.meta,
-                shards: account.shards,
-            };
-            (mapping, exported)
-        });
-        Exported {
-            format: FORMAT,
-            generation: self.generation,
-            mappings: mappings.collect(),
-            flaws: Vec::new(),
-        }
-    }
-
-    /// What was exported, for a file that is to be made; else what is wrong with it.
-    pub fn import(exported: Exported) -> Result<Self, String> {
-        let mut ledger = Self::new();
-        ledger.generation = exported.generation;
-        for (mapping, exported) in exported.mappings {
-            if !is_mapping(&mapping) {
-                return Err(format!("{mapping:?} is no id of a mapping"));
-            }
-            if exported.generation > ledger.generation {
-                return Err(format!("{mapping}: its generation was never given away"));
-            }
-            if exported.shards.contains_key("") {
-                return Err(format!("{mapping}: a shard has no name"));
-            }
-            let shards = exported.shards.keys();
-            let keys = shards.map(|shard| Key::Shard(mapping.clone(), shard.clone()));
-            ledger.touched.extend(keys);
-            ledger.touched.insert(Key::Mapping(mapping.clone()));
-            let account = Account {
-                row: Row {
-                    owner: exported.owner,
-                    generation: exported.generation,
-                    meta: exported.meta,
-                },
-                shards: exported.shards,
-            };
-            ledger.mappings.insert(mapping, account);
-        }
-        Ok(ledger)
-    }
-}
-
-/// The value of a key; none, with the reason among the flaws, where it can not be had.
-fn value<T: DeserializeOwned>(
-    entries: &BTreeMap<String, Vec<u8>>,
-    key: &Key,
-    flaws: &mut Vec<String>,
-) -> Result<Option<T>, NewerFormat> {
-    let text = key.to_string();
-    let Some(sealed) = entries.get(&text) else {
-        flaws.push(format!("{text} is missing"));
-        return Ok(None);
-    };
-    match unseal(&text, sealed) {
-        Ok(value) => Ok(Some(value)),
-        Err(Flaw::Newer(format)) => Err(NewerFormat(format)),
-        Err(flaw @ (Flaw::Checksum | Flaw::Content(_))) => {
-            flaws.push(format!("{text}: {flaw}"));
-            Ok(None)
+        Verified {
+            mappings: self.mappings.len(),
+            shards: shards.sum(),
         }
     }
 }
