@@ -2,6 +2,8 @@
 
 mod copying;
 mod reading;
+mod registry;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,9 +13,12 @@ use serde_json::Value;
 use super::error::{CommitError, Stale, StoreError};
 use super::exchange::Verified;
 use super::file::Write;
-use super::value::{FORMAT, Key, is_mapping, seal};
+use super::value::{FORMAT, FORMAT_FIRST, Key, is_mapping, seal};
 use super::{Claim, Owner, Revision, Saved, Taken};
 use crate::model::progress::ShardProgress;
+
+pub use registry::{REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX};
+pub use undo::Aside;
 
 /// Everything that is saved.
 #[derive(Debug, Default, PartialEq)]
@@ -21,6 +26,8 @@ pub struct Ledger {
     /// The last that was given away; never used twice, also not after a mapping was forgotten.
     generation: u64,
     mappings: BTreeMap<String, Account>,
+    /// By the mapping's id; there may be nothing else about it.
+    registry: BTreeMap<String, Value>,
     /// What differs from the file.
     touched: BTreeSet<Key>,
 }
@@ -30,6 +37,8 @@ pub struct Ledger {
 struct Account {
     row: Row,
     shards: BTreeMap<String, Saved>,
+    /// For one undo.
+    aside: Option<Aside>,
 }
 
 /// A mapping's own value.
@@ -38,6 +47,14 @@ struct Account {
 struct Row {
     owner: Owner,
     generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    meta: Option<Value>,
+}
+
+/// The value of what was set aside, its shards apart.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsideRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     meta: Option<Value>,
 }
@@ -82,6 +99,7 @@ impl Ledger {
                     meta: None,
                 },
                 shards: BTreeMap::new(),
+                aside: None,
             });
         self.touched.insert(Key::Generation);
         self.touched.insert(Key::Mapping(mapping.to_owned()));
@@ -123,7 +141,7 @@ impl Ledger {
                 offered: progress.position,
             });
         }
-        let revision = Revision(previous.map_or(1, |Revision(number)| number + 1));
+        let revision = Revision::after(previous);
         let saved = Saved { revision, progress };
         account.shards.insert(shard.to_owned(), saved);
         let key = Key::Shard(claim.mapping.to_string(), shard.to_owned());
@@ -141,15 +159,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Removes a mapping with all its shards, whoever owns it.
+    /// Removes a mapping with all its shards and what was set aside, whoever owns it; not its registration.
     pub fn forget_mapping(&mut self, mapping: &str) {
         let Some(account) = self.mappings.remove(mapping) else {
             return;
         };
-        let shards = account.shards.into_keys();
-        self.touched
-            .extend(shards.map(|shard| Key::Shard(mapping.to_owned(), shard)));
-        self.touched.insert(Key::Mapping(mapping.to_owned()));
+        self.touched.insert(Key::Format);
+        self.touched.extend(account.keys(mapping));
     }
 
     /// The mapping's note.
@@ -181,7 +197,12 @@ impl Ledger {
         let written = touched.into_iter().map(|key| {
             let text = key.to_string();
             let sealed = match &key {
-                Key::Format => Some(seal(&text, &Header { format: FORMAT })),
+                Key::Format => Some(seal(
+                    &text,
+                    &Header {
+                        format: self.format(),
+                    },
+                )),
                 Key::Generation => Some(seal(&text, &self.generation)),
                 Key::Mapping(mapping) => {
                     let account = self.mappings.get(mapping);
@@ -192,10 +213,40 @@ impl Ledger {
                     let saved = account.and_then(|account| account.shards.get(shard));
                     saved.map(|saved| seal(&text, saved))
                 }
+                Key::Registration(mapping) => {
+                    let entry = self.registry.get(mapping);
+                    entry.map(|entry| seal(&text, entry))
+                }
+                Key::Aside(mapping) => self.aside(mapping).map(|aside| {
+                    let meta = aside.meta.clone();
+                    seal(&text, &AsideRow { meta })
+                }),
+                Key::AsideShard(mapping, shard) => {
+                    let saved = self
+                        .aside(mapping)
+                        .and_then(|aside| aside.shards.get(shard));
+                    saved.map(|saved| seal(&text, saved))
+                }
             };
             (text, sealed)
         });
         written.collect()
+    }
+
+    /// The oldest that knows everything in it: so long as nothing newer is used, an older version reads the file too.
+    fn format(&self) -> u8 {
+        let aside = self
+            .mappings
+            .values()
+            .any(|account| account.aside.is_some());
+        match aside || !self.registry.is_empty() {
+            true => FORMAT,
+            false => FORMAT_FIRST,
+        }
+    }
+
+    fn aside(&self, mapping: &str) -> Option<&Aside> {
+        self.mappings.get(mapping)?.aside.as_ref()
     }
 
     /// For a ledger without a file: nothing has to be written.
@@ -203,12 +254,13 @@ impl Ledger {
         self.touched.clear();
     }
 
-    /// How many mappings and shards there are.
+    /// How much there is of everything.
     pub fn counts(&self) -> Verified {
         let shards = self.mappings.values().map(|account| account.shards.len());
         Verified {
             mappings: self.mappings.len(),
             shards: shards.sum(),
+            registrations: self.registry.len(),
         }
     }
 }

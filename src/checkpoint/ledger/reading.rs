@@ -6,7 +6,9 @@ use serde::de::DeserializeOwned;
 
 use super::super::Saved;
 use super::super::value::{FORMAT, Flaw, Key, unseal};
-use super::{Account, Header, Ledger, NewerFormat, Row};
+use super::{Account, Aside, AsideRow, Header, Ledger, NewerFormat, Row};
+
+const NO_MAPPING: &str = "its mapping is missing";
 
 impl Ledger {
     /// What these keys and values of a file hold. What is wrong with them is added to `flaws`, each in words, and left
@@ -23,59 +25,82 @@ impl Ledger {
             return Err(NewerFormat(format));
         }
         ledger.generation = value(entries, &Key::Generation, flaws)?.unwrap_or_default();
-        // Sorted: each mapping stands before the shards.
+        // Sorted: each mapping stands before its shards, and before what was set aside.
         for text in entries.keys() {
-            match Key::read(text) {
-                Some(Key::Format | Key::Generation) => {}
-                Some(key @ Key::Mapping(_)) => ledger.read_mapping(entries, &key, flaws)?,
-                Some(key @ Key::Shard(_, _)) => ledger.read_shard(entries, &key, flaws)?,
-                None => flaws.push(format!("{text:?} is no key")),
+            let Some(key) = Key::read(text) else {
+                flaws.push(format!("{text:?} is no key"));
+                continue;
+            };
+            let placed = match &key {
+                Key::Format | Key::Generation => Ok(()),
+                Key::Mapping(mapping) => value(entries, &key, flaws)?
+                    .map_or(Ok(()), |row| ledger.place_mapping(mapping, row)),
+                Key::Shard(mapping, shard) => value(entries, &key, flaws)?
+                    .map_or(Ok(()), |saved| ledger.place_shard(mapping, shard, saved)),
+                Key::Registration(mapping) => {
+                    let entry = value(entries, &key, flaws)?;
+                    let entry = entry.map(|entry| (mapping.clone(), entry));
+                    ledger.registry.extend(entry);
+                    Ok(())
+                }
+                Key::Aside(mapping) => value(entries, &key, flaws)?
+                    .map_or(Ok(()), |row| ledger.place_aside(mapping, row)),
+                Key::AsideShard(mapping, shard) => value(entries, &key, flaws)?
+                    .map_or(Ok(()), |saved| {
+                        ledger.place_aside_shard(mapping, shard, saved)
+                    }),
+            };
+            if let Err(flaw) = placed {
+                flaws.push(format!("{key}: {flaw}"));
             }
         }
         Ok(ledger)
     }
 
-    fn read_mapping(
-        &mut self,
-        entries: &BTreeMap<String, Vec<u8>>,
-        key: &Key,
-        flaws: &mut Vec<String>,
-    ) -> Result<(), NewerFormat> {
-        let Key::Mapping(mapping) = key else {
-            return Ok(());
-        };
-        let Some(row) = value::<Row>(entries, key, flaws)? else {
-            return Ok(());
-        };
-        if row.generation > self.generation {
-            flaws.push(format!("{key}: its generation was never given away"));
-        }
+    fn place_mapping(&mut self, mapping: &str, row: Row) -> Result<(), &'static str> {
+        let given_away = row.generation <= self.generation;
         let account = Account {
             row,
             shards: BTreeMap::new(),
+            aside: None,
         };
-        self.mappings.insert(mapping.clone(), account);
+        self.mappings.insert(mapping.to_owned(), account);
+        match given_away {
+            true => Ok(()),
+            false => Err("its generation was never given away"),
+        }
+    }
+
+    fn place_shard(
+        &mut self,
+        mapping: &str,
+        shard: &str,
+        saved: Saved,
+    ) -> Result<(), &'static str> {
+        let account = self.mappings.get_mut(mapping).ok_or(NO_MAPPING)?;
+        account.shards.insert(shard.to_owned(), saved);
         Ok(())
     }
 
-    fn read_shard(
+    fn place_aside(&mut self, mapping: &str, row: AsideRow) -> Result<(), &'static str> {
+        let account = self.mappings.get_mut(mapping).ok_or(NO_MAPPING)?;
+        account.aside = Some(Aside {
+            meta: row.meta,
+            shards: BTreeMap::new(),
+        });
+        Ok(())
+    }
+
+    fn place_aside_shard(
         &mut self,
-        entries: &BTreeMap<String, Vec<u8>>,
-        key: &Key,
-        flaws: &mut Vec<String>,
-    ) -> Result<(), NewerFormat> {
-        let Key::Shard(mapping, shard) = key else {
-            return Ok(());
-        };
-        let Some(saved) = value::<Saved>(entries, key, flaws)? else {
-            return Ok(());
-        };
-        match self.mappings.get_mut(mapping) {
-            Some(account) => {
-                account.shards.insert(shard.clone(), saved);
-            }
-            None => flaws.push(format!("{key}: its mapping is missing")),
-        }
+        mapping: &str,
+        shard: &str,
+        saved: Saved,
+    ) -> Result<(), &'static str> {
+        let account = self.mappings.get_mut(mapping).ok_or(NO_MAPPING)?;
+        let aside = account.aside.as_mut();
+        let aside = aside.ok_or("the note it was set aside with is missing")?;
+        aside.shards.insert(shard.to_owned(), saved);
         Ok(())
     }
 }
