@@ -232,6 +232,7 @@ fn progress(number: u64, rng: &mut Rng) -> ShardProgress {
                 terminated_early: false,
                 final_failures: 0,
                 final_first_failed_ms: None,
+                final_last: None,
             });
             progress
         }
