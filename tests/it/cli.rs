@@ -130,7 +130,10 @@ fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
     let import = |text: &str, file: &str| run_with(&["checkpoint", "import", file], text);
     let made = import(&exported.out, &new);
     assert_eq!(made.code, Some(0), "{}", made.err);
-    assert_eq!(made.out, format!("{new}: made, 0 mappings, 0 shards, 0 registrations\n"));
+    assert_eq!(
+        made.out,
+        format!("{new}: made, 0 mappings, 0 shards, 0 registrations\n")
+    );
     let refused = import(&exported.out, &new);
     assert_eq!(
         (refused.code, refused.err),
