@@ -3,7 +3,10 @@
 mod checkpoint;
 mod completion;
 pub mod demo;
+mod diff;
 mod duration;
+mod import;
+mod managed;
 mod output;
 mod run;
 mod signals;
@@ -43,6 +46,12 @@ enum Verb {
     Run(run::Args),
     /// Check a configuration and show what it comes to; nothing is sent
     Validate(validate::Args),
+    /// Make a configuration of managed mappings: of AWS, a template, or Terraform
+    #[command(after_help = import::ENDS)]
+    Import(import::Args),
+    /// Show what a configuration differs in from AWS, or from another configuration
+    #[command(after_help = diff::ENDS)]
+    Diff(diff::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -98,6 +107,8 @@ pub fn main() -> Exit {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
         Verb::Validate(args) => validate::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Diff(args) => diff::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),

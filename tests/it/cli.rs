@@ -1,7 +1,7 @@
 //! The built binary as a person, a script or an orchestrator drives it: arguments, exit codes, what is said and where.
 
 mod demo;
-mod program;
+pub mod program;
 mod reload;
 mod service;
 mod signals;
@@ -82,7 +82,16 @@ fn version_and_help_go_to_stdout() {
             }
         );
     }
-    let verbs = ["run", "validate", "demo", "sim", "checkpoint", "completion"];
+    let verbs = [
+        "run",
+        "validate",
+        "import",
+        "diff",
+        "demo",
+        "sim",
+        "checkpoint",
+        "completion",
+    ];
     let help = run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
     for verb in verbs {
@@ -106,7 +115,15 @@ fn completion_scripts_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let Ended { code, out, err } = run(&["completion", shell]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{shell}");
-        for verb in ["run", "validate", "demo", "sim", "checkpoint", "completion"] {
+        for verb in [
+            "run",
+            "validate",
+            "import",
+            "diff",
+            "demo",
+            "sim",
+            "checkpoint",
+        ] {
             assert!(out.contains(verb), "{shell}: {verb}");
         }
     }
