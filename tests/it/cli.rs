@@ -159,14 +159,17 @@ fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
     drop(sluicegate::checkpoint::Store::open(old.as_ref()).expect("a new file"));
 
     let verified = run(&["checkpoint", "verify", &old]);
-    let good = format!("{old}: good, 0 mappings, 0 shards\n");
+    let good = format!("{old}: good, 0 mappings, 0 shards, 0 registrations\n");
     assert_eq!((verified.code, verified.out), (Some(0), good));
     let exported = run(&["checkpoint", "export", &old]);
     assert_eq!(exported.code, Some(0), "{}", exported.err);
     let import = |text: &str, file: &str| run_with(&["checkpoint", "import", file], text);
     let made = import(&exported.out, &new);
     assert_eq!(made.code, Some(0), "{}", made.err);
-    assert_eq!(made.out, format!("{new}: made, 0 mappings, 0 shards\n"));
+    assert_eq!(
+        made.out,
+        format!("{new}: made, 0 mappings, 0 shards, 0 registrations\n")
+    );
     let refused = import(&exported.out, &new);
     assert_eq!(
         (refused.code, refused.err),
