@@ -15,6 +15,7 @@ pub mod function;
 mod function_name;
 pub mod mapping;
 mod merge;
+pub mod request;
 pub mod service;
 mod show;
 mod suggest;
@@ -23,6 +24,7 @@ mod tree;
 mod url;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub functions: Vec<FunctionEntry>,
     /// The event source mappings, in the order of the files.
     pub mappings: Vec<Mapping>,
+    /// Where each mapping stands, by its UUID. Apart from the mapping: one that moved to another line is still the same.
+    pub origins: BTreeMap<String, Place>,
     /// What is odd and stops nothing; each displays as one line, like an error.
     pub warnings: Vec<ConfigError>,
 }
@@ -185,6 +189,11 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         Some(at) => mapping::read_all(&at, &mut functions, report),
         None => Vec::new(),
     };
+    let origins = mappings
+        .iter()
+        .map(|(mapping, place)| (mapping.uuid.clone(), place.clone()))
+        .collect();
+    let mappings: Vec<Mapping> = mappings.into_iter().map(|(mapping, _)| mapping).collect();
     let streams = mappings
         .iter()
         .any(|mapping| mapping.enabled && mapping.stream.is_some());
@@ -211,6 +220,7 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         aws: aws?,
         functions: functions.finish(report),
         mappings,
+        origins,
         warnings: Vec::new(),
     })
 }
