@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use super::cursor::At;
+use super::cursor::{At, key_path, unknown};
 use super::error::{ConfigError, Place, Report};
 use super::function::{FunctionEntry, Functions};
+use super::function_name::FunctionName;
 use super::mapping::{self, Mapping};
 use super::tree::{Entry, Node, Value};
 
@@ -36,6 +37,16 @@ pub fn mapping(
         Some((mapping, _)) if report.errors.is_empty() => Ok(mapping),
         Some(_) | None => Err(report.errors.into_iter().map(from_settings).collect()),
     }
+}
+
+/// Whether a text is the name of a function in any of its forms.
+pub fn names_function(text: &str) -> bool {
+    FunctionName::parse(text).is_ok()
+}
+
+/// What to say of a key that is none of these.
+pub fn unknown_key(key: &str, known: &[&str]) -> String {
+    format!("{}: {}", key_path("", key), unknown(key, known))
 }
 
 /// The list that the settings stood in was ours.

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "config",
             "logging",
             "clock",
@@ -39,12 +40,16 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "config",
             "clock",
             "model",
         ],
     ),
-    ("admin", &["status", "metrics", "config", "clock", "model"]),
+    (
+        "admin",
+        &["status", "metrics", "control", "config", "clock", "model"],
+    ),
     (
         "queue",
         &[
@@ -73,6 +78,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
     ("metrics", &["status", "config", "clock", "model"]),
+    ("control", &["status", "config", "model"]),
     ("config", &["model"]),
     ("sim", &["clock", "model"]),
     ("logging", &[]),
