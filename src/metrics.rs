@@ -29,7 +29,7 @@
 //! | `sluicegate_events_dropped_total` | reason | DroppedEventCount | Records discarded by a limit, of which no on-failure record tells. |
 //! | `sluicegate_events_on_failure_delivered_total` | | OnFailureDestinationDeliveredEventCount | Records discarded by a limit, whose on-failure record was delivered. |
 //! | `sluicegate_destination_deliveries_total` | outcome | DestinationDeliveryFailures and its complement | Attempts to deliver an on-failure record; a failed one is repeated. |
-//! | `sluicegate_iterator_age_seconds` | shard | IteratorAge | Age of the oldest record of the shard that is read and not settled, or how far reading is behind; 0 when all is settled. |
+//! | `sluicegate_iterator_age_seconds` | shard | IteratorAge | Age of the oldest record of the shard that is read and not settled, or how far reading is behind, which grows while reads fail; 0 when all is settled. |
 //! | `sluicegate_shard_failures` | shard | | Failures in a row on the records that the shard is at: above 0 it stands still. |
 //! | `sluicegate_shards_waiting` | | | Shards that wait for their parents to be settled. |
 //! | `sluicegate_stream_gaps_total` | | | Times that the source had trimmed records before they were read: they are lost. |

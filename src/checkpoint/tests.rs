@@ -15,7 +15,10 @@ mod file;
 mod power;
 mod rules;
 
-use crate::model::progress::{Begun, LaneProgress, Owed, Position, ShardProgress, WindowProgress};
+use crate::model::on_failure::Response;
+use crate::model::progress::{
+    Begun, LaneProgress, LastInvocation, Owed, Position, ShardProgress, WindowProgress,
+};
 use crate::model::record::SequenceNumber;
 
 use super::{Owner, Store, Taken};
@@ -64,6 +67,13 @@ fn full(sequence: u64) -> ShardProgress {
                 isolating: true,
                 first_failed_ms: Some(1_767_225_600_123),
             }],
+            last: Some(LastInvocation {
+                request_id: Some("5d0c7f52-31ab-4e0e-9a57-2f6c1b8a7710".into()),
+                response: Some(Response {
+                    executed_version: "$LATEST".into(),
+                    function_error: Some("Unhandled".into()),
+                }),
+            }),
         }],
         window: Some(WindowProgress {
             start_ms: 1_767_225_600_000,
@@ -72,6 +82,7 @@ fn full(sequence: u64) -> ShardProgress {
             terminated_early: true,
             final_failures: 2,
             final_first_failed_ms: None,
+            final_last: Some(LastInvocation::default()),
         }),
     }
 }

@@ -165,6 +165,15 @@ impl Registry {
         Ok(self.entry(uuid)?.shown(told))
     }
 
+    /// The mapping with this UUID, wherever it is defined.
+    ///
+    /// # Errors
+    /// There is none, or it is one that cannot run.
+    pub fn mapping(&self, uuid: &str) -> Result<&Mapping, Refusal> {
+        let mapping = self.entry(uuid)?.mapping.as_ref();
+        mapping.map_err(|Held(why)| Refusal::conflict(why))
+    }
+
     fn entry(&self, uuid: &str) -> Result<&Entry, Refusal> {
         let entry = self.entries.get(&key(uuid));
         entry.ok_or_else(Refusal::unknown_mapping)

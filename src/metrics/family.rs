@@ -391,7 +391,7 @@ pub const FAMILIES: &[Family] = &[
         kind: MetricType::GAUGE,
         labels: &["shard"],
         aws: "IteratorAge",
-        help: "Age of the oldest record of the shard that is read and not settled, or how far reading is behind; 0 when all is settled.",
+        help: "Age of the oldest record of the shard that is read and not settled, or how far reading is behind, which grows while reads fail; 0 when all is settled.",
         source: Some(Source::Stream),
         read: |cells, series| {
             for (id, shard) in cells.shards().iter() {

@@ -19,6 +19,8 @@ pub(super) struct ShardCells {
     oldest_ms: AtomicU64,
     /// How far reading was behind the shard's tip when it last looked.
     behind_ms: AtomicU64,
+    /// Since when reads fail, in milliseconds since 1970; 0 while they do not.
+    unreadable_ms: AtomicU64,
     failures: AtomicUsize,
 }
 
@@ -45,6 +47,17 @@ impl ShardMetrics {
         self.cells.behind_ms.store(behind_ms, Relaxed);
     }
 
+    /// Reads fail, at this time; none when one succeeded.
+    pub fn set_unreadable(&self, now_ms: Option<u64>) {
+        let cell = &self.cells.unreadable_ms;
+        match now_ms {
+            // The first of several failures stays. One reader alone calls this.
+            Some(now_ms) if cell.load(Relaxed) == 0 => cell.store(now_ms, Relaxed),
+            Some(_) => {}
+            None => cell.store(0, Relaxed),
+        }
+    }
+
     /// The records that the shard is at failed so often in a row.
     pub fn set_failures(&self, failures: usize) {
         self.cells.failures.store(failures, Relaxed);
@@ -68,7 +81,11 @@ impl ShardCells {
     /// Computed when asked, so that it rises also while the shard stands still.
     pub(super) fn age_seconds(&self, now_ms: u64) -> f64 {
         let age_ms = match self.oldest_ms.load(Relaxed) {
-            0 => self.behind_ms.load(Relaxed),
+            // What is not read may be as old as the trouble.
+            0 => match self.unreadable_ms.load(Relaxed) {
+                0 => self.behind_ms.load(Relaxed),
+                since => self.behind_ms.load(Relaxed) + now_ms.saturating_sub(since),
+            },
             oldest => now_ms.saturating_sub(oldest),
         };
         age_ms as f64 / 1000.0

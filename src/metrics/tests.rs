@@ -219,6 +219,12 @@ async fn a_shards_age_rises_while_it_stands_still_and_ends_with_it() {
     assert_eq!(age(&metrics), of("0"));
     shard.set_behind(1_500);
     assert_eq!(age(&metrics), of("1.5"));
+    // The first of several failed reads says since when.
+    shard.set_unreadable(Some(NOW_MS - 3_000));
+    shard.set_unreadable(Some(NOW_MS - 1_000));
+    assert_eq!(age(&metrics), of("4.5"));
+    shard.set_unreadable(None);
+    assert_eq!(age(&metrics), of("1.5"));
     shard.set_oldest(Some(NOW_MS - 250));
     assert_eq!(age(&metrics), of("0.25"));
     tokio::time::advance(Duration::from_secs(60)).await;

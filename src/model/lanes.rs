@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use super::progress::{Begun, LaneProgress, Owed, Position, ShardProgress};
+use super::progress::{Begun, LaneProgress, LastInvocation, Owed, Position, ShardProgress};
 use super::record::SequenceNumber;
 
 /// Places that may be read beyond the watermark. A lane that stands still must not let the others run ahead for ever:
@@ -64,6 +64,7 @@ struct Lane {
     /// Settled in part. Behind `settled`, or long passed.
     begun: Option<Begun>,
     owed: Vec<Owed>,
+    last: Option<LastInvocation>,
 }
 
 /// The lanes of one shard.
@@ -98,6 +99,7 @@ impl Lanes {
             lane.settled.clone_from(&saved.settled);
             lane.begun.clone_from(&saved.begun);
             lane.owed.clone_from(&saved.owed);
+            lane.last.clone_from(&saved.last);
         }
         let numbers = progress.lanes.iter().flat_map(|lane| {
             let owed = lane.owed.iter().map(|owed| &owed.through);
@@ -220,14 +222,21 @@ impl Lanes {
         }
     }
 
-    /// What of the lane's batch in hand is owed, for the checkpoint; empty where nothing of it failed.
-    pub fn owes(&mut self, lane: u32, owed: Vec<Owed>) {
-        self.lanes[lane as usize].owed = owed;
+    /// What of the lane's batch in hand is owed, for the checkpoint; empty where nothing of it failed. `last` is the
+    /// invocation with the first of it, where that failed.
+    pub fn owes(&mut self, lane: u32, owed: Vec<Owed>, last: Option<LastInvocation>) {
+        let lane = &mut self.lanes[lane as usize];
+        (lane.owed, lane.last) = (owed, last);
     }
 
     /// What the checkpoint said that the lane owes, or `owes` since.
     pub fn owed(&self, lane: u32) -> &[Owed] {
         &self.lanes[lane as usize].owed
+    }
+
+    /// Which invocation failed last with the first of that, likewise.
+    pub fn last(&self, lane: u32) -> Option<&LastInvocation> {
+        self.lanes[lane as usize].last.as_ref()
     }
 
     /// The shard is closed and was read to its end. Everything must be settled.
@@ -268,6 +277,7 @@ impl Lanes {
                 settled,
                 begun,
                 owed: lane.owed.clone(),
+                last: lane.last.clone(),
             })
         });
         ShardProgress {

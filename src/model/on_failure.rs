@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::record::SequenceNumber;
 use super::utc::Utc;
@@ -49,7 +49,7 @@ pub enum Condition {
 }
 
 /// What the last invocation answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
     /// `$LATEST` or a number.
     pub executed_version: String,

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::on_failure::Response;
 use super::record::SequenceNumber;
 
 /// Where reading goes on. Ordered: a shard's position never moves back.
@@ -55,6 +56,9 @@ pub struct LaneProgress {
     /// The batch in hand, where it was tried and failed: its slices in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owed: Vec<Owed>,
+    /// The last invocation with the first of them, where it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<LastInvocation>,
 }
 
 /// An aggregate of the Kinesis Producer Library that is settled in part.
@@ -102,6 +106,21 @@ pub struct WindowProgress {
     /// When it failed first, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_first_failed_ms: Option<u64>,
+    /// The last of these, where one failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_last: Option<LastInvocation>,
+}
+
+/// What is known of an invocation that failed: should its records be discarded, their on-failure record tells of it,
+/// whichever process writes that. // spec: 6.1
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastInvocation {
+    /// Its id, where the answer had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What it answered; `None` where it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Response>,
 }
 
 impl Owed {

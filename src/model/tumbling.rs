@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::delivery::{Delivery, Policy, Slice};
-use super::progress::WindowProgress;
+use super::progress::{LastInvocation, WindowProgress};
 
 /// A longer state ends its window early: AWS's 1 MB a shard. // spec: 5.8
 pub const STATE_BYTES_MAX: usize = 1024 * 1024;
@@ -166,6 +166,7 @@ impl Tumbling {
             state,
             final_failures: 0,
             final_first_failed_ms: None,
+            final_last: None,
         });
     }
 
@@ -180,8 +181,9 @@ impl Tumbling {
         Delivery::resume(policy, owed)
     }
 
-    /// Reports how far the closing is. Once it is done or discarded no window is open.
-    pub fn closed_so_far(&mut self, closing: &Delivery) {
+    /// Reports how far the closing is, and the invocation that failed last. Once it is done or discarded no window is
+    /// open.
+    pub fn closed_so_far(&mut self, closing: &Delivery, last: Option<LastInvocation>) {
         let Some(owed) = closing.owed().next() else {
             self.open = None;
             return;
@@ -189,6 +191,7 @@ impl Tumbling {
         if let Some(open) = &mut self.open {
             open.final_failures = owed.failures;
             open.final_first_failed_ms = owed.first_failed_ms;
+            open.final_last = last.filter(|_| 0 < owed.failures);
         }
     }
 

@@ -18,8 +18,7 @@ use crate::metrics::{self, ShardMetrics};
 use crate::model::backoff::Backoff;
 use crate::model::delivery::{Delivery, Outcome, Reason, Slice, Step};
 use crate::model::event::EVENT_BYTES_MAX;
-use crate::model::on_failure::Response;
-use crate::model::progress::Owed;
+use crate::model::progress::{LastInvocation, Owed};
 use crate::model::tumbling::{Ahead, Next};
 
 /// Repeats of records that failed: the first delay and the longest. With these, and jitter that takes a quarter at most,
@@ -67,13 +66,6 @@ pub(super) enum Ended {
     Lost(CommitError),
 }
 
-/// What is remembered of the last invocation, for the record of a discard.
-#[derive(Debug, Default)]
-pub(super) struct Last {
-    pub request_id: Option<String>,
-    pub response: Option<Response>,
-}
-
 impl Line {
     /// Deliver one batch of a lane.
     pub async fn deliver(
@@ -81,16 +73,18 @@ impl Line {
         lane: u32,
         items: &[Item],
         slices: Vec<Slice>,
+        last: Option<LastInvocation>,
         drain: &CancellationToken,
     ) -> Ended {
         let mut delivery = Delivery::resume(self.engine.policy, slices);
-        let mut last = Last::default();
+        let mut last = last.unwrap_or_default();
         let mut pace = Pace::default();
         let mut calls = Calls::default();
         loop {
             let now_ms = self.engine.clock.now_ms();
             let before = delivery.settled();
-            let failed = delivery.owed().any(|slice| slice.first_failed_ms.is_some());
+            let mut returned = None;
+            let failed = delivery.owed().next().is_some_and(|head| 0 < head.failures);
             match delivery.next(|record| self.expired(&items[record], failed, now_ms)) {
                 Step::Done => {
                     self.stands(lane, Trouble::default());
@@ -102,6 +96,10 @@ impl Line {
                     invoke_count,
                 } => {
                     let count = records.len();
+                    // What came before it is not theirs. // spec: 6.1
+                    if !was_invoked(reason, invoke_count) {
+                        last = LastInvocation::default();
+                    }
                     let discard = Discard {
                         lane,
                         items: &items[records],
@@ -131,7 +129,7 @@ impl Line {
                         continue;
                     }
                     if fresh {
-                        last = Last::default();
+                        last = LastInvocation::default();
                     }
                     let batch = &items[records.clone()];
                     let written = batch.iter().map(|item| item.record.as_str());
@@ -144,20 +142,22 @@ impl Line {
                         continue;
                     };
                     let outcome = ran.outcome.at(records.start);
-                    let settled = delivery.settled();
                     delivery.delivered(outcome, self.engine.clock.now_ms());
-                    pace.after(outcome, &delivery);
+                    let progressed = before < delivery.settled();
+                    pace.after(outcome, progressed, &delivery);
                     // What came back counts as far as the records that it is made of.
-                    if let Some(state) = ran.state.filter(|_| settled < delivery.settled()) {
-                        self.book.write(|page| {
-                            if let Some(windows) = &mut page.windows {
-                                windows.returned(window_start_ms, state);
-                            }
-                        });
-                    }
+                    returned = ran.state.filter(|_| progressed);
                 }
             }
-            self.note(lane, items, before, &delivery);
+            let noted = Noted {
+                lane,
+                items,
+                before,
+                delivery: &delivery,
+                last: &last,
+                returned,
+            };
+            self.note(noted);
             if let Err(lost) = self.book.commit().await {
                 return Ended::Lost(lost);
             }
@@ -169,7 +169,7 @@ impl Line {
         &self,
         batch: &[Item],
         event: Bytes,
-        last: &mut Last,
+        last: &mut LastInvocation,
         calls: &mut Calls,
         drain: &CancellationToken,
     ) -> Option<Ran> {
@@ -199,6 +199,15 @@ impl Line {
         if kind != metrics::Outcome::Success {
             engine.metrics.record_failed_invoke(batch.len());
         }
+        if kind.ran() {
+            engine.reports.ran(match kind {
+                metrics::Outcome::Success | metrics::Outcome::Partial => true,
+                metrics::Outcome::FunctionError
+                | metrics::Outcome::Timeout
+                | metrics::Outcome::Throttled
+                | metrics::Outcome::ServiceError => false,
+            });
+        }
         match judged {
             Judged::Ran { ran, response } => {
                 last.response = response;
@@ -216,8 +225,8 @@ impl Line {
         }
     }
 
-    /// Why a record may not be delivered any more. What the source keeps no longer is given up only where it failed: what
-    /// could be read, late as it is, is tried. // spec: 5.3, 5.4
+    /// Why a record may not be delivered any more. What the source keeps no longer is given up only where it failed, and
+    /// not its other half with it: what could be read, late as it is, is tried. // spec: 5.3, 5.4
     fn expired(&self, item: &Item, failed: bool, now_ms: u64) -> Option<Reason> {
         let age = Duration::from_millis(now_ms.saturating_sub(item.arrived_ms));
         let engine = &self.engine;
@@ -227,8 +236,17 @@ impl Line {
         (failed && engine.retention() < age).then_some(Reason::ExpiredAtSource)
     }
 
-    /// Note what is settled and what is owed; it is kept with the next commit.
-    fn note(&self, lane: u32, items: &[Item], before: usize, delivery: &Delivery) {
+    /// Note what is settled and what is owed; it is kept with the next commit. The state that came back for what is
+    /// settled is noted in the same moment: a commit in between would count it twice after a crash.
+    fn note(&self, noted: Noted<'_>) {
+        let Noted {
+            lane,
+            items,
+            before,
+            delivery,
+            last,
+            returned,
+        } = noted;
         let settled = delivery.settled();
         let owed: Vec<Owed> = if delivery.is_untried() {
             Vec::new()
@@ -242,10 +260,14 @@ impl Line {
         let head = delivery.owed().next();
         let failures = head.map_or(0, |slice| slice.failures);
         let oldest = self.book.write(|page| {
+            if let (Some(windows), Some(state)) = (&mut page.windows, returned) {
+                windows.returned(items[before].window_start_ms, state);
+            }
             for item in &items[before..settled] {
                 page.lanes.settled(item.place, item.inner);
             }
-            page.lanes.owes(lane, owed);
+            let last = (0 < failures && !owed.is_empty()).then(|| last.clone());
+            page.lanes.owes(lane, owed, last);
             page.lanes.oldest_ms()
         });
         self.engine
@@ -289,6 +311,19 @@ impl Default for Calls {
     fn default() -> Self {
         Self(Backoff::new(RETRY_FIRST, RETRY_LONGEST))
     }
+}
+
+/// How far a batch is.
+#[derive(Debug)]
+struct Noted<'a> {
+    lane: u32,
+    items: &'a [Item],
+    /// What was settled before this step.
+    before: usize,
+    delivery: &'a Delivery,
+    last: &'a LastInvocation,
+    /// The state that came back for what this step settled.
+    returned: Option<String>,
 }
 
 /// What an invocation came to.
@@ -341,14 +376,16 @@ impl Pace {
         step.map(|step| repeat_delay(step, jitter))
     }
 
-    fn after(&mut self, outcome: Outcome, delivery: &Delivery) {
+    fn after(&mut self, outcome: Outcome, progressed: bool, delivery: &Delivery) {
         self.waited = false;
         self.halvings = match outcome {
-            Outcome::Delivered | Outcome::Stopped { .. } => 0,
+            _ if progressed => 0,
+            // It was not called where it was refused.
+            Outcome::Refused => self.halvings,
             // Repeats wait by themselves, and what comes behind them has nothing to do with them.
-            Outcome::Failed if delivery.repeat_after().is_none() => self.halvings + 1,
-            // Nor was it called where it was refused.
-            Outcome::Failed | Outcome::Refused => self.halvings,
+            _ if delivery.repeat_after().is_some() => self.halvings,
+            // An answer that names the first record is a failure like any other. // spec: 3.3
+            Outcome::Failed | Outcome::Stopped { .. } | Outcome::Delivered => self.halvings + 1,
         };
     }
 }
@@ -360,7 +397,15 @@ pub(super) struct Discard<'a> {
     pub items: &'a [Item],
     pub reason: Reason,
     pub invoke_count: u32,
-    pub last: &'a Last,
+    pub last: &'a LastInvocation,
+}
+
+/// Whether these very records were ever tried: the count of what grew too old is one more than that. // spec: 14
+fn was_invoked(reason: Reason, invoke_count: u32) -> bool {
+    match reason {
+        Reason::RetryAttemptsExhausted => true,
+        Reason::RecordAgeExceeded | Reason::ExpiredAtSource => 1 < invoke_count,
+    }
 }
 
 /// The delay before the repeat after so many failures.

@@ -58,13 +58,16 @@ impl Engine {
             };
             match next {
                 Some(Ok((id, ended))) => {
-                    if self.ended(&id, ended, &mut listings, &stop).await.is_err() {
+                    let went_on = self.ended(&id, ended, &mut listings, &stop).await;
+                    if let Err(lost) = went_on {
+                        self.lost(&lost);
                         break;
                     }
                 }
                 Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
                 None => {
-                    if self.look(&mut listings).await.is_err() {
+                    if let Err(lost) = self.look(&mut listings).await {
+                        self.lost(&lost);
                         break;
                     }
                 }
@@ -126,10 +129,7 @@ impl Engine {
             }
             ShardEnded::Gone(saved) => self.gone(id, saved, stop).await?,
             ShardEnded::Stopped => self.plan(|plan| plan.lineage.paused(id)),
-            ShardEnded::Lost(lost) => {
-                self.lost(&lost);
-                return Err(lost);
-            }
+            ShardEnded::Lost(lost) => return Err(lost),
         }
         listings.soon.reset();
         listings.next_at = self.now();
@@ -217,11 +217,7 @@ impl Engine {
         if self.halt.is_cancelled() {
             return Ok(());
         }
-        let welcomed = self.welcome(&listed).await;
-        if let Err(lost) = &welcomed {
-            self.lost(lost);
-        }
-        welcomed?;
+        self.welcome(&listed).await?;
         for id in self.plan(|plan| plan.lineage.forget(self.now())) {
             self.store.forget(&self.claim, &id).await?;
             debug!(mapping = %self.mapping.name, shard = %id, "a shard that the source trimmed is forgotten");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::delivery::Slice;
 use crate::model::event::event_bytes;
-use crate::model::progress::Owed;
+use crate::model::progress::{LastInvocation, Owed};
 use crate::model::record::SequenceNumber;
 
 /// A record on its way: what is left of it once its event record is written.
@@ -65,13 +65,16 @@ pub(super) struct Lane {
     busy: bool,
     /// What a checkpoint says of the batch that was in hand when it was written.
     resumed: Vec<Owed>,
+    /// And of the invocation that failed last with the first of it.
+    last: Option<LastInvocation>,
 }
 
 impl Lane {
     /// A lane that owes this since before a restart.
-    pub fn resume(owed: &[Owed]) -> Self {
+    pub fn resume(owed: &[Owed], last: Option<&LastInvocation>) -> Self {
         Self {
             resumed: owed.to_vec(),
+            last: last.cloned(),
             ..Self::default()
         }
     }
@@ -157,7 +160,11 @@ impl Lane {
     }
 
     /// Take a batch that is due, and what is known of it from before a restart.
-    pub fn take(&mut self, count: usize, rule: &Rule) -> (Vec<Item>, Vec<Slice>) {
+    pub fn take(
+        &mut self,
+        count: usize,
+        rule: &Rule,
+    ) -> (Vec<Item>, Vec<Slice>, Option<LastInvocation>) {
         let batch: Vec<Item> = self.waiting.drain(..count).collect();
         self.record_bytes -= batch.iter().map(|item| item.record.len()).sum::<usize>();
         let slices = slices(&batch, &std::mem::take(&mut self.resumed), rule.count_max);
@@ -165,7 +172,7 @@ impl Lane {
             self.opened = None;
             self.busy = true;
         }
-        (batch, slices)
+        (batch, slices, self.last.take())
     }
 
     /// The batch that was taken is settled: the window of the next begins now. // spec: 5.2

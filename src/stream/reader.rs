@@ -5,7 +5,7 @@ use std::time::Duration;
 use tracing::{debug, info, warn};
 
 use super::Engine;
-use super::fetch::{Fetched, Next};
+use super::fetch::{Brought, Fetched, Next};
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{Opened, Records, Start};
 use crate::config::mapping::stream::Kind;
@@ -54,6 +54,28 @@ pub(super) struct Reader {
     throttled_by_bytes: bool,
     /// Since when reads reach the end of what the shard holds and bring nothing.
     quiet_since: Option<Duration>,
+    /// What is known of what is not read.
+    unread: Option<Unread>,
+}
+
+/// What a read left in the shard; times in milliseconds since 1970.
+#[derive(Debug)]
+struct Unread {
+    /// It arrived then or later.
+    since_ms: u64,
+    /// When the read was begun.
+    read_ms: u64,
+}
+
+impl Unread {
+    /// Whether records may have been trimmed before a read that begins now; it brought a first record that arrived then,
+    /// or none. A source that keeps records for longer than it says has no gap where it still gives them.
+    fn was_trimmed(&self, now_ms: u64, kept_ms: u64, first_ms: Option<u64>) -> bool {
+        let is_kept = |arrived_ms: u64, at_ms| arrived_ms.saturating_add(kept_ms) >= at_ms;
+        is_kept(self.since_ms, self.read_ms)
+            && !is_kept(self.since_ms, now_ms)
+            && first_ms.is_none_or(|first_ms| is_kept(first_ms, now_ms))
+    }
 }
 
 /// What came, for the shard.
@@ -103,6 +125,7 @@ impl Reader {
             repeats: Backoff::new(REPEAT_FIRST, REPEAT_LONGEST),
             failures: 0,
             quiet_since: None,
+            unread: None,
             throttled_by_bytes: matches!(kind, Kind::Kinesis { .. }),
         }
     }
@@ -142,6 +165,41 @@ impl Reader {
     /// What the next attempt needs to know.
     pub fn place(&mut self) -> (Option<Opened>, Start) {
         (self.opened.take(), self.start.clone())
+    }
+
+    /// Kinesis goes on silently where a position was trimmed: what stood still for longer than it keeps records has a
+    /// gap, if anything came then. A DynamoDB stream says so itself. // spec: 5.1
+    pub fn tell_gap(&mut self, engine: &Engine, shard: &str, fetched: &Fetched) {
+        let Ok(Brought {
+            records: Records::Kinesis(records),
+            behind_ms,
+            ..
+        }) = &fetched.read
+        else {
+            return;
+        };
+        let since = engine.now().saturating_sub(fetched.began);
+        let began_ms = engine.clock.now_ms().saturating_sub(milliseconds(since));
+        let kept_ms = milliseconds(engine.retention());
+        let first_ms = records.first().map(|first| first.arrived_ms);
+        if let Some(unread) = &self.unread
+            && unread.was_trimmed(began_ms, kept_ms, first_ms)
+        {
+            engine.metrics.record_gap();
+            warn!(
+                mapping = %engine.mapping.name, shard, still_s = (began_ms - unread.read_ms) / 1000,
+                "the shard was not read for longer than the stream keeps records: what came and went meanwhile is lost"
+            );
+        }
+        let since_ms = match (behind_ms, records.last()) {
+            (Some(0), _) => Some(began_ms),
+            (_, Some(last)) => Some(last.arrived_ms),
+            (_, None) => None,
+        };
+        if let Some(since_ms) = since_ms {
+            let read_ms = began_ms;
+            self.unread = Some(Unread { since_ms, read_ms });
+        }
     }
 
     /// A read brought something, or nothing. Returns it, with where to go on noted.
@@ -239,6 +297,7 @@ impl Reader {
                 );
                 self.start = Start::Horizon;
                 self.since_ms = None;
+                self.unread = None;
                 told = false;
             }
             // Nobody knows what would be lost by going on somewhere else. // reliability: I11
@@ -287,6 +346,10 @@ impl Reader {
     }
 }
 
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// How many records a read asks for.
 pub(super) fn limit(batch_size: usize, factor: u32) -> usize {
     batch_size
@@ -305,5 +368,33 @@ fn bytes(records: &Records) -> usize {
             .iter()
             .map(|record| usize::try_from(record.size_bytes).unwrap_or_default())
             .sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stood_still_for_longer_than_records_are_kept_has_a_gap_unless_they_are_there() {
+        const KEPT: u64 = 100;
+        // Since when unread, when read, now, the first that came; whether there is a gap.
+        for (since_ms, read_ms, now_ms, first_ms, gap) in [
+            (1_000, 1_000, 1_100, None, false),
+            (1_000, 1_000, 1_101, None, true),
+            (1_000, 1_000, 1_101, Some(1_001), true),
+            (1_000, 1_000, 1_101, Some(1_000), false),
+            (1_000, 1_050, 1_150, Some(1_060), true),
+            // A backlog that is older than what the source says it keeps is read to its end.
+            (500, 1_000, 1_010, Some(510), false),
+            (890, 1_000, 1_010, Some(950), false),
+        ] {
+            let unread = Unread { since_ms, read_ms };
+            assert_eq!(
+                unread.was_trimmed(now_ms, KEPT, first_ms),
+                gap,
+                "{unread:?} {now_ms} {first_ms:?}"
+            );
+        }
     }
 }

@@ -81,7 +81,7 @@ impl Shard {
         let metrics = engine.metrics.shard(id);
         let lanes = book.read(|page| {
             (0..page.lanes.factor())
-                .map(|lane| Lane::resume(page.lanes.owed(lane)))
+                .map(|lane| Lane::resume(page.lanes.owed(lane), page.lanes.last(lane)))
                 .collect()
         });
         let line = Line {
@@ -197,10 +197,12 @@ impl Shard {
     fn read(&mut self, fetched: Fetched) {
         let engine = self.line.engine.clone();
         let now = engine.now();
+        self.reader.tell_gap(&engine, &self.line.id, &fetched);
         let last = fetched.last().or(self.through.as_ref()).cloned();
         match self.reader.answered(fetched, last.as_ref(), now) {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
+                self.line.metrics.set_unreadable(None);
                 engine.metrics.record_polled(read.records.len());
                 if let Some(behind_ms) = read.behind_ms {
                     self.line.metrics.set_behind(behind_ms);
@@ -209,6 +211,8 @@ impl Shard {
                 self.pending.extend(Raw::all(read.records));
             }
             Err((failure, opened)) => {
+                let now_ms = engine.clock.now_ms();
+                self.line.metrics.set_unreadable(Some(now_ms));
                 match self.reader.failed(&engine, &self.line.id, &failure, opened) {
                     Trouble::Wait { told } => {
                         engine.reports.shard(&self.line.id, READING, told);
@@ -290,7 +294,10 @@ impl Shard {
     /// A window that is over is closed before what comes behind it. Windows exclude lanes beside each other.
     fn start_windows(&mut self, drain: &CancellationToken) {
         let ahead = self.ahead();
-        let Some(lane) = self.lanes.first_mut().filter(|lane| !lane.busy()) else {
+        if self.lanes.iter().any(Lane::busy) {
+            return;
+        }
+        let Some(lane) = self.lanes.first_mut() else {
             return;
         };
         if self.line.window_next(ahead) != Next::Close {
@@ -306,7 +313,7 @@ impl Shard {
 
     /// What lies ahead of the window that is open.
     fn ahead(&self) -> Ahead {
-        let first = self.lanes.first().and_then(Lane::ahead);
+        let first = self.lanes.iter().filter_map(Lane::ahead).min();
         // A record that a filter dropped moves time on, too.
         if let Some(window_start_ms) = first.or(self.window.filter(|_| !self.ended)) {
             let open = self.line.open_window();
@@ -333,24 +340,34 @@ impl Shard {
             through: self.through.as_ref(),
             ended: (self.ended || self.gone) && self.pending.is_empty(),
         };
+        // Each invocation of a window is handed the state of the one before. Lanes that a setting before has left go one
+        // at a time, the earliest window first.
+        let windowed = engine.stream.tumbling_window.is_some();
+        let mut busy = self.lanes.iter().any(Lane::busy);
+        let earliest = self.lanes.iter().filter_map(Lane::ahead).min();
         for (lane, number) in self.lanes.iter_mut().zip(0..) {
+            let ahead = lane.ahead();
+            if windowed && ahead.is_some() && (busy || ahead != earliest) {
+                continue;
+            }
             // Until everything that one read brought is admitted, a batch without a window is not due: it would be
             // smaller than it can be.
             let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
                 continue;
             };
-            let (items, slices) = lane.take(count, &engine.rule);
+            let (items, slices, last) = lane.take(count, &engine.rule);
             if items.is_empty() {
                 self.line
                     .book
-                    .write(|page| page.lanes.owes(number, Vec::new()));
+                    .write(|page| page.lanes.owes(number, Vec::new(), None));
                 self.keep_at.get_or_insert(now + KEEP_EVERY);
                 continue;
             }
+            busy = true;
             told_of_resumption(&engine.mapping.name, &self.line.id, &slices);
             let (line, drain) = (self.line.clone(), drain.clone());
             self.tasks.spawn(async move {
-                let ended = line.deliver(number, &items, slices, &drain).await;
+                let ended = line.deliver(number, &items, slices, last, &drain).await;
                 Event::Delivered {
                     lane: number,
                     ended,

@@ -237,7 +237,7 @@ impl Engine {
                 .await
                 .map_err(|failure| self.no_stream(failure))?;
             self.welcome(&listed).await?;
-            self.tell_gap(meta.seen_ms, taken);
+            self.tell_gap(meta.seen_ms, taken, &listed);
             return self.note(meta.started_ms).await;
         }
         let now_ms = self.clock.now_ms();
@@ -291,15 +291,18 @@ impl Engine {
     }
 
     /// Kinesis goes on silently where a position was trimmed: what was not read for longer than it keeps records has a
-    /// gap, if anything came then. A DynamoDB stream says so itself. // spec: 5.1
-    fn tell_gap(&self, seen_ms: Option<u64>, taken: &Taken) {
+    /// gap, if anything came then. A DynamoDB stream says so itself, and what is not listed any more is told when it is
+    /// not found. // spec: 5.1
+    fn tell_gap(&self, seen_ms: Option<u64>, taken: &Taken, listed: &[Listed]) {
         let now_ms = self.clock.now_ms();
         let away = Duration::from_millis(now_ms.saturating_sub(seen_ms.unwrap_or(now_ms)));
         if self.stream.kind == Kind::DynamoDb || away <= self.retention() {
             return;
         }
-        let goes_on = |saved: &&Saved| matches!(saved.progress.position, Position::After { .. });
-        let shards = taken.shards.values().filter(goes_on).count();
+        let saved = listed
+            .iter()
+            .filter_map(|shard| taken.shards.get(&shard.id));
+        let shards = saved.filter(|saved| !saved.progress.ended()).count();
         warn!(
             mapping = %self.mapping.name, shards, away_s = away.as_secs(),
             "nothing was read for longer than the stream keeps records: what came and went meanwhile is lost"

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Last, Line, Trouble, repeat_delay};
+use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Line, Trouble, repeat_delay};
 use crate::model::delivery::{Outcome, Reason, Step};
 use crate::model::event::{WindowEnvelope, window_event};
 use crate::model::on_failure::Window;
-use crate::model::progress::WindowProgress;
+use crate::model::progress::{LastInvocation, WindowProgress};
 use crate::model::tumbling::{Ahead, Next, Tumbling};
 
 /// A window whose setting was removed is ended as one of another length: this one stands for none.
@@ -58,13 +58,13 @@ impl Line {
     /// The final invocation of the window that is open, as often as the limits allow.
     pub async fn close_window(&self, drain: &CancellationToken) -> Ended {
         let engine = &*self.engine;
-        let Some(mut closing) = self.book.read(|page| {
+        let Some((mut closing, mut last)) = self.book.read(|page| {
             let windows = page.windows.as_ref()?;
-            Some(windows.closing(engine.policy))
+            let last: Option<LastInvocation> = windows.progress()?.final_last.clone();
+            Some((windows.closing(engine.policy), last.unwrap_or_default()))
         }) else {
             return Ended::Settled;
         };
-        let mut last = Last::default();
         let mut calls = Calls::default();
         loop {
             let now_ms = engine.clock.now_ms();
@@ -119,7 +119,7 @@ impl Line {
             }
             self.book.write(|page| {
                 if let Some(windows) = &mut page.windows {
-                    windows.closed_so_far(&closing);
+                    windows.closed_so_far(&closing, Some(last.clone()));
                     let was_last = engine.stream.tumbling_window.is_none();
                     if was_last && windows.progress().is_none() {
                         page.windows = None;

@@ -169,6 +169,9 @@ fn a_registration_that_a_file_repeats_is_kept_and_not_run() {
         "UUID": uuid(1),
     });
     assert_eq!(held.get(&uuid(1), |_| None), Ok(expected));
+    assert_eq!(held.mapping(&uuid(1)).unwrap_err().message, why);
+    assert_eq!(held.mapping(&uuid(10)), Ok(&held.mappings()[0]));
+    assert_eq!(held.mapping(&uuid(2)).unwrap_err().status, 404);
     let (back, troubles) = reloaded(&held, "{}");
     assert_eq!(troubles, [""; 0]);
     assert_eq!(

@@ -121,6 +121,7 @@ fn what_is_settled_of_a_packed_record_is_not_repeated_after_a_restart() {
                 records: 3,
             }),
             owed: Vec::new(),
+            last: None,
         }]
     );
     // With more lanes than there were: the old one serves first.
@@ -196,6 +197,7 @@ fn with_another_factor_the_old_lanes_serve_until_nothing_is_left_of_them() {
                 isolating: false,
                 first_failed_ms: None,
             }],
+            last: None,
         }],
         window: None,
     };

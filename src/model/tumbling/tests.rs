@@ -150,7 +150,7 @@ fn the_final_invocation_has_the_whole_state_and_the_next_window_a_fresh_one() {
     );
     let mut closing = tumbling.closing(POLICY);
     closing.delivered(Outcome::Delivered, 0);
-    tumbling.closed_so_far(&closing);
+    tumbling.closed_so_far(&closing, None);
     assert_eq!(tumbling, Tumbling::new(seconds(10), None));
     assert_eq!(tumbling.invocation(30_000).state, "{}");
 }
@@ -179,7 +179,7 @@ fn a_state_that_is_too_long_ends_its_window_early_and_the_window_goes_on_afresh(
 
         let mut closing = tumbling.closing(POLICY);
         closing.delivered(Outcome::Delivered, 0);
-        tumbling.closed_so_far(&closing);
+        tumbling.closed_so_far(&closing, None);
         assert_eq!(tumbling.next(record(20_000)), Next::Deliver);
         assert_eq!(tumbling.invocation(20_000).state, "{}");
     }
@@ -193,7 +193,7 @@ fn a_final_invocation_that_fails_is_repeated_within_the_limits_and_across_restar
         let mut closing = tumbling.closing(POLICY);
         assert!(matches!(closing.next(|_| None), Step::Deliver { .. }));
         closing.delivered(Outcome::Failed, now_ms);
-        tumbling.closed_so_far(&closing);
+        tumbling.closed_so_far(&closing, None);
         let kept = serde_json::to_string(tumbling.progress().unwrap()).unwrap();
         let kept: WindowProgress = serde_json::from_str(&kept).unwrap();
         assert_eq!(kept.final_failures, failures);
@@ -213,7 +213,7 @@ fn a_final_invocation_that_fails_is_repeated_within_the_limits_and_across_restar
         }
     );
     closing.discarded(1);
-    tumbling.closed_so_far(&closing);
+    tumbling.closed_so_far(&closing, None);
     assert_eq!(tumbling.progress(), None);
 }
 
@@ -224,7 +224,7 @@ fn the_age_of_a_final_invocation_counts_from_its_first_failure() {
     for (now_ms, age_ms) in [(100_000, 0), (130_000, 30_000), (90_000, 0)] {
         let mut closing = tumbling.closing(POLICY);
         closing.delivered(Outcome::Failed, now_ms);
-        tumbling.closed_so_far(&closing);
+        tumbling.closed_so_far(&closing, None);
         assert_eq!(tumbling.closing_age(now_ms), Duration::from_millis(age_ms));
     }
 }
@@ -243,7 +243,7 @@ fn a_window_of_another_length_than_the_setting_is_ended_early() {
     assert_eq!(tumbling.assign(None, 3_000), 15_000);
     let mut closing = tumbling.closing(POLICY);
     closing.delivered(Outcome::Delivered, 0);
-    tumbling.closed_so_far(&closing);
+    tumbling.closed_so_far(&closing, None);
     assert_eq!(tumbling.next(record(15_000)), Next::Deliver);
     assert_eq!(tumbling.invocation(15_000).end_ms, 30_000);
 
@@ -319,7 +319,7 @@ impl Life {
             }
             Step::Done => panic!("a window that is open is closed by an invocation"),
         }
-        tumbling.closed_so_far(&closing);
+        tumbling.closed_so_far(&closing, None);
         self.window = tumbling.progress().cloned();
     }
 

@@ -257,3 +257,23 @@ async fn a_lane_that_waits_for_the_destination_says_so_though_others_go_on() {
     assert_eq!(stage.status().state, State::Enabled);
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_invoked_has_a_request_id_of_its_own() {
+    let stage = StreamStage::kinesis(20, 1);
+    stage.answers(fails_on(0));
+    stage.put("k", 0..2);
+    let settings = [
+        "BisectBatchOnFunctionError: true",
+        "MaximumRecordAgeInSeconds: 60",
+    ];
+    let running = stage.start_failing_to_queue(&settings);
+    let both = || stage.failed().len() == 2;
+    stage.until("both", Duration::from_secs(200), both).await;
+    running.stop().await;
+    assert_eq!(stage.calls()[..2], [vec![0, 1], vec![0]]);
+    assert!(!stage.calls().contains(&vec![1]));
+    let told = |index: usize, what: &str| stage.failed()[index]["requestContext"][what].clone();
+    assert_eq!(told(1, "approximateInvokeCount"), 1);
+    assert_ne!(told(0, "requestId"), told(1, "requestId"));
+}

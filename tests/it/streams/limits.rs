@@ -290,6 +290,27 @@ async fn without_limits_it_is_repeated_until_the_stream_keeps_it_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_never_failed_alone_is_tried_though_the_stream_keeps_it_no_longer() {
+    let stage = StreamStage::kinesis(17, 1);
+    stage.answers(fails_on(0));
+    stage.put("k", 0..4);
+    pass(DAY - Duration::from_secs(300)).await;
+    let running = stage.start_failing_to_queue(&["BisectBatchOnFunctionError: true"]);
+    let gone = || !stage.failed().is_empty();
+    stage.until("expired", Duration::from_secs(600), gone).await;
+    seconds(60).await;
+    let account = running.stop().await;
+    assert!(
+        stage.calls().ends_with(&[vec![1], vec![2, 3]]),
+        "{:?}",
+        stage.calls()
+    );
+    assert_eq!(stage.failed().len(), 1);
+    assert_eq!(stage.failed()[0]["KinesisBatchInfo"]["batchSize"], 1);
+    assert_eq!((account.settled, account.discarded), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn retries_grow_and_are_not_reset_by_a_restart() {
     let stage = StreamStage::kinesis(12, 1);
     stage.answers(fails_on(0));
@@ -379,4 +400,48 @@ async fn discarding_only_what_fails_alone_spares_the_rest() {
         assert_eq!(failed["KinesisBatchInfo"]["batchSize"], 1);
     }
     assert_eq!((account.settled, account.discarded), (8, 2));
+}
+
+// reliability: I15
+#[tokio::test(start_paused = true)]
+async fn a_function_that_fails_on_everything_is_not_called_for_every_half_as_fast_as_it_fails() {
+    for naming in [false, true] {
+        let stage = StreamStage::kinesis(15, 1);
+        stage.answers(move |invocation| match naming {
+            true => Reply::batch_item_failures([super::sequence_number(invocation, 0)]),
+            false => Reply::error("always"),
+        });
+        stage.put("k", 0..500);
+        let settings = [
+            "BatchSize: 500",
+            "BisectBatchOnFunctionError: true",
+            "MaximumRetryAttempts: 0",
+            "FunctionResponseTypes: [ReportBatchItemFailures]",
+        ];
+        let running = stage.start_failing_to_queue(&settings);
+        seconds(600).await;
+        running.stop().await;
+        let calls = stage.calls().len();
+        assert!((20..60).contains(&calls), "naming: {naming}, {calls} calls");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_keeps_failing_is_told_of_though_every_batch_is_given_up_at_once() {
+    let stage = StreamStage::kinesis(16, 1);
+    stage.answers(|_| Reply::error("always"));
+    stage.put("k", 0..20);
+    let running = stage.start_failing_to_queue(&["BatchSize: 1", "MaximumRetryAttempts: 0"]);
+    let gone = || stage.failed().len() == 20;
+    stage.until("all discarded", SOON, gone).await;
+    let status = stage.status();
+    assert_eq!(status.state, State::Enabled);
+    let reason = status.reason.expect("a reason");
+    assert_eq!(reason, "the function failed 20 times in a row");
+    stage.answers(|_| Reply::ok("{}"));
+    stage.put("k", 20..21);
+    stage
+        .until("well", SOON, || stage.status().reason.is_none())
+        .await;
+    running.stop().await;
 }

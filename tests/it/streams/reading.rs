@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluicegate::sim::{Event, Fault, Operation, Reply};
+use sluicegate::sim::{Event, Fault, FunctionConfig, Operation, Reply};
 use sluicegate::status::State;
 
 use super::{
@@ -224,6 +224,22 @@ async fn being_away_for_longer_than_records_are_kept_is_a_gap_that_is_counted() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn being_away_for_that_long_before_the_first_record_was_read_is_a_gap_too() {
+    let stage = stage(14);
+    let running = stage.start("LATEST", &[]);
+    seconds(5).await;
+    running.stop().await;
+    stage.put("k", 3..6);
+    tokio::time::sleep(Duration::from_hours(25)).await;
+    stage.put("k", 6..9);
+    let running = stage.start("LATEST", &[]);
+    stage.until_delivered(3).await;
+    running.stop().await;
+    assert_eq!(stage.delivered(), [6, 7, 8]);
+    assert_eq!(stage.counted("stream_gaps_total"), 1.0);
+}
+
 async fn make_anew(stage: &StreamStage, shards: u32) {
     let client = stage.world().kinesis_client();
     client
@@ -360,4 +376,68 @@ async fn the_age_of_the_oldest_record_rises_while_it_fails_and_falls_to_zero() {
     assert_eq!(age(), 0.0);
     assert_eq!(stage.labelled("shard_failures", "shard", &shard), 0.0);
     running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_stands_still_for_longer_than_records_are_kept_counts_the_gap() {
+    for (hours, gaps) in [(22, 0.0), (26, 1.0)] {
+        let stage = stage(12);
+        let slow = FunctionConfig {
+            timeout: Duration::from_secs(900),
+            ..FunctionConfig::default()
+        };
+        stage.stage.function(slow, |_| {
+            Reply::refused(429, "Rate Exceeded.").after(Duration::from_secs(850))
+        });
+        stage.put("k", 0..6);
+        let running = stage.start("TRIM_HORIZON", &["BatchSize: 3"]);
+        seconds(600).await;
+        stage.put("k", 6..9);
+        tokio::time::sleep(Duration::from_hours(hours)).await;
+        stage.put("k", 9..12);
+        stage.answers(|_| Reply::ok("{}"));
+        seconds(960).await;
+        running.stop().await;
+        let delivered = stage.delivered();
+        assert!(delivered.ends_with(&[9, 10, 11]), "{hours} h");
+        assert_eq!(delivered.contains(&6), gaps == 0.0, "{hours} h");
+        assert_eq!(stage.counted("stream_gaps_total"), gaps, "{hours} h");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_rises_while_the_shard_can_not_be_read() {
+    for stage in StreamStage::both(13) {
+        stage.answers(|_| Reply::ok("{}"));
+        let (shard, read) = match stage.is_kinesis() {
+            true => (stage.shards()[0].id.clone(), GET_RECORDS),
+            false => (
+                stage.world().table(super::TABLE).unwrap().shards[0]
+                    .id
+                    .clone(),
+                Operation::StreamsGetRecords,
+            ),
+        };
+        let age = || stage.labelled("iterator_age_seconds", "shard", &shard);
+        let running = stage.start("TRIM_HORIZON", &[]);
+        seconds(60).await;
+        assert_eq!(age(), 0.0);
+        stage
+            .world()
+            .fault_chance(Some(read), Fault::AccessDenied, 1.0);
+        stage.put("k", 0..3);
+        for minute in 1..=10 {
+            seconds(60).await;
+            let age = age();
+            assert!(
+                (age - f64::from(minute) * 60.0).abs() < 3.0,
+                "{age} in minute {minute}"
+            );
+        }
+        stage.world().heal();
+        stage.until_delivered(3).await;
+        seconds(2).await;
+        assert_eq!(age(), 0.0);
+        running.stop().await;
+    }
 }

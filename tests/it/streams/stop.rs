@@ -118,6 +118,16 @@ async fn a_drain_while_the_destination_is_down_ends_at_once_and_the_discard_is_t
         stage.failed()[0]["requestContext"]["approximateInvokeCount"],
         2
     );
+    // It says what the last invocation was, though another process made it.
+    let last = stage.stage.invocations().remove(1);
+    assert_eq!(
+        stage.failed()[0]["requestContext"]["requestId"],
+        last.request_id
+    );
+    assert_eq!(
+        stage.failed()[0]["responseContext"]["functionError"],
+        "Unhandled"
+    );
     assert_eq!((account.settled, account.discarded), (2, 2));
     assert_eq!(stage.stage.left(FAILED), 1);
 }

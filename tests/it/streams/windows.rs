@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sluicegate::sim::{Invocation, Reply};
+use sluicegate::sim::{Fault, Invocation, Operation, Reply};
 
 use super::{FAILED, SOON, StreamStage, event, fails_on, numbers, seconds};
 
@@ -19,7 +19,7 @@ fn sum(invocation: &Invocation) -> Reply {
 
 type Told = (Vec<u32>, Value, bool, bool);
 
-/// Records, state, whether it is the last, whether it is early.
+/// Records, state, whether it is the last, whether it is early; of each invocation that has a window.
 fn told(stage: &StreamStage) -> Vec<Told> {
     let flag = |event: &Value, name: &str| event[name].as_bool().expect("a flag");
     let told = |invocation: &Invocation| {
@@ -31,7 +31,9 @@ fn told(stage: &StreamStage) -> Vec<Told> {
             flag(&event, "isWindowTerminatedEarly"),
         )
     };
-    stage.stage.invocations().iter().map(told).collect()
+    let windowed = |invocation: &&Invocation| event(invocation).get("window").is_some();
+    let invocations = stage.stage.invocations();
+    invocations.iter().filter(windowed).map(told).collect()
 }
 
 fn stage(seed: u64) -> StreamStage {
@@ -155,6 +157,34 @@ async fn the_last_invocation_has_the_retries_of_a_record_and_its_discard_tells_o
     let info = json!({ "window": window, "isFinalInvokeForWindow": true, "isWindowTerminatedEarly": false });
     assert_eq!(record["timeWindowInfo"], info);
     assert_eq!((account.settled, account.discarded), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_discard_of_a_last_invocation_is_told_alike_by_the_next_process() {
+    let stage = StreamStage::kinesis(15, 1);
+    stage.answers(|invocation| match numbers(invocation).is_empty() {
+        true => Reply::error("at the end"),
+        false => sum(invocation),
+    });
+    stage.put("k", 1..3);
+    let down = Some(Operation::SendMessage);
+    stage.world().fault_chance(down, Fault::Unavailable, 1.0);
+    let settings = [TEN, "MaximumRetryAttempts: 0"];
+    let running = stage.start_failing_to_queue(&settings);
+    seconds(11).await;
+    stage.put("k", 3..4);
+    seconds(30).await;
+    running.stop().await;
+    stage.world().heal();
+    let running = stage.start_failing_to_queue(&settings);
+    stage
+        .until("told", SOON, || !stage.failed().is_empty())
+        .await;
+    running.stop().await;
+    let (record, last) = (&stage.failed()[0], &stage.stage.invocations()[1]);
+    assert_eq!(record["requestContext"]["requestId"], last.request_id);
+    assert_eq!(record["responseContext"]["functionError"], "Unhandled");
+    assert_eq!(record["timeWindowInfo"]["isFinalInvokeForWindow"], true);
 }
 
 #[tokio::test(start_paused = true)]
@@ -370,4 +400,48 @@ async fn a_discard_inside_of_a_window_keeps_the_state() {
     assert_eq!(told(&stage), expected);
     let window = &stage.failed()[0]["timeWindowInfo"];
     assert_eq!(window["isFinalInvokeForWindow"], false);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_that_is_switched_on_where_lanes_were_loses_no_state() {
+    for seed in 0..3 {
+        let stage = StreamStage::kinesis(20 + seed, 1);
+        let config = sluicegate::sim::FunctionConfig::default();
+        stage.stage.function(config, |invocation| {
+            let after = match numbers(invocation).first() {
+                Some(first) => u64::from(first % 12) * 100,
+                None => 10,
+            };
+            sum(invocation).after(Duration::from_millis(after))
+        });
+        let put = |numbers: std::ops::Range<u32>| {
+            for number in numbers {
+                stage.put(&format!("key-{}", number % 12), number..number + 1);
+            }
+        };
+        put(0..120);
+        let running = stage.start(
+            "TRIM_HORIZON",
+            &["ParallelizationFactor: 4", "BatchSize: 2"],
+        );
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        running.stop().await;
+        let before = stage.delivered();
+        assert!(before.len() < 120);
+        seconds(15).await;
+        put(120..150);
+        let running = stage.start("TRIM_HORIZON", &[TEN, "BatchSize: 2"]);
+        let all = || stage.delivered().len() >= 150;
+        stage.until("all", SOON, all).await;
+        seconds(150).await;
+        running.stop().await;
+        let told = told(&stage);
+        let sums = told
+            .iter()
+            .filter(|told| told.2)
+            .map(|told| told.1.as_u64());
+        let total: u64 = sums.map(Option::unwrap).sum();
+        let within: u32 = stage.delivered()[before.len()..].iter().sum();
+        assert_eq!(total, u64::from(within), "{told:?}");
+    }
 }
