@@ -15,6 +15,7 @@ pub mod function;
 mod function_name;
 pub mod mapping;
 mod merge;
+pub mod origins;
 pub mod request;
 pub mod service;
 mod show;
@@ -24,7 +25,6 @@ pub(crate) mod tree;
 mod url;
 pub(crate) mod yaml;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -37,6 +37,7 @@ use files::Source;
 use function::{FunctionEntry, Functions};
 use function_name::FunctionName;
 use mapping::Mapping;
+use origins::Origins;
 use service::Service;
 pub use show::{json, table};
 use tree::{Node, Value};
@@ -55,8 +56,8 @@ pub struct Config {
     pub functions: Vec<FunctionEntry>,
     /// The event source mappings, in the order of the files.
     pub mappings: Vec<Mapping>,
-    /// Where each mapping stands, by its UUID. Apart from the mapping: one that moved to another line is still the same.
-    pub origins: BTreeMap<String, Place>,
+    /// Where each mapping stands. Apart from the mapping: one that moved to another line is still the same.
+    pub origins: Origins,
     /// What is odd and stops nothing; each displays as one line, like an error.
     pub warnings: Vec<ConfigError>,
 }
@@ -198,10 +199,7 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         Some(at) => mapping::read_all(&at, &mut functions, report),
         None => Vec::new(),
     };
-    let origins = mappings
-        .iter()
-        .map(|(mapping, place)| (mapping.uuid.clone(), place.clone()))
-        .collect();
+    let origins = Origins::new(&mappings);
     let mappings: Vec<Mapping> = mappings.into_iter().map(|(mapping, _)| mapping).collect();
     let streams = mappings
         .iter()

@@ -98,7 +98,7 @@ impl Registry {
                 file: "".into(),
                 line: 0,
             };
-            let place = config.origins.get(&mapping.uuid);
+            let place = config.origins.of(mapping);
             let home = Home::File {
                 number,
                 place: place.cloned().unwrap_or_else(nowhere),
