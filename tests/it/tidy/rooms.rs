@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "import",
             "config",
             "logging",
@@ -40,6 +41,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "config",
             "clock",
             "model",
@@ -47,7 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "admin",
-        &["aws", "status", "metrics", "config", "clock", "model"],
+        &["aws", "status", "metrics", "control", "config", "clock", "model"],
     ),
     (
         "queue",
@@ -77,6 +79,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
     ("metrics", &["status", "config", "clock", "model"]),
+    ("control", &["status", "config", "model"]),
     ("import", &["config"]),
     ("config", &["model"]),
     ("sim", &["clock", "model"]),
