@@ -49,7 +49,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "admin",
-        &["aws", "status", "metrics", "control", "config", "clock", "model"],
+        &[
+            "aws", "status", "metrics", "control", "config", "clock", "model",
+        ],
     ),
     (
         "queue",
