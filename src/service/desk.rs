@@ -109,7 +109,7 @@ impl Desk {
     pub async fn open(config: &Config, parts: Parts) -> Result<Arc<Self>, OpenError> {
         let (store, closed) = match &config.checkpoints {
             Checkpoints::Memory => (Store::memory(), None),
-            Checkpoints::File(path) if needs_store(&config.mappings) || path.exists() => {
+            Checkpoints::File(path) if needs_store(&config.mappings) || path.is_file() => {
                 (Store::open(path)?, None)
             }
             Checkpoints::File(path) => (Store::memory(), Some(path.clone())),
@@ -140,6 +140,22 @@ impl Desk {
             changing: tokio::sync::Mutex::new(Keeping { closed }),
             parts,
         }))
+    }
+
+    /// What was deleted is forgotten now: nothing of it runs any more. What fails here is done at the next start.
+    pub async fn close(&self) {
+        let store = self.roster.now().store;
+        let swept = async {
+            for (uuid, kept) in store.registered().await? {
+                if kept == tombstone() {
+                    forget(&store, &uuid).await?;
+                }
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = swept.await {
+            warn!(%error, "the progress of mappings that were deleted is forgotten at the next start");
+        }
     }
 
     /// What is to run.
@@ -399,4 +415,30 @@ fn concerned(before: &[Mapping], after: &[Mapping]) -> Concerned {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_says_how_many_mappings_it_concerns() {
+        let config = |mappings: &[(&str, u32)]| {
+            let mut text = "EventSourceMappings:\n".to_owned();
+            for (queue, size) in mappings {
+                text += &format!(
+                    "  - {{ EventSourceArn: \"arn:aws:sqs:us-east-1:123456789012:{queue}\", FunctionName: f, BatchSize: {size} }}\n"
+                );
+            }
+            Config::parse("test.yaml", &text, &|_| None)
+                .unwrap()
+                .mappings
+        };
+        let before = config(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]);
+        let after = config(&[("a", 1), ("b", 2), ("e", 1)]);
+        let expected = Concerned {
+            added: 1,
+            changed: 1,
+            removed: 2,
+            unchanged: 1,
+        };
+        assert_eq!(concerned(&before, &after), expected);
+    }
+}
