@@ -10,18 +10,20 @@ pub mod checkpoints;
 mod cursor;
 mod environment;
 pub mod error;
-mod files;
+pub(crate) mod files;
 pub mod function;
 mod function_name;
 pub mod mapping;
 mod merge;
+pub mod origins;
+pub mod request;
 pub mod service;
 mod show;
 mod suggest;
 mod timestamp;
-mod tree;
+pub(crate) mod tree;
 mod url;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +35,9 @@ use environment::Lookup;
 use error::{ConfigError, Place, Report};
 use files::Source;
 use function::{FunctionEntry, Functions};
+use function_name::FunctionName;
 use mapping::Mapping;
+use origins::Origins;
 use service::Service;
 pub use show::{json, table};
 use tree::{Node, Value};
@@ -52,6 +56,8 @@ pub struct Config {
     pub functions: Vec<FunctionEntry>,
     /// The event source mappings, in the order of the files.
     pub mappings: Vec<Mapping>,
+    /// Where each mapping stands. Apart from the mapping: one that moved to another line is still the same.
+    pub origins: Origins,
     /// What is odd and stops nothing; each displays as one line, like an error.
     pub warnings: Vec<ConfigError>,
 }
@@ -95,6 +101,14 @@ impl Config {
         };
         read_sources(&[source], env)
     }
+}
+
+/// AWS's key of a mapping: the source and the function with its qualifier, completed from the source; `None` where one of
+/// the two is no name. // spec: 1.6 note (a)
+pub fn pair(source: &str, function: &str) -> Option<(String, String)> {
+    let arn: arn::Arn = source.parse().ok()?;
+    let function = FunctionName::parse(function).ok()?.completed(&arn);
+    Some((arn.to_string(), function.qualified()))
 }
 
 /// The texts of the files that [`Config::load`] reads, and what is wrong with those that cannot be read: whoever compares
@@ -185,6 +199,8 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         Some(at) => mapping::read_all(&at, &mut functions, report),
         None => Vec::new(),
     };
+    let origins = Origins::new(&mappings);
+    let mappings: Vec<Mapping> = mappings.into_iter().map(|(mapping, _)| mapping).collect();
     let streams = mappings
         .iter()
         .any(|mapping| mapping.enabled && mapping.stream.is_some());
@@ -211,6 +227,7 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         aws: aws?,
         functions: functions.finish(report),
         mappings,
+        origins,
         warnings: Vec::new(),
     })
 }

@@ -21,6 +21,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
+            "import",
             "config",
             "logging",
             "clock",
@@ -39,12 +41,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "config",
             "clock",
             "model",
         ],
     ),
-    ("admin", &["status", "metrics", "config", "clock", "model"]),
+    (
+        "admin",
+        &[
+            "aws", "status", "metrics", "control", "config", "clock", "model",
+        ],
+    ),
     (
         "queue",
         &[
@@ -73,6 +81,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
     ("metrics", &["status", "config", "clock", "model"]),
+    ("control", &["status", "config", "model"]),
+    ("import", &["config"]),
     ("config", &["model"]),
     ("sim", &["clock", "model"]),
     ("logging", &[]),
