@@ -204,7 +204,8 @@ impl<'a> Judge<'a> {
                 last,
                 ..
             } if stream == self.evidence.stream => {
-                if self.in_force(at).next().is_none() {
+                // It may have been somebody else.
+                if self.evidence.plan.rival == 0 && self.in_force(at).next().is_none() {
                     self.breach(at, "I14", "read, and it is not to work".to_owned());
                 }
                 self.truth.read += *count as u64;

@@ -160,6 +160,12 @@ impl Plan {
         self.crashes > 0 || self.faults.iter().any(invoke)
     }
 
+    /// A listing may lack shards.
+    pub fn lists_badly(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.any(|(_, fault, _)| *fault == Fault::IncompleteListing)
+    }
+
     /// How long the function may run.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Judge, RELOAD_MAX, Run};
 use crate::streams::simulation::function::Call;
+use crate::streams::simulation::plan::From;
 
 /// The shortest wait before a repeat, with the least jitter.
 const REPEAT_MIN: Duration = Duration::from_millis(240);
@@ -119,7 +120,9 @@ impl Judge<'_> {
         if plan.filter && !known.keep {
             self.breach(at, "filter", format!("{user} was offered"));
         }
-        if known.old && plan.from == crate::streams::simulation::plan::From::Moment {
+        // A shard that the first listing lacked is taken for one that came later, and read from its beginning: nobody
+        // knows better, and the other way something could be lost.
+        if known.old && plan.from == From::Moment && !plan.lists_badly() {
             self.breach(at, "I2", format!("{user} was there before"));
         }
         if self.shard_of[&user] != shard || before.contains(&user) {
