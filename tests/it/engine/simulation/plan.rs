@@ -185,6 +185,7 @@ impl Plan {
         } else {
             0
         };
+        let http = chance(&mut rng, 6);
         let restarts = usize::from(timeout_s < 20 && chance(&mut rng, 4));
         Self {
             seed,
@@ -193,12 +194,13 @@ impl Plan {
             visibility_s: [1, 5, 10, 30, 60][rng.usize(..5)],
             settings: Settings::draw(&mut rng, fifo),
             partial: rng.bool(),
-            http: chance(&mut rng, 6),
+            http,
+            // Behind a URL nobody would wait for it.
+            busy: timeout_s < 20 && !http && rng.bool(),
             filter: chance(&mut rng, 4),
             messages: rng.usize(5..80),
             groups: rng.usize(1..6),
             timeout_s,
-            busy: timeout_s < 20 && rng.bool(),
             moods,
             faults,
             crashes: if weather == 3 { rng.usize(1..4) } else { 0 },

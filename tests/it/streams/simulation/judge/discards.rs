@@ -96,15 +96,20 @@ impl Judge<'_> {
             .collect();
         let key = |user: &usize| self.evidence.known.users[*user].key.as_str();
         let lives = self.evidence.lives[..=self.life].iter().rev();
-        lives.map(|life| life.settings.factor).find_map(|factor| {
+        let of_factor = |factor| {
             let lane = lane_of(key(range.first()?), factor);
-            let same = range
-                .iter()
-                .copied()
-                .filter(|user| lane_of(key(user), factor) == lane);
-            let same: Vec<usize> = same.collect();
-            (same.len() == count).then_some(same)
-        })
+            let of_lane = |user: &usize| lane_of(key(user), factor) == lane;
+            let same: Vec<usize> = range.iter().copied().filter(of_lane).collect();
+            (same.len() == count && same.last() == range.last()).then_some(same)
+        };
+        let mut fits = lives.filter_map(|life| of_factor(life.settings.factor));
+        // Several factors may fit; what failed is what was told of.
+        let first = fits.next()?;
+        let failed = |users: &Vec<usize>| self.batches.contains_key(users);
+        if failed(&first) {
+            return Some(first);
+        }
+        Some(fits.find(failed).unwrap_or(first))
     }
 
     /// Where nobody is told, a limit is reason enough.
