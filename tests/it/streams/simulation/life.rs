@@ -142,7 +142,7 @@ impl Theatre {
                 reshards -= 1;
                 self.source.reshard(&mut self.rng);
             }
-            if self.plan.loss && !healed && self.rng.u32(..12) == 0 {
+            if self.plan.loss && !healed && self.rng.u32(..6) == 0 {
                 self.source.trim(&mut self.rng);
             }
             if self.plan.rival > 0 && !healed && self.rng.u32(..self.plan.rival) == 0 {
