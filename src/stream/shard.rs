@@ -118,9 +118,7 @@ impl Shard {
             }
             self.start_keeping(stopping);
             if let Some(ended) = self.over(stopping).await {
-                let reports = &self.line.engine.reports;
-                reports.shard(&self.line.id, DELIVERY, None);
-                reports.shard(&self.line.id, READING, None);
+                self.tell(&ended);
                 return ended;
             }
             let wake = self.wake();
@@ -140,6 +138,18 @@ impl Shard {
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         }
+    }
+
+    /// What is left to tell of the shard. One that was stopped is no better than it was.
+    fn tell(&self, ended: &ShardEnded) {
+        let reports = &self.line.engine.reports;
+        let reading = match ended {
+            ShardEnded::Settled => None,
+            ShardEnded::Gone(_) => Some("the source does not know it any more".to_owned()),
+            ShardEnded::Stopped | ShardEnded::Lost(_) => return,
+        };
+        reports.shard(&self.line.id, READING, reading);
+        reports.shard(&self.line.id, DELIVERY, None);
     }
 
     /// Whether nothing is left to do.

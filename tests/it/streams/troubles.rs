@@ -1,0 +1,153 @@
+//! What an operator is told of a stream in trouble: at once, in words, and not a thousand times.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sluicegate::sim::kinesis::ShardView;
+use sluicegate::sim::{Fault, FunctionConfig, Operation, Reply};
+use sluicegate::status::State;
+
+use super::log::Log;
+use super::reading::make_anew;
+use super::{
+    GET_RECORDS, LIST_SHARDS, SOON, STREAM, StreamStage, TABLE, fails_on, numbers, seconds,
+};
+
+fn stage(seed: u64) -> StreamStage {
+    let stage = StreamStage::kinesis(seed, 1);
+    stage.answers(|_| Reply::ok("{}"));
+    stage
+}
+
+fn split(stage: &StreamStage, shard: usize) {
+    stage.world().split_shard(STREAM, &name(shard)).unwrap();
+}
+
+fn name(shard: usize) -> String {
+    format!("shardId-{shard:012}")
+}
+
+fn reason(stage: &StreamStage) -> String {
+    stage.status().reason.unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_made_anew_with_fewer_shards_is_a_loud_stop_and_no_gap() {
+    let log = Log::begin();
+    let stage = stage(1);
+    stage.put("k", 0..3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(3).await;
+    split(&stage, 0);
+    seconds(30).await;
+    make_anew(&stage, 1).await;
+    stage.put("k", 50..53);
+    let made_anew = || log.has("the stream was deleted and made anew");
+    stage.until("noticed", SOON, made_anew).await;
+    seconds(1).await;
+    assert!(log.has("the mapping does not run"), "it ends at once");
+    seconds(600).await;
+    assert!(reason(&stage).contains("deleted and made anew"));
+    assert_eq!(stage.status().state, State::Failing);
+    running.stop().await;
+    assert_eq!(log.lines("the stream was deleted and made anew").len(), 1);
+    for untrue in ["at work again", "lost"] {
+        assert!(!log.has(untrue), "{:?}", log.lines(untrue));
+    }
+    assert_eq!(stage.counted("stream_gaps_total"), 0.0);
+    assert_eq!(stage.delivered(), [0, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_was_deleted_is_told_when_its_stream_is_read_to_the_end() {
+    let log = Log::begin();
+    let stage = StreamStage::dynamodb(3, 2);
+    stage.answers(|_| Reply::ok("{}"));
+    stage.put("k", 0..3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(3).await;
+    // Which is all that a deleted table leaves of it, too.
+    stage.world().set_table_stream(TABLE, None).unwrap();
+    let told = || reason(&stage).contains("the stream is disabled");
+    stage.until("told", SOON, told).await;
+    assert_eq!(stage.status().state, State::Failing);
+    tokio::time::sleep(Duration::from_hours(1)).await;
+    assert!(told());
+    assert_eq!(log.lines("the stream is disabled").len(), 1);
+    // A day later it is gone.
+    tokio::time::sleep(Duration::from_hours(24)).await;
+    assert!(reason(&stage).contains("ResourceNotFoundException"));
+    running.stop().await;
+    assert!(!log.has("at work again"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn children_that_are_known_do_not_wait_for_the_listings_of_a_shard_that_is_gone() {
+    let stage = StreamStage::kinesis(10, 2);
+    for number in 0..12 {
+        stage.put(&format!("key-{number}"), number..number + 1);
+    }
+    let children_of = |shard: usize| -> Vec<usize> {
+        let shards = stage.shards();
+        let is_child = |child: &&ShardView| child.parents.contains(&name(shard));
+        let children = shards.iter().filter(is_child);
+        let number = |child: &ShardView| child.id["shardId-".len()..].parse().unwrap();
+        children.map(number).collect()
+    };
+    let held = |shard: usize| -> Vec<u32> {
+        let shards = stage.shards();
+        let held = shards.iter().find(|of| of.id == name(shard));
+        let records = &held.unwrap().records;
+        let number = |data: &[u8]| std::str::from_utf8(data).unwrap().parse().unwrap();
+        records.iter().map(|record| number(&record.data)).collect()
+    };
+    let (gone, well) = (held(0), held(1));
+    stage.answers(fails_on(gone[0]));
+    let running = stage.start("TRIM_HORIZON", &["BatchSize: 1"]);
+    seconds(10).await;
+    running.stop().await;
+    assert!(well.iter().all(|number| stage.delivered().contains(number)));
+    split(&stage, 0);
+    tokio::time::sleep(Duration::from_hours(25)).await;
+    for number in 20..60 {
+        stage.put(&format!("key-{number}"), number..number + 1);
+    }
+    let late = held(1);
+    split(&stage, 1);
+    let slow = FunctionConfig {
+        timeout: Duration::from_secs(900),
+        ..FunctionConfig::default()
+    };
+    let waits = late.clone();
+    stage.stage.function(slow, move |invocation| {
+        let waits = numbers(invocation)
+            .iter()
+            .any(|number| waits.contains(number));
+        Reply::ok("{}").after(Duration::from_secs(if waits { 400 } else { 0 }))
+    });
+    for number in 60..100 {
+        stage.put(&format!("key-{number}"), number..number + 1);
+    }
+    // The shard is given up only after listings that do not come.
+    let down = std::iter::repeat_n(Some(Fault::Unavailable), 10_000);
+    let script = [None, None, None].into_iter().chain(down);
+    stage.world().fault_script(LIST_SHARDS, script);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(600).await;
+    let delivered = stage.delivered();
+    assert!(late.iter().all(|number| delivered.contains(number)));
+    let children: Vec<u32> = children_of(1).into_iter().flat_map(held).collect();
+    assert!(children.len() > 10);
+    assert!(children.iter().all(|number| delivered.contains(number)));
+    assert!(reason(&stage).contains("failed to list the shards"));
+    // The other was away for too long, too.
+    assert_eq!(stage.counted("stream_gaps_total"), 1.0);
+    stage.world().heal();
+    let given_up = || stage.counted("stream_gaps_total") == 2.0;
+    stage
+        .until("given up", Duration::from_secs(300), given_up)
+        .await;
+    seconds(60).await;
+    assert_eq!(stage.status().state, State::Enabled);
+    running.stop().await;
+}
