@@ -80,7 +80,7 @@ pub enum CommitError {
     },
     /// The position is before the stored one: a bug of the caller.
     #[error(
-        "the checkpoint of {shard} of mapping {mapping} would move back from {stored:?} to {offered:?}"
+        "the checkpoint of {shard} of mapping {mapping} would move back from {stored} to {offered}"
     )]
     Backwards {
         /// The mapping.

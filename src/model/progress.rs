@@ -3,10 +3,13 @@
 //! A reader that begins at `position` and leaves out what `lanes` says is settled meets exactly the records that are
 //! still owed, in their order; `owed` gives those of them that were tried already their counts back.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::on_failure::Response;
 use super::record::SequenceNumber;
+use super::utc::Utc;
 
 /// Where reading goes on. Ordered: a shard's position never moves back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,6 +28,17 @@ pub enum Position {
     },
     /// The shard is closed, and everything in it is settled.
     End,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Horizon => f.write_str("the oldest record that is left"),
+            Self::At { ms } => write!(f, "the first record from {} on", Utc::at(*ms).milliseconds()),
+            Self::After { sequence_number } => write!(f, "behind record {sequence_number}"),
+            Self::End => f.write_str("the end of the shard"),
+        }
+    }
 }
 
 /// The checkpoint of one shard.
@@ -145,5 +159,26 @@ impl ShardProgress {
     /// The shard is closed and settled.
     pub fn ended(&self) -> bool {
         self.position == Position::End
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_said_in_words() {
+        let sequence_number = SequenceNumber::try_from("495".to_owned()).unwrap();
+        for (position, words) in [
+            (Position::Horizon, "the oldest record that is left"),
+            (
+                Position::At { ms: 1_500 },
+                "the first record from 1970-01-01T00:00:01.500Z on",
+            ),
+            (Position::After { sequence_number }, "behind record 495"),
+            (Position::End, "the end of the shard"),
+        ] {
+            assert_eq!(position.to_string(), words);
+        }
     }
 }

@@ -161,7 +161,7 @@ impl Engine {
                 self.plan(|plan| (plan.saved.remove(&id), plan.latest.remove(&id)));
             let saved = saved.expect("a shard has a checkpoint before it may be read");
             info!(
-                mapping = %self.mapping.name, shard = %id, position = ?saved.progress.position,
+                mapping = %self.mapping.name, shard = %id, position = %saved.progress.position,
                 "reads a shard"
             );
             let shard = Shard::new(self.clone(), &id, &saved, latest);

@@ -292,7 +292,7 @@ impl Reader {
             Fault::Trimmed => {
                 engine.metrics.record_gap();
                 warn!(
-                    mapping, shard, %failure, position = ?self.start,
+                    mapping, shard, %failure, position = %self.start,
                     "the source trimmed records before they were read: they are lost; reading goes on at the oldest that is left"
                 );
                 self.start = Start::Horizon;
@@ -309,7 +309,7 @@ impl Reader {
         Trouble::Wait {
             told: told.then(|| match failure.fault {
                 Fault::Invalid => format!(
-                    "the source refuses its position {:?}: {failure}; was the stream made anew?",
+                    "the source refuses its position ({}): {failure}; was the stream made anew?",
                     self.start
                 ),
                 Fault::Throttled { .. }

@@ -130,7 +130,7 @@ impl Engine {
                 "the stream is switched off: what it still holds is read; if it was switched on again, it has another ARN"
             ),
             Status::Starting | Status::Deleting => {
-                let text = format!("{status:?}");
+                let text = format!("it is {status}");
                 let failure = Failure::new(Fault::Transient, "not active", &text);
                 return Err(StartError::Stream(mapping.source.clone(), failure));
             }

@@ -123,7 +123,11 @@ impl Engine {
                 };
                 let (now, before) = (said(&terms), said(&self.terms.send_replace(terms)));
                 if now != before {
-                    info!(mapping = %self.mapping.name, terms = ?now, "the terms changed");
+                    let (retention, timeout, role) = now;
+                    info!(
+                        mapping = %self.mapping.name, retention_s = retention.as_secs(),
+                        timeout_s = timeout.map(|timeout| timeout.as_secs()), role, "the terms changed"
+                    );
                 }
             }
             Err(error) => {

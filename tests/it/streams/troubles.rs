@@ -59,6 +59,23 @@ async fn a_stream_made_anew_with_fewer_shards_is_a_loud_stop_and_no_gap() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_position_is_logged_in_words() {
+    let log = Log::begin();
+    let stage = stage(2);
+    for _ in 0..2 {
+        stage.put("k", 0..3);
+        let running = stage.start("TRIM_HORIZON", &[]);
+        seconds(5).await;
+        running.stop().await;
+    }
+    let lines = log.lines("reads a shard");
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("position=the oldest record that is left"));
+    assert!(lines[1].contains("position=behind record 4"), "{lines:?}");
+    assert!(!log.has("SequenceNumber("));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_that_was_deleted_is_told_when_its_stream_is_read_to_the_end() {
     let log = Log::begin();
     let stage = StreamStage::dynamodb(3, 2);
