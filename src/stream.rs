@@ -10,6 +10,7 @@
 
 mod admit;
 mod book;
+mod complaints;
 mod deliver;
 mod discard;
 mod discover;
@@ -46,6 +47,7 @@ use crate::model::filter::Filters;
 use crate::model::shards::Lineage;
 use crate::reports::{Account, Reports};
 
+use complaints::Complaints;
 use lane::Rule;
 use terms::Terms;
 
@@ -73,6 +75,7 @@ pub struct Engine {
     clock: Clock,
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
+    complaints: Mutex<Complaints>,
     plan: Mutex<Plan>,
     began: Instant,
     /// Cancelled when nothing may be read any more though nobody asked for a drain.

@@ -34,7 +34,11 @@ impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Horizon => f.write_str("the oldest record that is left"),
-            Self::At { ms } => write!(f, "the first record from {} on", Utc::at(*ms).milliseconds()),
+            Self::At { ms } => write!(
+                f,
+                "the first record from {} on",
+                Utc::at(*ms).milliseconds()
+            ),
             Self::After { sequence_number } => write!(f, "behind record {sequence_number}"),
             Self::End => f.write_str("the end of the shard"),
         }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use super::admit::{Raw, Written};
 use super::book::{Book, Page};
+use super::complaints::Work;
 use super::deliver::{Ended, Line, told_of_resumption};
 use super::fetch::Fetched;
 use super::lane::{Due, Item, Lane, Reading};
@@ -150,6 +151,7 @@ impl Shard {
         };
         reports.shard(&self.line.id, READING, reading);
         reports.shard(&self.line.id, DELIVERY, None);
+        self.line.engine.leaves(Work::Reading, &self.line.id);
     }
 
     /// Whether nothing is left to do.
@@ -212,6 +214,7 @@ impl Shard {
         match self.reader.answered(fetched, last.as_ref(), now) {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
+                engine.gets_on(Work::Reading, &self.line.id);
                 self.line.metrics.set_unreadable(None);
                 engine.metrics.record_polled(read.records.len());
                 if let Some(behind_ms) = read.behind_ms {

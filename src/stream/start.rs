@@ -193,6 +193,7 @@ impl Engine {
             metrics: parts.reports.metrics.clone(),
             chance: Mutex::new(parts.chance),
             account: Mutex::default(),
+            complaints: Mutex::default(),
             plan: Mutex::new(plan),
             terms: watch::Sender::new(terms),
             began: Instant::now(),

@@ -88,14 +88,74 @@ async fn a_table_that_was_deleted_is_told_when_its_stream_is_read_to_the_end() {
     let told = || reason(&stage).contains("the stream is disabled");
     stage.until("told", SOON, told).await;
     assert_eq!(stage.status().state, State::Failing);
-    tokio::time::sleep(Duration::from_hours(1)).await;
+    seconds(600).await;
     assert!(told());
     assert_eq!(log.lines("the stream is disabled").len(), 1);
-    // A day later it is gone.
-    tokio::time::sleep(Duration::from_hours(24)).await;
-    assert!(reason(&stage).contains("ResourceNotFoundException"));
     running.stop().await;
     assert!(!log.has("at work again"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_many_shards_is_logged_in_few_lines_and_its_end_once() {
+    let log = Log::begin();
+    let stage = StreamStage::kinesis(4, 40);
+    stage.answers(|_| Reply::ok("{}"));
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(30).await;
+    let world = stage.world();
+    world.fault_chance(Some(GET_RECORDS), Fault::Unavailable, 1.0);
+    seconds(600).await;
+    assert!(reason(&stage).contains("37 more stand still"));
+    let first = log.lines("a shard can not be read");
+    assert!(
+        first.len() == 1 && first[0].contains("delay_ms="),
+        "{first:?}"
+    );
+    let still = log.lines("shards can still not be read");
+    assert!((3..=5).contains(&still.len()), "{still:?}");
+    assert!(still.iter().all(|line| line.contains("shards=40")));
+    world.heal();
+    seconds(120).await;
+    let ended = log.lines("the shards can be read again");
+    assert_eq!(ended.len(), 1, "{ended:?}");
+    assert_eq!(stage.status().state, State::Enabled);
+    assert_eq!(log.lines("WARN").len(), 1 + still.len());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_is_throttled_is_logged_in_few_lines_and_its_end_once() {
+    let log = Log::begin();
+    let stage = StreamStage::kinesis(5, 5);
+    stage.answers(|_| Reply::refused(429, "Rate Exceeded."));
+    for number in 0..50 {
+        stage.put(&format!("key-{number}"), number..number + 1);
+    }
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(300).await;
+    let told = log.lines("the function is throttled").len() + log.lines("still throttled").len();
+    assert!((3..=5).contains(&told), "{told} lines");
+    stage.answers(|_| Reply::ok("{}"));
+    seconds(120).await;
+    // The next to be invoked notices that it is over.
+    stage.put("k", 50..51);
+    seconds(5).await;
+    assert_eq!(log.lines("the function is throttled no more").len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_iterator_that_expired_is_no_failed_read() {
+    let log = Log::begin();
+    let stage = stage(6);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(5).await;
+    let expired = Fault::IteratorExpired;
+    stage.world().fault_next(GET_RECORDS, expired, 1);
+    seconds(5).await;
+    running.stop().await;
+    assert_eq!(stage.world().fault_counts()[&(GET_RECORDS, expired)], 1);
+    assert_eq!(log.lines("WARN"), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
