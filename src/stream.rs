@@ -24,6 +24,7 @@ mod terms;
 mod window;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub struct Engine {
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
     complaints: Mutex<Complaints>,
+    /// So many batches wait to be invoked again, because their invocation did not run.
+    waiting: AtomicUsize,
     plan: Mutex<Plan>,
     began: Instant,
     /// Cancelled when nothing may be read any more though nobody asked for a drain.

@@ -5,6 +5,7 @@
 //! tip, and in the checkpoint the time of that, for a restart before the first record came. // spec: 5.6
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -194,6 +195,7 @@ impl Engine {
             chance: Mutex::new(parts.chance),
             account: Mutex::default(),
             complaints: Mutex::default(),
+            waiting: AtomicUsize::default(),
             plan: Mutex::new(plan),
             terms: watch::Sender::new(terms),
             began: Instant::now(),

@@ -159,6 +159,32 @@ async fn an_iterator_that_expired_is_no_failed_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_status_forgets_what_kept_records_that_are_too_old_by_now() {
+    for refused in [true, false] {
+        let stage = stage(9);
+        stage.answers(|_| Reply::refused(429, "Rate Exceeded."));
+        if !refused {
+            let down = Some(Operation::Invoke);
+            stage.world().fault_chance(down, Fault::Unavailable, 1.0);
+        }
+        stage.put("k", 0..3);
+        let running = stage.start("TRIM_HORIZON", &["MaximumRecordAgeInSeconds: 60"]);
+        seconds(30).await;
+        let told = match refused {
+            true => "the function is throttled",
+            false => "failed to invoke",
+        };
+        assert!(reason(&stage).contains(told), "{:?}", stage.status());
+        seconds(120).await;
+        let status = stage.status();
+        assert_eq!((status.state, status.reason), (State::Enabled, None));
+        let dropped = stage.labelled("events_dropped_total", "reason", "record_age_exceeded");
+        assert_eq!(dropped, 3.0);
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn children_that_are_known_do_not_wait_for_the_listings_of_a_shard_that_is_gone() {
     let stage = StreamStage::kinesis(10, 2);
     for number in 0..12 {
