@@ -159,6 +159,33 @@ async fn an_iterator_that_expired_is_no_failed_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_discard_of_a_windows_end_is_told_as_that_and_counts_no_record() {
+    let log = Log::begin();
+    let stage = StreamStage::kinesis(8, 1);
+    stage.answers(|invocation| match numbers(invocation).is_empty() {
+        true => Reply::error("at the end"),
+        false => Reply::ok(json!({ "state": {} }).to_string()),
+    });
+    stage.put("k", 1..3);
+    let settings = ["TumblingWindowInSeconds: 10", "MaximumRetryAttempts: 0"];
+    let running = stage.start("TRIM_HORIZON", &settings);
+    seconds(11).await;
+    stage.put("k", 3..4);
+    seconds(5).await;
+    running.stop().await;
+    assert!(!log.has("records are discarded"));
+    let told = log.lines("the final invocation of a window is discarded");
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].contains("window=\"2026-01-01T00:00:00.000Z\""),
+        "{told:?}"
+    );
+    let dropped = |reason| stage.labelled("events_dropped_total", "reason", reason);
+    assert_eq!(dropped("retry_attempts_exhausted"), 0.0);
+    assert_eq!(stage.counted("windows_discarded_total"), 1.0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_status_forgets_what_kept_records_that_are_too_old_by_now() {
     for refused in [true, false] {
         let stage = stage(9);
