@@ -58,6 +58,9 @@ pub struct ShardProgress {
     /// The tumbling window that is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowProgress>,
+    /// All tumbling windows that begin before it are closed, in milliseconds since 1970. // spec: 5.8
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_from_ms: Option<u64>,
 }
 
 /// How far a lane is, and what it owes.
@@ -157,6 +160,7 @@ impl ShardProgress {
             factor,
             lanes: Vec::new(),
             window: None,
+            windows_from_ms: None,
         }
     }
 

@@ -298,6 +298,7 @@ impl Engine {
             position: Position::End,
             lanes: Vec::new(),
             window: None,
+            windows_from_ms: None,
             ..saved.progress
         };
         self.store
