@@ -9,7 +9,6 @@ use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::model::custody::Custody;
 use sluicegate::model::event::{QueueStamp, StreamStamp, event, kinesis_record, queue_record};
-use sluicegate::model::filter::{Filters, Source};
 use sluicegate::model::record::{KinesisRecord, Message, SequenceNumber};
 use sluicegate::model::response;
 
@@ -93,24 +92,6 @@ fn write_a_stream_event(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn match_filters(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("filter one message");
-    for patterns in [1, 5, 10] {
-        let texts: Vec<String> = (0..patterns)
-            .map(|index| format!(r#"{{"body":{{"kind":["other-{index}"],"number":[{{"numeric":[">",{index}]}}]}}}}"#))
-            .collect();
-        let filters = Filters::parse(&texts, Source::Sqs).expect("the patterns are valid");
-        for bytes in [256, 10_240, 262_144] {
-            let message = message(bytes);
-            let id = BenchmarkId::new(format!("{patterns} patterns"), bytes);
-            group.bench_with_input(id, &message, |bench, message| {
-                bench.iter(|| filters.keeps(black_box(message)))
-            });
-        }
-    }
-    group.finish();
-}
-
 fn read_a_reply(criterion: &mut Criterion) {
     let ids: Vec<String> = (0..10)
         .map(|index| format!("8f0a3c6e-1f2d-4c3b-9a8e-{index:012}"))
@@ -170,7 +151,6 @@ criterion_group!(
     hot,
     write_an_event,
     write_a_stream_event,
-    match_filters,
     read_a_reply,
     hold_and_release
 );

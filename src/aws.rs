@@ -7,6 +7,7 @@ mod credentials;
 pub mod dynamodbstreams;
 pub mod fault;
 pub mod kinesis;
+pub mod mappings;
 mod named;
 pub mod producer;
 mod renewed;

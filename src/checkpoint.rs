@@ -7,6 +7,9 @@
 //! Before a mapping is read it is *taken*: the [`Claim`] that this gives is the only one that may commit, until someone
 //! takes the mapping again. Each commit names the revision that it builds on; whoever is refused stops.
 //!
+//! Two more things are kept beside the checkpoints: what was registered under a mapping's id, and for each mapping the
+//! positions that were set aside when others were put in their place.
+//!
 //! The file belongs to one thread (`writer`), which makes one write of all the commits that wait. Not on NFS: its locks
 //! and its fsync are not to be relied on.
 
@@ -42,6 +45,7 @@ use writer::Writer;
 
 pub use error::{Broken, CommitError, Stale, StoreError};
 pub use exchange::{Verified, export, import, verify};
+pub use ledger::{REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX};
 
 /// What stands for the file of a store that has none, in errors.
 const NO_FILE: &str = "(in memory)";
@@ -83,6 +87,13 @@ impl Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Revision(u64);
+
+impl Revision {
+    /// Of the commit that builds on this one; none: of a shard's first.
+    fn after(previous: Option<Self>) -> Self {
+        Self(previous.map_or(1, |Self(number)| number + 1))
+    }
+}
 
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,7 +243,8 @@ impl Store {
             .await?
     }
 
-    /// Removes everything about a mapping, whoever has taken it: it begins at its `StartingPosition` again.
+    /// Removes everything about a mapping but its registration: owner, note, shards, and what was set aside. Whoever has
+    /// taken it may commit no more, and whoever takes it next begins at its `StartingPosition`.
     ///
     /// # Errors
     ///
@@ -241,6 +253,39 @@ impl Store {
         let mapping = mapping.to_owned();
         self.run(move |ledger| ledger.forget_mapping(&mapping))
             .await
+    }
+
+    /// Sets the mapping's note and all its shards aside for one undo, where they replace what was there, and puts this
+    /// progress in place of the shards', which may go back here: all as one write. Shards that are not named stay as
+    /// they are, which with none named is all of them. Whoever has taken the mapping may commit no more: stop him before.
+    ///
+    /// False, and nothing is changed, for a mapping that was never taken.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Broken`]; [`StoreError::Mapping`] for an id that is empty or has a slash; [`StoreError::Shard`] for
+    /// a shard whose name is empty.
+    pub async fn set_aside(
+        &self,
+        mapping: &str,
+        instead: BTreeMap<String, ShardProgress>,
+    ) -> Result<bool, StoreError> {
+        let mapping = mapping.to_owned();
+        self.run(move |ledger| ledger.set_aside(&mapping, instead))
+            .await?
+    }
+
+    /// Exchanges the mapping's note and all its shards with what was set aside: done twice, all is as before. Whoever
+    /// has taken the mapping may commit no more.
+    ///
+    /// False, and nothing is changed, where nothing was set aside.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Broken`]; [`StoreError::Mapping`] for an id that is empty or has a slash.
+    pub async fn put_back(&self, mapping: &str) -> Result<bool, StoreError> {
+        let mapping = mapping.to_owned();
+        self.run(move |ledger| ledger.put_back(&mapping)).await?
     }
 
     /// A note about the mapping as a whole, such as when it was first started; none where there never was one.
@@ -262,6 +307,29 @@ impl Store {
         let claim = claim.clone();
         self.run(move |ledger| ledger.set_meta(&claim, meta))
             .await?
+    }
+
+    /// Keeps this under the mapping's id until it is replaced, or with none forgets it, and returns when that is on the
+    /// disk. It asks for no claim, and is neither in the way of one nor taken away with the checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Broken`]; and what leaves all as it was: [`StoreError::Mapping`] for an id that is empty or has a
+    /// slash, [`StoreError::RegistrationSize`] beyond [`REGISTRATION_BYTES_MAX`], [`StoreError::RegistrationDepth`]
+    /// beyond [`REGISTRATION_DEPTH_MAX`].
+    pub async fn register(&self, mapping: &str, entry: Option<Value>) -> Result<(), StoreError> {
+        let mapping = mapping.to_owned();
+        self.run(move |ledger| ledger.register(&mapping, entry))
+            .await?
+    }
+
+    /// Everything that is registered, by the mapping's id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Broken`].
+    pub async fn registered(&self) -> Result<BTreeMap<String, Value>, StoreError> {
+        Ok(self.run(|ledger| ledger.registered()).await?)
     }
 
     /// Why nothing is saved any more; none while all is well. It never gets well again.

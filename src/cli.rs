@@ -3,7 +3,11 @@
 mod checkpoint;
 mod completion;
 pub mod demo;
+mod diff;
 mod duration;
+mod filter;
+mod import;
+mod managed;
 mod output;
 mod run;
 mod signals;
@@ -43,6 +47,15 @@ enum Verb {
     Run(run::Args),
     /// Check a configuration and show what it comes to; nothing is sent
     Validate(validate::Args),
+    /// Make a configuration of managed mappings: of AWS, a template, or Terraform
+    #[command(after_help = import::ENDS)]
+    Import(import::Args),
+    /// Show what a configuration differs in from AWS, or from another configuration
+    #[command(after_help = diff::ENDS)]
+    Diff(diff::Args),
+    /// Show which records of an event a filter keeps, and where it refuses the others
+    #[command(after_help = filter::NOTES)]
+    Filter(filter::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -98,6 +111,9 @@ pub fn main() -> Exit {
     match cli.verb {
         Verb::Run(args) => run::run(&args),
         Verb::Validate(args) => validate::run(&args),
+        Verb::Import(args) => import::run(&args),
+        Verb::Diff(args) => diff::run(&args),
+        Verb::Filter(args) => filter::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),

@@ -10,7 +10,7 @@ pub mod checkpoints;
 mod cursor;
 mod environment;
 pub mod error;
-mod files;
+pub(crate) mod files;
 pub mod function;
 mod function_name;
 pub mod mapping;
@@ -19,9 +19,9 @@ pub mod service;
 mod show;
 mod suggest;
 mod timestamp;
-mod tree;
+pub(crate) mod tree;
 mod url;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ use environment::Lookup;
 use error::{ConfigError, Place, Report};
 use files::Source;
 use function::{FunctionEntry, Functions};
+use function_name::FunctionName;
 use mapping::Mapping;
 use service::Service;
 pub use show::{json, table};
@@ -95,6 +96,14 @@ impl Config {
         };
         read_sources(&[source], env)
     }
+}
+
+/// AWS's key of a mapping: the source and the function with its qualifier, completed from the source; `None` where one of
+/// the two is no name. // spec: 1.6 note (a)
+pub fn pair(source: &str, function: &str) -> Option<(String, String)> {
+    let arn: arn::Arn = source.parse().ok()?;
+    let function = FunctionName::parse(function).ok()?.completed(&arn);
+    Some((arn.to_string(), function.qualified()))
 }
 
 /// The texts of the files that [`Config::load`] reads, and what is wrong with those that cannot be read: whoever compares

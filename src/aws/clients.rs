@@ -133,6 +133,11 @@ impl Clients {
         }
     }
 
+    /// The region of calls that name nothing which has one, where configuration, environment or profile say.
+    pub fn region(&self) -> Option<&str> {
+        self.base.region().map(Region::as_ref)
+    }
+
     /// For calls that answer at once (`wait` zero), or for those that may wait on the service.
     pub fn sqs(&self, region: &str, wait: Duration) -> aws_sdk_sqs::Client {
         let config = settings!(self, aws_sdk_sqs, sqs, region, wait);

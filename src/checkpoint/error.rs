@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::model::progress::Position;
 
+use super::ledger::{REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX};
 use super::{Owner, Revision};
 
 /// What to do about a file in doubt.
@@ -64,6 +65,27 @@ pub enum StoreError {
     /// An id that no mapping has.
     #[error("{0:?} is no id of a mapping: expected a UUID")]
     Mapping(String),
+    /// A shard of this mapping without a name.
+    #[error("a shard of mapping {0} has no name")]
+    Shard(String),
+    /// More than is kept for a mapping.
+    #[error(
+        "the registration of mapping {mapping} takes {bytes} bytes as JSON, and {REGISTRATION_BYTES_MAX} are the most that is kept"
+    )]
+    RegistrationSize {
+        /// The mapping.
+        mapping: String,
+        /// What it takes.
+        bytes: usize,
+    },
+    /// What could be written, and not be read again.
+    #[error(
+        "the registration of mapping {mapping} is nested more than {REGISTRATION_DEPTH_MAX} levels deep"
+    )]
+    RegistrationDepth {
+        /// The mapping.
+        mapping: String,
+    },
     /// It failed earlier, or was closed.
     #[error(transparent)]
     Broken(#[from] Broken),

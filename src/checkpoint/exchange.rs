@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::error::StoreError;
 use super::file;
-use super::ledger::Ledger;
+use super::ledger::{Aside, Ledger};
 use super::value::FORMAT;
 use super::{Owner, Saved};
 
@@ -19,6 +19,8 @@ pub struct Verified {
     pub mappings: usize,
     /// Their shards.
     pub shards: usize,
+    /// Mappings that are registered, whether or not they were ever taken.
+    pub registrations: usize,
 }
 
 /// All that a file holds.
@@ -28,6 +30,8 @@ pub struct Exported {
     pub(super) format: u8,
     pub(super) generation: u64,
     pub(super) mappings: BTreeMap<String, ExportedMapping>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) registrations: BTreeMap<String, Value>,
     /// What is missing here because it could not be read, in words.
     pub(super) flaws: Vec<String>,
 }
@@ -41,6 +45,8 @@ pub struct ExportedMapping {
     #[serde(default)]
     pub(super) meta: Option<Value>,
     pub(super) shards: BTreeMap<String, Saved>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) aside: Option<Aside>,
 }
 
 /// Whether the file would open. It is not changed.
@@ -52,8 +58,7 @@ pub fn verify(path: &Path) -> Result<Verified, StoreError> {
     let mut flaws = Vec::new();
     let ledger = file::read(path, &mut flaws)?;
     file::refuse(&flaws).map_err(|doubt| doubt.about(path))?;
-    let (mappings, shards) = ledger.counts();
-    Ok(Verified { mappings, shards })
+    Ok(ledger.counts())
 }
 
 /// Everything in the file as JSON, and under `flaws` what of it could not be read: also a damaged file gives out what
@@ -80,12 +85,15 @@ pub fn export(path: &Path) -> Result<Value, StoreError> {
 /// There is a file already; the JSON is no export, or one of a newer format, or has `flaws`: whoever wants the rest of
 /// it takes them out.
 pub fn import(path: &Path, exported: Value) -> Result<Verified, StoreError> {
-    let exported: Exported =
-        serde_json::from_value(exported).map_err(|error| StoreError::Import(error.to_string()))?;
-    if exported.format > FORMAT {
-        let what = format!("it has format {}, newer than {FORMAT}", exported.format);
+    // Before anything else: what a newer one holds is unheard of here.
+    if let Some(format) = exported["format"].as_u64()
+        && format > FORMAT.into()
+    {
+        let what = format!("it has format {format}, newer than {FORMAT}");
         return Err(StoreError::Import(what));
     }
+    let exported: Exported =
+        serde_json::from_value(exported).map_err(|error| StoreError::Import(error.to_string()))?;
     if let Some(flaw) = exported.flaws.first() {
         let what = format!(
             "it is not all there ({flaw}); empty `flaws` to go on with what it has: the shards that are missing begin at their mapping's StartingPosition"

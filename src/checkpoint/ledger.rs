@@ -1,17 +1,24 @@
 //! What the store holds, in memory, and the rules of who may change it: the file is no more than its copy.
 
+mod copying;
+mod reading;
+mod registry;
+mod undo;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{CommitError, Stale, StoreError};
-use super::exchange::{Exported, ExportedMapping};
+use super::exchange::Verified;
 use super::file::Write;
-use super::value::{FORMAT, Flaw, Key, is_mapping, seal, unseal};
+use super::value::{FORMAT, FORMAT_FIRST, Key, is_mapping, seal};
 use super::{Claim, Owner, Revision, Saved, Taken};
 use crate::model::progress::ShardProgress;
+
+pub use registry::{REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX};
+pub use undo::Aside;
 
 /// Everything that is saved.
 #[derive(Debug, Default, PartialEq)]
@@ -19,6 +26,8 @@ pub struct Ledger {
     /// The last that was given away; never used twice, also not after a mapping was forgotten.
     generation: u64,
     mappings: BTreeMap<String, Account>,
+    /// By the mapping's id; there may be nothing else about it.
+    registry: BTreeMap<String, Value>,
     /// What differs from the file.
     touched: BTreeSet<Key>,
 }
@@ -28,6 +37,8 @@ pub struct Ledger {
 struct Account {
     row: Row,
     shards: BTreeMap<String, Saved>,
+    /// For one undo.
+    aside: Option<Aside>,
 }
 
 /// A mapping's own value.
@@ -36,6 +47,14 @@ struct Account {
 struct Row {
     owner: Owner,
     generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    meta: Option<Value>,
+}
+
+/// The value of what was set aside, its shards apart.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsideRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     meta: Option<Value>,
 }
@@ -60,76 +79,6 @@ impl Ledger {
         }
     }
 
-    /// What these keys and values of a file hold. What is wrong with them is added to `flaws`, each in words, and left
-    /// out; a file of a newer format is not read at all.
-    pub fn read(
-        entries: &BTreeMap<String, Vec<u8>>,
-        flaws: &mut Vec<String>,
-    ) -> Result<Self, NewerFormat> {
-        let mut ledger = Self::default();
-        let header: Option<Header> = value(entries, &Key::Format, flaws)?;
-        if let Some(Header { format }) = header
-            && format > FORMAT
-        {
-            return Err(NewerFormat(format));
-        }
-        ledger.generation = value(entries, &Key::Generation, flaws)?.unwrap_or_default();
-        // Sorted: each mapping stands before the shards.
-        for text in entries.keys() {
-            match Key::read(text) {
-                Some(Key::Format | Key::Generation) => {}
-                Some(key @ Key::Mapping(_)) => ledger.read_mapping(entries, &key, flaws)?,
-                Some(key @ Key::Shard(_, _)) => ledger.read_shard(entries, &key, flaws)?,
-                None => flaws.push(format!("{text:?} is no key")),
-            }
-        }
-        Ok(ledger)
-    }
-
-    fn read_mapping(
-        &mut self,
-        entries: &BTreeMap<String, Vec<u8>>,
-        key: &Key,
-        flaws: &mut Vec<String>,
-    ) -> Result<(), NewerFormat> {
-        let Key::Mapping(mapping) = key else {
-            return Ok(());
-        };
-        let Some(row) = value::<Row>(entries, key, flaws)? else {
-            return Ok(());
-        };
-        if row.generation > self.generation {
-            flaws.push(format!("{key}: its generation was never given away"));
-        }
-        let account = Account {
-            row,
-            shards: BTreeMap::new(),
-        };
-        self.mappings.insert(mapping.clone(), account);
-        Ok(())
-    }
-
-    fn read_shard(
-        &mut self,
-        entries: &BTreeMap<String, Vec<u8>>,
-        key: &Key,
-        flaws: &mut Vec<String>,
-    ) -> Result<(), NewerFormat> {
-        let Key::Shard(mapping, shard) = key else {
-            return Ok(());
-        };
-        let Some(saved) = value::<Saved>(entries, key, flaws)? else {
-            return Ok(());
-        };
-        match self.mappings.get_mut(mapping) {
-            Some(account) => {
-                account.shards.insert(shard.clone(), saved);
-            }
-            None => flaws.push(format!("{key}: its mapping is missing")),
-        }
-        Ok(())
-    }
-
     /// All shards of the mapping; from now on nobody may commit but who has this claim.
     pub fn take(&mut self, mapping: &str, owner: Owner) -> Result<Taken, StoreError> {
         if !is_mapping(mapping) {
@@ -150,6 +99,7 @@ impl Ledger {
                     meta: None,
                 },
                 shards: BTreeMap::new(),
+                aside: None,
             });
         self.touched.insert(Key::Generation);
         self.touched.insert(Key::Mapping(mapping.to_owned()));
@@ -191,7 +141,7 @@ impl Ledger {
                 offered: progress.position,
             });
         }
-        let revision = Revision(previous.map_or(1, |Revision(number)| number + 1));
+        let revision = Revision::after(previous);
         let saved = Saved { revision, progress };
         account.shards.insert(shard.to_owned(), saved);
         let key = Key::Shard(claim.mapping.to_string(), shard.to_owned());
@@ -209,15 +159,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Removes a mapping with all its shards, whoever owns it.
+    /// Removes a mapping with all its shards and what was set aside, whoever owns it; not its registration.
     pub fn forget_mapping(&mut self, mapping: &str) {
         let Some(account) = self.mappings.remove(mapping) else {
             return;
         };
-        let shards = account.shards.into_keys();
-        self.touched
-            .extend(shards.map(|shard| Key::Shard(mapping.to_owned(), shard)));
-        self.touched.insert(Key::Mapping(mapping.to_owned()));
+        self.touched.insert(Key::Format);
+        self.touched.extend(account.keys(mapping));
     }
 
     /// The mapping's note.
@@ -249,7 +197,12 @@ impl Ledger {
         let written = touched.into_iter().map(|key| {
             let text = key.to_string();
             let sealed = match &key {
-                Key::Format => Some(seal(&text, &Header { format: FORMAT })),
+                Key::Format => Some(seal(
+                    &text,
+                    &Header {
+                        format: self.format(),
+                    },
+                )),
                 Key::Generation => Some(seal(&text, &self.generation)),
                 Key::Mapping(mapping) => {
                     let account = self.mappings.get(mapping);
@@ -260,10 +213,40 @@ impl Ledger {
                     let saved = account.and_then(|account| account.shards.get(shard));
                     saved.map(|saved| seal(&text, saved))
                 }
+                Key::Registration(mapping) => {
+                    let entry = self.registry.get(mapping);
+                    entry.map(|entry| seal(&text, entry))
+                }
+                Key::Aside(mapping) => self.aside(mapping).map(|aside| {
+                    let meta = aside.meta.clone();
+                    seal(&text, &AsideRow { meta })
+                }),
+                Key::AsideShard(mapping, shard) => {
+                    let saved = self
+                        .aside(mapping)
+                        .and_then(|aside| aside.shards.get(shard));
+                    saved.map(|saved| seal(&text, saved))
+                }
             };
             (text, sealed)
         });
         written.collect()
+    }
+
+    /// The oldest that knows everything in it: so long as nothing newer is used, an older version reads the file too.
+    fn format(&self) -> u8 {
+        let aside = self
+            .mappings
+            .values()
+            .any(|account| account.aside.is_some());
+        match aside || !self.registry.is_empty() {
+            true => FORMAT,
+            false => FORMAT_FIRST,
+        }
+    }
+
+    fn aside(&self, mapping: &str) -> Option<&Aside> {
+        self.mappings.get(mapping)?.aside.as_ref()
     }
 
     /// For a ledger without a file: nothing has to be written.
@@ -271,80 +254,13 @@ impl Ledger {
         self.touched.clear();
     }
 
-    /// How many mappings and shards there are.
-    pub fn counts(&self) -> (usize, usize) {
+    /// How much there is of everything.
+    pub fn counts(&self) -> Verified {
         let shards = self.mappings.values().map(|account| account.shards.len());
-        (self.mappings.len(), shards.sum())
-    }
-
-    /// Everything, with no flaw.
-    pub fn export(self) -> Exported {
-        let mappings = self.mappings.into_iter().map(|(mapping, account)| {
-            let exported = ExportedMapping {
-                owner: account.row.owner,
-                generation: account.row.generation,
-                meta: account.row.meta,
-                shards: account.shards,
-            };
-            (mapping, exported)
-        });
-        Exported {
-            format: FORMAT,
-            generation: self.generation,
-            mappings: mappings.collect(),
-            flaws: Vec::new(),
-        }
-    }
-
-    /// What was exported, for a file that is to be made; else what is wrong with it.
-    pub fn import(exported: Exported) -> Result<Self, String> {
-        let mut ledger = Self::new();
-        ledger.generation = exported.generation;
-        for (mapping, exported) in exported.mappings {
-            if !is_mapping(&mapping) {
-                return Err(format!("{mapping:?} is no id of a mapping"));
-            }
-            if exported.generation > ledger.generation {
-                return Err(format!("{mapping}: its generation was never given away"));
-            }
-            if exported.shards.contains_key("") {
-                return Err(format!("{mapping}: a shard has no name"));
-            }
-            let shards = exported.shards.keys();
-            let keys = shards.map(|shard| Key::Shard(mapping.clone(), shard.clone()));
-            ledger.touched.extend(keys);
-            ledger.touched.insert(Key::Mapping(mapping.clone()));
-            let account = Account {
-                row: Row {
-                    owner: exported.owner,
-                    generation: exported.generation,
-                    meta: exported.meta,
-                },
-                shards: exported.shards,
-            };
-            ledger.mappings.insert(mapping, account);
-        }
-        Ok(ledger)
-    }
-}
-
-/// The value of a key; none, with the reason among the flaws, where it can not be had.
-fn value<T: DeserializeOwned>(
-    entries: &BTreeMap<String, Vec<u8>>,
-    key: &Key,
-    flaws: &mut Vec<String>,
-) -> Result<Option<T>, NewerFormat> {
-    let text = key.to_string();
-    let Some(sealed) = entries.get(&text) else {
-        flaws.push(format!("{text} is missing"));
-        return Ok(None);
-    };
-    match unseal(&text, sealed) {
-        Ok(value) => Ok(Some(value)),
-        Err(Flaw::Newer(format)) => Err(NewerFormat(format)),
-        Err(flaw @ (Flaw::Checksum | Flaw::Content(_))) => {
-            flaws.push(format!("{text}: {flaw}"));
-            Ok(None)
+        Verified {
+            mappings: self.mappings.len(),
+            shards: shards.sum(),
+            registrations: self.registry.len(),
         }
     }
 }

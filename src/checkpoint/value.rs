@@ -10,8 +10,11 @@ use serde::de::DeserializeOwned;
 
 use super::crc32c::crc32c;
 
-/// The version that is written, and the newest that is read.
-pub const FORMAT: u8 = 1;
+/// The newest that is read: a file that holds registrations, or positions that were set aside.
+pub const FORMAT: u8 = 2;
+
+/// A file without those, which older versions read as well; and the version that every value has.
+pub const FORMAT_FIRST: u8 = 1;
 
 /// Version and checksum.
 const HEAD_BYTES: usize = 5;
@@ -20,6 +23,8 @@ const FORMAT_KEY: &str = "format";
 const GENERATION_KEY: &str = "generation";
 const MAPPING: &str = "mapping/";
 const SHARD: &str = "shard/";
+const REGISTRATION: &str = "registration/";
+const ASIDE: &str = "undo/";
 
 /// What a value is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +37,12 @@ pub enum Key {
     Mapping(String),
     /// The progress of a mapping's shard.
     Shard(String, String),
+    /// What is registered under the mapping's id, whether or not it was ever taken.
+    Registration(String),
+    /// The note of a mapping that was set aside.
+    Aside(String),
+    /// The progress of a shard that was set aside with it.
+    AsideShard(String, String),
 }
 
 impl Key {
@@ -44,6 +55,16 @@ impl Key {
             let (mapping, shard) = path.split_once('/')?;
             let whole = is_mapping(mapping) && !shard.is_empty();
             return whole.then(|| Self::Shard(mapping.to_owned(), shard.to_owned()));
+        }
+        if let Some(mapping) = text.strip_prefix(REGISTRATION) {
+            return is_mapping(mapping).then(|| Self::Registration(mapping.to_owned()));
+        }
+        if let Some(path) = text.strip_prefix(ASIDE) {
+            let Some((mapping, shard)) = path.split_once('/') else {
+                return is_mapping(path).then(|| Self::Aside(path.to_owned()));
+            };
+            let whole = is_mapping(mapping) && !shard.is_empty();
+            return whole.then(|| Self::AsideShard(mapping.to_owned(), shard.to_owned()));
         }
         match text {
             FORMAT_KEY => Some(Self::Format),
@@ -60,6 +81,9 @@ impl fmt::Display for Key {
             Self::Generation => f.write_str(GENERATION_KEY),
             Self::Mapping(mapping) => write!(f, "{MAPPING}{mapping}"),
             Self::Shard(mapping, shard) => write!(f, "{SHARD}{mapping}/{shard}"),
+            Self::Registration(mapping) => write!(f, "{REGISTRATION}{mapping}"),
+            Self::Aside(mapping) => write!(f, "{ASIDE}{mapping}"),
+            Self::AsideShard(mapping, shard) => write!(f, "{ASIDE}{mapping}/{shard}"),
         }
     }
 }
@@ -88,8 +112,8 @@ pub fn seal<T: Serialize>(key: &str, value: &T) -> Vec<u8> {
     let mut sealed = vec![0; HEAD_BYTES];
     serde_json::to_writer(&mut sealed, value)
         .expect("texts, numbers and maps with texts as keys can be written, and memory takes them");
-    let sum = checksum(FORMAT, key, &sealed[HEAD_BYTES..]);
-    sealed[0] = FORMAT;
+    let sum = checksum(FORMAT_FIRST, key, &sealed[HEAD_BYTES..]);
+    sealed[0] = FORMAT_FIRST;
     sealed[1..HEAD_BYTES].copy_from_slice(&sum.to_le_bytes());
     sealed
 }
@@ -116,7 +140,7 @@ fn checksum(version: u8, key: &str, json: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{FORMAT, Flaw, Key, checksum, seal, unseal};
+    use super::{FORMAT, FORMAT_FIRST, Flaw, Key, checksum, seal, unseal};
 
     const KEY: &str = "shard/14e0db71-5d35-4eb5-b481-8945cf9d10c2/shardId-000000000000";
 
@@ -127,6 +151,9 @@ mod tests {
             (Key::Generation, "generation"),
             (Key::Mapping("m".into()), "mapping/m"),
             (Key::Shard("m".into(), "s/1".into()), "shard/m/s/1"),
+            (Key::Registration("m".into()), "registration/m"),
+            (Key::Aside("m".into()), "undo/m"),
+            (Key::AsideShard("m".into(), "s/1".into()), "undo/m/s/1"),
         ];
         for (key, text) in keys {
             assert_eq!(key.to_string(), text);
@@ -141,6 +168,11 @@ mod tests {
             "shard/m",
             "shard/m/",
             "shard//s",
+            "registration/",
+            "registration/a/b",
+            "undo/",
+            "undo/m/",
+            "undo//s",
         ] {
             assert_eq!(Key::read(text), None, "{text}");
         }
@@ -149,7 +181,7 @@ mod tests {
     #[test]
     fn the_layout_is_version_checksum_and_json() {
         let sealed = seal(KEY, &["a"]);
-        assert_eq!(sealed[0], FORMAT);
+        assert_eq!(sealed[0], FORMAT_FIRST);
         assert_eq!(&sealed[5..], br#"["a"]"#);
         assert_eq!(unseal::<[String; 1]>(KEY, &sealed), Ok(["a".to_owned()]));
     }

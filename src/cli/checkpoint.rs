@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{Exit, failed, output};
-use crate::checkpoint::{export, import, verify};
+use crate::checkpoint::{Verified, export, import, verify};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,13 +36,7 @@ enum Action {
 pub fn run(args: &Args) -> Exit {
     match &args.action {
         Action::Verify { file } => match verify(file) {
-            Ok(found) => {
-                let (mappings, shards) = (found.mappings, found.shards);
-                output::print(&format!(
-                    "{}: good, {mappings} mappings, {shards} shards\n",
-                    file.display()
-                ))
-            }
+            Ok(found) => output::print(&format!("{}: good, {}\n", file.display(), counts(found))),
             Err(error) => failed(&error),
         },
         Action::Export { file } => match export(file) {
@@ -60,14 +54,19 @@ pub fn run(args: &Args) -> Exit {
             };
             match import(file, exported) {
                 Ok(found) => {
-                    let (mappings, shards) = (found.mappings, found.shards);
-                    output::print(&format!(
-                        "{}: made, {mappings} mappings, {shards} shards\n",
-                        file.display()
-                    ))
+                    output::print(&format!("{}: made, {}\n", file.display(), counts(found)))
                 }
                 Err(error) => failed(&error),
             }
         }
     }
+}
+
+fn counts(found: Verified) -> String {
+    let Verified {
+        mappings,
+        shards,
+        registrations,
+    } = found;
+    format!("{mappings} mappings, {shards} shards, {registrations} registrations")
 }

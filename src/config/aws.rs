@@ -58,16 +58,30 @@ pub(super) fn read(at: &At<'_>, report: &mut Report) -> Option<Aws> {
     })
 }
 
-fn region(at: &At<'_>, report: &mut Report) -> Option<String> {
-    let text = at.text(report)?;
-    if !is_region(text) {
-        at.error(
-            report,
-            format!("{} is no region; expected such as us-east-1", quoted(text)),
-        );
-        return None;
+/// The name of a region, as far as its letters go.
+///
+/// # Errors
+/// What was found and what would do.
+pub fn region_name(text: &str) -> Result<String, String> {
+    match is_region(text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!(
+            "{} is no region; expected such as us-east-1",
+            quoted(text)
+        )),
     }
-    Some(text.to_owned())
+}
+
+/// The address of a service: scheme, host and port.
+///
+/// # Errors
+/// What was found and what would do.
+pub fn endpoint_url(text: &str) -> Result<String, String> {
+    check(text, Rest::Nothing).map(|()| text.to_owned())
+}
+
+fn region(at: &At<'_>, report: &mut Report) -> Option<String> {
+    checked(region_name(at.text(report)?), at, report)
 }
 
 fn endpoints(at: &At<'_>, report: &mut Report) -> Option<Endpoints> {
@@ -86,9 +100,12 @@ fn endpoints(at: &At<'_>, report: &mut Report) -> Option<Endpoints> {
 
 fn endpoint(fields: &Fields<'_>, key: &str, report: &mut Report) -> Option<String> {
     let at = fields.get(key)?;
-    let text = at.text(report)?;
-    match check(text, Rest::Nothing) {
-        Ok(()) => Some(text.to_owned()),
+    checked(endpoint_url(at.text(report)?), &at, report)
+}
+
+fn checked(result: Result<String, String>, at: &At<'_>, report: &mut Report) -> Option<String> {
+    match result {
+        Ok(text) => Some(text),
         Err(what) => {
             at.error(report, what);
             None

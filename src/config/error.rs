@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A line of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The file as the user gave it.
     pub file: Arc<str>,
     /// Counted from 1; 0 stands for the file as a whole.
@@ -92,7 +92,7 @@ fn finding(place: &Place, path: &str, what: String) -> ConfigError {
 }
 
 /// Escapes control characters: a message stays one line, whatever a file holds.
-pub(super) fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c.is_control() {
@@ -107,7 +107,7 @@ pub(super) fn one_line(text: &str) -> String {
 const SHOWN_CHARS_MAX: usize = 80;
 
 /// Quotes what a file holds for a message: control characters escaped, so that it stays one line, and cut when long.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}...", &text[..end]),

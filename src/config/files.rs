@@ -76,12 +76,18 @@ fn text(path: &Path, seen: &mut BTreeSet<PathBuf>) -> Result<String, Unreadable>
     if !seen.insert(name) {
         return Err(unreadable(0, "this file is given twice".to_owned()));
     }
+    bounded(file, FILE_BYTES_MAX)
+}
+
+/// All that there is to read, as text of at most `bytes_max` bytes.
+pub(crate) fn bounded(from: impl Read, bytes_max: u64) -> Result<String, Unreadable> {
+    let unreadable = |line, what| Unreadable { line, what };
     let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1)
+    from.take(bytes_max + 1)
         .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        let mib = FILE_BYTES_MAX / 1024 / 1024;
+        .map_err(|error| unreadable(0, format!("cannot be read: {error}")))?;
+    if bytes.len() as u64 > bytes_max {
+        let mib = bytes_max / 1024 / 1024;
         return Err(unreadable(0, format!("larger than {mib} MiB")));
     }
     String::from_utf8(bytes).map_err(|error| {

@@ -4,14 +4,14 @@ use super::error::{Place, quoted};
 
 /// A value and where it stands; the value of a key stands at the line of its key.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub place: Place,
     pub value: Value,
 }
 
 /// YAML 1.2's core types.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// Absent and null mean the same everywhere: AWS prints null for what is not set.
     Null,
     Bool(bool),
@@ -27,7 +27,7 @@ pub(super) enum Value {
 
 /// Text of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Text {
+pub(crate) struct Text {
     pub text: String,
     /// Part of it came from the environment, which holds nothing but text: `BatchSize: ${SIZE}` may still be a number.
     pub expanded: bool,
@@ -35,7 +35,7 @@ pub(super) struct Text {
 
 /// A key and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub key: String,
     pub node: Node,
 }

@@ -13,14 +13,28 @@ use super::tree::{Entry, Node, Value};
 /// How deep lists and mappings may nest; the grammar itself needs seven levels.
 const DEPTH_MAX: usize = 32;
 
+/// A template has definitions of other services in it, state machines for one, that nest deeper.
+const TEMPLATE_DEPTH_MAX: usize = 100;
+
 /// How many values a file may hold after its aliases are replaced by what they stand for.
 const NODES_MAX: usize = 500_000;
 
 /// The line and the reason why a text cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable {
+pub(crate) struct Unreadable {
+    /// Counted from 1; 0 stands for the file as a whole.
     pub line: usize,
+    /// What was found and what would do.
     pub what: String,
+}
+
+/// What a text is read as, which says what a tag such as `!Sub` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Plain YAML or JSON: such a tag is refused.
+    Plain,
+    /// A CloudFormation template: `!Sub x` is `{"Fn::Sub": "x"}`, `!Ref x` is `{"Ref": "x"}`.
+    Template,
 }
 
 fn unreadable<T>(line: usize, what: impl Into<String>) -> Result<T, Unreadable> {
@@ -28,12 +42,28 @@ fn unreadable<T>(line: usize, what: impl Into<String>) -> Result<T, Unreadable> 
     Err(Unreadable { line, what })
 }
 
-/// Reads one document. Keys that occur twice are kept: whoever walks the tree with its paths reports them.
+/// Reads a configuration file.
 pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Node, Unreadable> {
+    match document(file, text, Dialect::Plain)? {
+        Some(root) => Ok(root),
+        None => unreadable(
+            0,
+            "the file is empty; expected keys such as EventSourceMappings",
+        ),
+    }
+}
+
+/// Reads one document; `None` where there is nothing in it. Keys that occur twice are kept: whoever walks the tree with its
+/// paths reports them.
+pub(crate) fn document(
+    file: &Arc<str>,
+    text: &str,
+    dialect: Dialect,
+) -> Result<Option<Node>, Unreadable> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     refuse_control_characters(text)?;
     let text = join_surrogates(text);
-    let mut builder = Builder::new(file);
+    let mut builder = Builder::new(file, dialect);
     for event in Parser::new_from_str(&text) {
         match event {
             Ok((event, span)) => builder.event(event, span.start.line())?,
@@ -43,16 +73,7 @@ pub(super) fn parse(file: &Arc<str>, text: &str) -> Result<Node, Unreadable> {
             }
         }
     }
-    match builder.root {
-        Some(Node {
-            value: Value::Null, ..
-        })
-        | None => unreadable(
-            0,
-            "the file is empty; expected keys such as EventSourceMappings",
-        ),
-        Some(root) => Ok(root),
-    }
+    Ok(builder.root.filter(|root| root.value != Value::Null))
 }
 
 /// The parser takes a NUL for the end of the text; all that follows would be lost without a word.
@@ -114,6 +135,8 @@ fn surrogate(escape: &str, base: u32) -> Option<u32> {
 struct Open {
     line: usize,
     anchor: usize,
+    /// The function of a template that it is the argument of.
+    function: Option<String>,
     content: Content,
 }
 
@@ -128,6 +151,7 @@ enum Content {
 
 struct Builder<'a> {
     file: &'a Arc<str>,
+    dialect: Dialect,
     open: Vec<Open>,
     /// Finished nodes with an anchor, and how many values each holds.
     anchors: BTreeMap<usize, (Node, usize)>,
@@ -136,9 +160,10 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(file: &'a Arc<str>) -> Self {
+    fn new(file: &'a Arc<str>, dialect: Dialect) -> Self {
         Builder {
             file,
+            dialect,
             open: Vec::new(),
             anchors: BTreeMap::new(),
             nodes: 0,
@@ -158,13 +183,14 @@ impl<'a> Builder<'a> {
             }
             Event::Alias(anchor) => self.alias(anchor, line),
             Event::SequenceStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "seq", line)?;
-                self.begin(Content::List(Vec::new()), anchor, line)
+                let function = self.collection_tag(tag.as_deref(), "seq", line)?;
+                self.begin(Content::List(Vec::new()), function, anchor, line)
             }
             Event::MappingStart(anchor, tag) => {
-                check_tag(tag.as_deref(), "map", line)?;
+                let function = self.collection_tag(tag.as_deref(), "map", line)?;
                 let entries = Vec::new();
-                self.begin(Content::Map { entries, key: None }, anchor, line)
+                let content = Content::Map { entries, key: None };
+                self.begin(content, function, anchor, line)
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 None => Ok(()),
@@ -173,23 +199,75 @@ impl<'a> Builder<'a> {
                         Content::List(items) => Value::List(items),
                         Content::Map { entries, .. } => Value::Map(entries),
                     };
+                    let value = self.call(open.function, value, open.line);
                     self.value(value, open.anchor, open.line)
                 }
             },
         }
     }
 
-    fn begin(&mut self, content: Content, anchor: usize, line: usize) -> Result<(), Unreadable> {
+    fn begin(
+        &mut self,
+        content: Content,
+        function: Option<String>,
+        anchor: usize,
+        line: usize,
+    ) -> Result<(), Unreadable> {
         self.refuse_as_key(line)?;
-        if self.open.len() == DEPTH_MAX {
-            return unreadable(line, format!("nested more than {DEPTH_MAX} levels deep"));
+        if self.open.len() == self.depth_max() {
+            return self.too_deep(line);
         }
         self.open.push(Open {
             line,
             anchor,
+            function,
             content,
         });
         Ok(())
+    }
+
+    fn depth_max(&self) -> usize {
+        match self.dialect {
+            Dialect::Plain => DEPTH_MAX,
+            Dialect::Template => TEMPLATE_DEPTH_MAX,
+        }
+    }
+
+    fn too_deep<T>(&self, line: usize) -> Result<T, Unreadable> {
+        let depth_max = self.depth_max();
+        unreadable(line, format!("nested more than {depth_max} levels deep"))
+    }
+
+    /// The function of a template that a tag stands for, under its long name.
+    fn function(&self, tag: &Tag) -> Option<String> {
+        let local = tag.handle == "!" && !tag.suffix.is_empty();
+        match (self.dialect, tag.suffix.as_str()) {
+            (Dialect::Template, name @ ("Ref" | "Condition")) if local => Some(name.to_owned()),
+            (Dialect::Template, name) if local => Some(format!("Fn::{name}")),
+            (Dialect::Template | Dialect::Plain, _) => None,
+        }
+    }
+
+    fn collection_tag(
+        &self,
+        tag: Option<&Tag>,
+        kind: &str,
+        line: usize,
+    ) -> Result<Option<String>, Unreadable> {
+        let function = tag.and_then(|tag| self.function(tag));
+        if function.is_none() {
+            check_tag(tag, kind, line)?;
+        }
+        Ok(function)
+    }
+
+    /// `value`, or the call of a function with it as the argument.
+    fn call(&self, function: Option<String>, value: Value, line: usize) -> Value {
+        let Some(key) = function else {
+            return value;
+        };
+        let node = self.node(value, line);
+        Value::Map(vec![Entry { key, node }])
     }
 
     fn scalar(
@@ -220,7 +298,10 @@ impl<'a> Builder<'a> {
         let value = match tag {
             None if plain => Value::from_plain(raw),
             None => Value::text(raw),
-            Some(tag) => typed(raw, tag, line)?,
+            Some(tag) => match self.function(tag) {
+                Some(name) => self.call(Some(name), Value::text(raw), line),
+                None => typed(raw, tag, line)?,
+            },
         };
         self.value(value, anchor, line)
     }
@@ -236,8 +317,8 @@ impl<'a> Builder<'a> {
         if self.nodes > NODES_MAX {
             return too_many(line);
         }
-        if self.open.len() + depth(&node.value) > DEPTH_MAX {
-            return unreadable(line, format!("nested more than {DEPTH_MAX} levels deep"));
+        if self.open.len() + depth(&node.value) > self.depth_max() {
+            return self.too_deep(line);
         }
         let value = node.value.clone();
         self.attach(value, line);

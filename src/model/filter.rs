@@ -1,8 +1,8 @@
 //! `FilterCriteria`: which records a function sees at all. The pattern language of EventBridge, as mappings use it.
 //! What no filter keeps is settled unseen (a queue's message is deleted), so each doubt is decided for keeping.
 //!
-//! A pattern is compiled once (`pattern.rs`); a record becomes a view of the keys that patterns name (`value.rs`), and
-//! the view is asked. Each source adds such a view (`message.rs`, `kinesis.rs`, `dynamodb.rs`) and what is known of its
+//! A pattern is compiled once (`pattern.rs`) and made ready to be asked (`plan.rs`); a record becomes a view of the keys
+//! that patterns name (`value.rs`), made once for all of them, and the view is asked. Each source adds such a view (`message.rs`, `kinesis.rs`, `dynamodb.rs`) and what is known of its
 //! keys beforehand (`source.rs`). A payload is scanned as JSON only when a pattern looks at it; what no pattern names is
 //! skipped, at whatever depth.
 //!
@@ -17,6 +17,7 @@ mod matcher;
 mod message;
 mod number;
 mod pattern;
+mod plan;
 mod range;
 mod refusal;
 mod source;
@@ -30,8 +31,8 @@ mod tests;
 
 use std::sync::Arc;
 
-use self::pattern::{Branch, Node};
-use self::value::Wanted;
+use self::plan::{Check, Plan};
+use self::value::{Fields, Wanted};
 
 pub use self::error::{FilterError, Reason};
 pub use self::refusal::{Refusal, Why};
@@ -53,7 +54,7 @@ pub const REFUSED_BY_AWS: &str = "Invalid filter pattern definition.";
 /// The filters of one mapping, compiled.
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
-    filters: Vec<Arc<[Branch]>>,
+    filters: Vec<Arc<Plan>>,
     wanted: Wanted,
     warnings: Vec<Warning>,
 }
@@ -72,8 +73,16 @@ impl Filters {
                 key,
                 reason,
             })?;
+            let plan = Plan::of(&pattern.branches, &mut filters.wanted);
+            if plan.too_complex() {
+                return Err(FilterError {
+                    filter,
+                    key: String::new(),
+                    reason: Reason::TooManyQuestions,
+                });
+            }
             if let Some(payload) = source.json_only()
-                && asks_strings(&pattern.branches, payload)
+                && asks_strings(&plan, payload)
             {
                 return Err(FilterError {
                     filter,
@@ -81,7 +90,7 @@ impl Filters {
                     reason: Reason::JsonOnly(payload),
                 });
             }
-            let mut traps = warning::traps(&pattern.branches, source);
+            let mut traps = warning::traps(&plan, source);
             traps.extend(pattern.traps);
             filters
                 .warnings
@@ -90,8 +99,7 @@ impl Filters {
                         .into_iter()
                         .map(|(key, trap)| Warning { filter, key, trap }),
                 );
-            pattern::note(&pattern.branches, &mut filters.wanted);
-            filters.filters.push(pattern.branches);
+            filters.filters.push(Arc::new(plan));
         }
         Ok(filters)
     }
@@ -106,32 +114,30 @@ impl Filters {
         if self.filters.is_empty() {
             return true;
         }
-        let fields = record.into().view(&self.wanted);
-        self.filters
-            .iter()
-            .any(|branches| pattern::any_holds(branches, Some(&fields)))
+        self.any_holds(&record.into().view(&self.wanted))
     }
 
-    /// Where the first filter refused a record that none keeps; nothing for one that is kept.
-    pub fn refusal<'a>(&'a self, record: impl Into<Subject<'a>>) -> Option<Refusal> {
-        let record = record.into();
-        if self.keeps(record) {
-            return None;
+    /// Where each filter refused a record that none keeps, in the order of the filters; nothing for one that is kept.
+    pub fn refusals<'a>(&'a self, record: impl Into<Subject<'a>>) -> Vec<Refusal> {
+        let fields = record.into().view(&self.wanted);
+        if self.any_holds(&fields) {
+            return Vec::new();
         }
-        let fields = record.view(&self.wanted);
-        let (key, why) = refusal::find(self.filters.first()?, Some(&fields), "");
-        Some(Refusal {
-            filter: 0,
-            key,
-            why,
-        })
+        let refused = self.filters.iter().enumerate().map(|(filter, plan)| {
+            let (key, why) = refusal::find(plan, Some(&fields), "");
+            Refusal { filter, key, why }
+        });
+        refused.collect()
+    }
+
+    fn any_holds(&self, fields: &Fields<'_>) -> bool {
+        self.filters.iter().any(|plan| plan.holds(Some(fields)))
     }
 }
 
 /// Whether the root key is given a list of values, in any branch. // spec: 7.3
-fn asks_strings(branches: &[Branch], key: &str) -> bool {
-    branches
+fn asks_strings(plan: &Plan, key: &str) -> bool {
+    plan.tests()
         .iter()
-        .flatten()
-        .any(|(name, node)| &**name == key && matches!(node, Node::Leaf(_)))
+        .any(|test| &*test.name == key && matches!(test.check, Check::Leaf(_)))
 }

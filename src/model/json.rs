@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// One level of a JSON text.
@@ -35,12 +35,71 @@ pub(in crate::model) fn open(raw: &Raw) -> Result<Level<'_>, serde_json::Error> 
     Ok(match text.as_bytes().first() {
         Some(b'{') => Level::Object(serde_json::from_str::<Ordered>(text)?.0),
         Some(b'[') => Level::List(serde_json::from_str(text)?),
-        Some(b'"') => Level::Text(serde_json::from_str::<Lossy>(text)?.0),
+        Some(b'"') => Level::Text(string(text)?),
         Some(b't') => Level::Bool(true),
         Some(b'f') => Level::Bool(false),
         Some(b'n') | None => Level::Null,
         Some(_) => Level::Number(text),
     })
+}
+
+/// Reads a checked string: read as bytes, serde_json would let control characters pass.
+pub(in crate::model) fn string(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    match text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+    {
+        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+        Some(_) | None => Ok(serde_json::from_str::<Lossy>(text)?.0),
+    }
+}
+
+/// Hands each member of an object to `visit`, in order and repeated keys included, without a list of them: the whole
+/// text is checked on the way, so that what was visited counts only if this succeeds.
+pub(in crate::model) fn each_member<'a>(
+    text: &'a str,
+    visit: impl FnMut(&str, &'a Raw) -> Result<(), serde_json::Error>,
+) -> Result<(), serde_json::Error> {
+    struct Each<F>(F);
+    impl<'de, F: FnMut(&str, &'de Raw) -> Result<(), serde_json::Error>> Visitor<'de> for Each<F> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+            while let Some((key, value)) = map.next_entry::<&'de Raw, &'de Raw>()? {
+                let key = string(key.get()).map_err(A::Error::custom)?;
+                (self.0)(&key, value).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_map(Each(visit))?;
+    deserializer.end()
+}
+
+/// As [`each_member`], of the elements of a list.
+pub(in crate::model) fn each_item<'a>(
+    text: &'a str,
+    visit: impl FnMut(&'a Raw) -> Result<(), serde_json::Error>,
+) -> Result<(), serde_json::Error> {
+    struct Each<F>(F);
+    impl<'de, F: FnMut(&'de Raw) -> Result<(), serde_json::Error>> Visitor<'de> for Each<F> {
+        type Value = ();
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+            while let Some(item) = items.next_element()? {
+                (self.0)(item).map_err(A::Error::custom)?;
+            }
+            Ok(())
+        }
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    deserializer.deserialize_seq(Each(visit))?;
+    deserializer.end()
 }
 
 /// A string in which an unpaired surrogate escape becomes U+FFFD: one odd character must not make a body "no JSON".
@@ -135,6 +194,52 @@ mod tests {
             ),
         ] {
             assert_eq!(shown(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_visited_is_all_there_is_and_a_text_with_a_flaw_is_refused() {
+        let members = |text: &str| {
+            let mut seen = Vec::new();
+            let whole = each_member(text, |key, value| {
+                seen.push(format!("{key}={}", value.get()));
+                Ok(())
+            });
+            whole.map(|()| seen.join(" ")).ok()
+        };
+        for (text, expected) in [
+            ("{}", Some("")),
+            (
+                r#"{"a": {"b":1}, "a":2, "":[] }"#,
+                Some(r#"a={"b":1} a=2 =[]"#),
+            ),
+            (r#"{"\u0061\n":1}"#, Some("a\n=1")),
+            (r#"{"\ud800":1}"#, Some("\u{fffd}\u{fffd}\u{fffd}=1")),
+            ("{\"a\u{1f}\":1}", None),
+            (r#"{"a":1,}"#, None),
+            (r#"{"a":1} x"#, None),
+            (r#"{"a":[1}"#, None),
+            ("[]", None),
+        ] {
+            assert_eq!(members(text).as_deref(), expected, "{text}");
+        }
+        let items = |text: &str| {
+            let mut seen = Vec::new();
+            let whole = each_item(text, |value| {
+                seen.push(value.get().to_owned());
+                Ok(())
+            });
+            whole.map(|()| seen.join(" ")).ok()
+        };
+        for (text, expected) in [
+            ("[]", Some("")),
+            (r#"[1, [2,{}] ,"x"]"#, Some(r#"1 [2,{}] "x""#)),
+            ("[1,]", None),
+            ("[1] 2", None),
+            ("[\"\u{1f}\"]", None),
+            ("{}", None),
+        ] {
+            assert_eq!(items(text).as_deref(), expected, "{text}");
         }
     }
 

@@ -1,7 +1,8 @@
 //! The built binary as a person, a script or an orchestrator drives it: arguments, exit codes, what is said and where.
 
 mod demo;
-mod program;
+mod filter;
+pub mod program;
 mod reload;
 mod service;
 mod signals;
@@ -18,6 +19,18 @@ EventSourceMappings:
     FunctionName: process
 ";
 
+const VERBS: [&str; 9] = [
+    "run",
+    "validate",
+    "import",
+    "diff",
+    "filter",
+    "demo",
+    "sim",
+    "checkpoint",
+    "completion",
+];
+
 fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, text).expect("the folder is ours");
@@ -26,7 +39,7 @@ fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 #[test]
 fn wrong_usage_is_said_on_stderr_and_ends_with_2() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 19] = [
         (&[], "Usage: sluicegate <COMMAND>"),
         (&["runn"], "a similar subcommand exists: 'run'"),
         (&["run"], "--config <FILE>"),
@@ -41,6 +54,30 @@ fn wrong_usage_is_said_on_stderr_and_ends_with_2() {
         (
             &["validate", "--config", "x", "--format", "xml"],
             "[possible values: table, json]",
+        ),
+        (&["filter", "--event", "e.json"], "--pattern <PATTERN>"),
+        (&["filter", "--pattern", "{}"], "--event <FILE>"),
+        (
+            &["filter", "--config", "c.yaml", "--event", "e.json"],
+            "--mapping <NAME>",
+        ),
+        (
+            &["filter", "--mapping", "m", "--event", "e.json"],
+            "--config <FILE>",
+        ),
+        (
+            &[
+                "filter",
+                "--config",
+                "c",
+                "--mapping",
+                "m",
+                "--pattern",
+                "{}",
+                "--event",
+                "e",
+            ],
+            "cannot be used with",
         ),
         (&["sim"], "--listen <ADDR>"),
         (
@@ -94,10 +131,9 @@ fn version_and_help_go_to_stdout() {
             }
         );
     }
-    let verbs = ["run", "validate", "demo", "sim", "checkpoint", "completion"];
     let help = run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
-    for verb in verbs {
+    for verb in VERBS {
         assert!(
             help.out.contains(&format!("\n  {verb} ")),
             "{verb}: {}",
@@ -118,7 +154,7 @@ fn completion_scripts_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let Ended { code, out, err } = run(&["completion", shell]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{shell}");
-        for verb in ["run", "validate", "demo", "sim", "checkpoint", "completion"] {
+        for verb in VERBS {
             assert!(out.contains(verb), "{shell}: {verb}");
         }
     }
@@ -135,14 +171,17 @@ fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
     drop(sluicegate::checkpoint::Store::open(old.as_ref()).expect("a new file"));
 
     let verified = run(&["checkpoint", "verify", &old]);
-    let good = format!("{old}: good, 0 mappings, 0 shards\n");
+    let good = format!("{old}: good, 0 mappings, 0 shards, 0 registrations\n");
     assert_eq!((verified.code, verified.out), (Some(0), good));
     let exported = run(&["checkpoint", "export", &old]);
     assert_eq!(exported.code, Some(0), "{}", exported.err);
     let import = |text: &str, file: &str| run_with(&["checkpoint", "import", file], text);
     let made = import(&exported.out, &new);
     assert_eq!(made.code, Some(0), "{}", made.err);
-    assert_eq!(made.out, format!("{new}: made, 0 mappings, 0 shards\n"));
+    assert_eq!(
+        made.out,
+        format!("{new}: made, 0 mappings, 0 shards, 0 registrations\n")
+    );
     let refused = import(&exported.out, &new);
     assert_eq!(
         (refused.code, refused.err),

@@ -14,6 +14,7 @@ mod config_wrong_source;
 mod config_wrong_stream;
 mod e2e;
 mod engine;
+mod import;
 mod permissions;
 mod process;
 mod sim;

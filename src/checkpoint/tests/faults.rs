@@ -1,5 +1,6 @@
 //! The disk refuses: it is full, or broken, for some operations or for all from one on.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -8,10 +9,13 @@ use futures_util::future::join_all;
 
 use super::super::{CommitError, Owner, Store, StoreError, file};
 use super::disk::{Disk, LOSSES, Window, after_crash};
-use super::power::{Work, fresh, recovered};
+use super::power::{Work, assert_varied, fresh, recovered};
 use super::{MAPPING, at, take};
 
 const GROUPS: usize = 4;
+
+/// Of groups that differ.
+const SEED: u64 = 96;
 
 /// How long the disk refuses, in operations.
 const WIDTHS: [usize; 3] = [1, 3, usize::MAX / 2];
@@ -24,8 +28,9 @@ fn after_a_failed_write_nothing_is_saved_any_more_and_nothing_acknowledged_is_lo
         let disk = fresh();
         let mut work = Work::begin(&disk);
         disk.fail(None);
-        let mut rng = Rng::with_seed(3);
+        let mut rng = Rng::with_seed(SEED);
         (0..GROUPS).for_each(|_| work.group(&mut rng).unwrap());
+        assert_varied(&work.states);
         disk.done()
     };
     let (mut runs, mut failed) = (0, 0);
@@ -80,7 +85,7 @@ fn after_a_failed_write_nothing_is_saved_any_more_and_nothing_acknowledged_is_lo
 
 /// The reasons of the groups that failed.
 fn run(work: &mut Work) -> Vec<String> {
-    let mut rng = Rng::with_seed(3);
+    let mut rng = Rng::with_seed(SEED);
     let groups = (0..GROUPS).map(|_| work.group(&mut rng));
     groups
         .filter_map(|saved| saved.err().map(|broken| broken.to_string()))
@@ -126,6 +131,15 @@ async fn a_failed_write_reaches_everyone_who_waits_and_whoever_comes_later() {
     assert_eq!(late, Err(CommitError::Broken(broken.clone())));
     let taken = store.take(MAPPING, &Owner::new("late")).await;
     assert!(matches!(taken, Err(StoreError::Broken(reason)) if reason == broken));
+    let refused = [
+        store.register(MAPPING, Some(1.into())).await,
+        store.registered().await.map(drop),
+        store.set_aside(MAPPING, BTreeMap::new()).await.map(drop),
+        store.put_back(MAPPING).await.map(drop),
+    ];
+    for refused in refused {
+        assert!(matches!(refused, Err(StoreError::Broken(reason)) if reason == broken));
+    }
     assert_eq!(store.meta(MAPPING).await, Err(broken));
     store.close().await;
     let state = recovered(&disk).unwrap();

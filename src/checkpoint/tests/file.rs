@@ -1,15 +1,18 @@
 //! The store in a real file, with its thread.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use futures_util::future::join_all;
+use redb::ReadableDatabase as _;
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::super::file::{Access, existing};
+use super::super::value::unseal;
 use super::super::{CommitError, Owner, Store, StoreError, Verified, export, import, verify};
 use super::{MAPPING, at, full, take};
 
@@ -35,7 +38,8 @@ async fn looking_into_a_file_asks_for_no_right_to_write() {
         verify(&path).unwrap(),
         Verified {
             mappings: 0,
-            shards: 0
+            shards: 0,
+            registrations: 0
         }
     );
 }
@@ -56,7 +60,16 @@ async fn what_is_committed_is_there_after_a_restart() {
     );
     let claim = take(&store).await.claim;
     store.set_meta(&claim, json!({"a": 1})).await.unwrap();
-    let revision = store.commit(&claim, "a", None, &full(7)).await.unwrap();
+    store.commit(&claim, "a", None, &full(9)).await.unwrap();
+    let back = [("a".to_owned(), full(6))].into();
+    assert!(store.set_aside(MAPPING, back).await.unwrap());
+    for (id, entry) in [("never-taken", json!([1])), (MAPPING, json!({"b": -1.5}))] {
+        store.register(id, Some(entry)).await.unwrap();
+    }
+    let taken = take(&store).await;
+    let (claim, revision) = (taken.claim, taken.shards["a"].revision);
+    let revision = store.commit(&claim, "a", Some(revision), &full(7)).await;
+    let revision = revision.unwrap();
     store.close().await;
 
     let store = Store::open(&path).unwrap();
@@ -67,12 +80,18 @@ async fn what_is_committed_is_there_after_a_restart() {
     // The claim of the process before is void in this one, too.
     let late = store.commit(&claim, "a", Some(revision), &full(8)).await;
     assert!(matches!(late, Err(CommitError::Stale { .. })), "{late:?}");
+    let registered = json!(store.registered().await.unwrap());
+    let expected = json!({ "never-taken": [1], MAPPING: {"b": -1.5} });
+    assert_eq!(registered, expected);
+    assert!(store.put_back(MAPPING).await.unwrap());
+    assert_eq!(take(&store).await.shards["a"].progress, full(9));
     drop(store);
     assert_eq!(
         verify(&path).unwrap(),
         Verified {
             mappings: 1,
-            shards: 1
+            shards: 1,
+            registrations: 2
         }
     );
 }
@@ -256,11 +275,20 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
     store.set_meta(&claim, json!({"a": [1]})).await.unwrap();
     store.commit(&claim, "a", None, &full(1)).await.unwrap();
     store.commit(&claim, "b", None, &at(2)).await.unwrap();
+    let instead = [("b".to_owned(), at(1)), ("c".to_owned(), at(1))].into();
+    assert!(store.set_aside(MAPPING, instead).await.unwrap());
+    store.register("r", Some(json!({"a": 1}))).await.unwrap();
     store.close().await;
     let exported = export(&from).unwrap();
+    assert_eq!(exported["format"], 2);
+    assert_eq!(exported["registrations"], json!({"r": {"a": 1}}));
+    let aside = &exported["mappings"][MAPPING]["aside"];
+    assert_eq!(aside["meta"], json!({"a": [1]}));
+    assert_eq!(aside["shards"]["b"]["progress"], json!(at(2)));
     let counts = Verified {
         mappings: 1,
-        shards: 2,
+        shards: 3,
+        registrations: 1,
     };
     assert_eq!(import(&to, exported.clone()).unwrap(), counts);
     assert_eq!(export(&to).unwrap(), exported);
@@ -269,13 +297,17 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
         again.contains("failed to create the checkpoint file"),
         "{again}"
     );
-    let taken = take(&Store::open(&to).unwrap()).await;
+    let store = Store::open(&to).unwrap();
+    let taken = take(&store).await;
     assert_eq!(taken.shards["a"].progress, full(1));
+    assert!(store.put_back(MAPPING).await.unwrap());
+    assert_eq!(take(&store).await.shards["b"].progress, at(2));
+    store.close().await;
     assert_eq!(names(folder.path()), ["from.db", "to.db"]);
 
     let third = folder.path().join("third.db");
     let cases = [
-        ("format", json!(2), "it has format 2, newer than 1"),
+        ("format", json!(3), "it has format 3, newer than 2"),
         (
             "flaws",
             json!(["x is missing"]),
@@ -292,6 +324,16 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
             "is no id of a mapping",
         ),
         ("mappings", json!([]), "invalid type"),
+        (
+            "registrations",
+            json!({"a/b": 1}),
+            "\"a/b\" is no id of a mapping",
+        ),
+        (
+            "registrations",
+            json!({"r": "x".repeat(65_535)}),
+            "takes 65537 bytes",
+        ),
         ("unheard-of", json!(1), "unknown field"),
     ];
     for (key, value, what) in cases {
@@ -301,4 +343,49 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
         assert!(text.contains(what), "{text}");
         assert!(!third.exists(), "{text}");
     }
+    let mut newer = exported.clone();
+    newer["format"] = json!(3);
+    newer["unheard-of"] = json!(1);
+    let text = import(&third, newer).unwrap_err().to_string();
+    assert!(text.contains("it has format 3, newer than 2"), "{text}");
+    let mut nameless = exported.clone();
+    let aside = &mut nameless["mappings"][MAPPING]["aside"]["shards"];
+    aside[""] = aside["b"].clone();
+    let text = import(&third, nameless).unwrap_err().to_string();
+    assert!(text.contains("a shard has no name"), "{text}");
+    assert!(!third.exists());
+}
+
+// So that one may go back to an older version until the new is used, and is told the version and not of damage then.
+#[tokio::test]
+async fn a_file_has_the_oldest_format_that_knows_everything_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let mut formats = Vec::new();
+    for step in 0..6 {
+        let store = Store::open(&path).unwrap();
+        match step {
+            0 => drop(take(&store).await),
+            1 => store.register("r", Some(json!(1))).await.unwrap(),
+            2 => assert!(store.set_aside(MAPPING, BTreeMap::new()).await.unwrap()),
+            3 => store.register("r", None).await.unwrap(),
+            4 => store.forget_mapping(MAPPING).await.unwrap(),
+            _ => drop(take(&store).await),
+        }
+        store.close().await;
+        formats.push(header(&path));
+        assert_eq!(export(&path).unwrap()["format"], formats[step]);
+    }
+    assert_eq!(formats, [1, 2, 2, 2, 1, 1]);
+}
+
+/// The format by which another version knows whether it may read the file.
+fn header(path: &Path) -> u64 {
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_read().unwrap();
+    let table = redb::TableDefinition::<&str, &[u8]>::new("sluicegate");
+    let table = transaction.open_table(table).unwrap();
+    let sealed = table.get("format").unwrap().unwrap();
+    let header: serde_json::Value = unseal("format", sealed.value()).unwrap();
+    header["format"].as_u64().unwrap()
 }

@@ -1,9 +1,11 @@
 //! The power goes, at every operation on the disk, and once more while the store recovers from it.
 
 use std::collections::BTreeMap;
+use std::mem::swap;
 use std::sync::Arc;
 
 use fastrand::Rng;
+use serde_json::json;
 
 use super::super::book::{Answer, Book, Fuse, Job};
 use super::super::error::Broken;
@@ -14,14 +16,24 @@ use super::disk::{Disk, Event, LOSSES, after_crash};
 use super::{MAPPING, at, full, settled};
 use crate::model::progress::{ShardProgress, WindowProgress};
 
-/// By shard: how far it is.
+/// All that a store holds, by a name for each: how far it is, or a number for it.
 pub type State = BTreeMap<String, u64>;
+
+/// Of a mapping: what is set aside when its positions are set.
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    note: Option<u64>,
+    /// How far each is, and what its next commit builds on.
+    shards: BTreeMap<String, (u64, Revision)>,
+}
 
 /// A store at work: every group that it was given, and what it holds after each.
 pub struct Work {
     book: Book,
     claim: Claim,
-    revisions: BTreeMap<String, Revision>,
+    standing: Standing,
+    aside: Option<Standing>,
+    registered: State,
     /// After each group, the one under way last; before them all, nothing.
     pub states: Vec<State>,
     /// How many of the groups were acknowledged.
@@ -43,54 +55,49 @@ impl Work {
         Self {
             book,
             claim: taken.claim,
-            revisions: BTreeMap::new(),
+            standing: Standing::default(),
+            aside: None,
+            registered: State::new(),
             states: vec![State::new()],
             acknowledged: 0,
         }
     }
 
-    /// One group of first commits.
+    /// One group of first commits, of which half are set aside, and of registrations.
     pub fn fill(&mut self, shards: u64) {
-        let jobs = (1..=shards).map(|number| -> Job {
-            let claim = self.claim.clone();
-            Box::new(move |ledger: &mut Ledger| -> Answer {
+        let claim = self.claim.clone();
+        let fill: Job = Box::new(move |ledger: &mut Ledger| -> Answer {
+            for number in 1..=shards {
+                if number == shards / 2 {
+                    assert!(ledger.set_aside(MAPPING, BTreeMap::new()).unwrap());
+                }
+                let claim = match number < shards / 2 {
+                    true => claim.clone(),
+                    false => ledger.take(MAPPING, Owner::new("test")).unwrap().claim,
+                };
                 let shard = format!("shardId-{number:012}");
                 ledger.commit(&claim, &shard, None, at(number)).unwrap();
-                Box::new(|saved| saved.unwrap())
-            })
+                let mapping = format!("mapping-{number}");
+                ledger.register(&mapping, Some(number.into())).unwrap();
+            }
+            Box::new(|saved| saved.unwrap())
         });
-        self.book.group(jobs);
+        self.book.group([fill]);
     }
 
-    /// One group, of commits and now and then of a removal; what became of it.
+    /// One group, of commits and now and then of something else; what became of it.
     pub fn group(&mut self, rng: &mut Rng) -> Result<(), Broken> {
-        let mut state = self.states.last().cloned().unwrap();
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let mut jobs: Vec<Job> = Vec::new();
         for _ in 0..rng.usize(1..5) {
-            let (claim, sender) = (self.claim.clone(), sender.clone());
-            let shard = format!("shardId-{:012}", rng.u32(0..12));
-            if rng.u32(0..10) == 0 {
-                state.remove(&shard);
-                self.revisions.remove(&shard);
-                jobs.push(Box::new(move |ledger: &mut Ledger| -> Answer {
-                    ledger.forget(&claim, &shard).unwrap();
-                    Box::new(move |saved| drop(sender.try_send(saved)))
-                }));
-                continue;
-            }
-            let next = state.get(&shard).map_or(1, |number| number + 1);
-            state.insert(shard.clone(), next);
-            let previous = self.revisions.get(&shard).copied();
-            let progress = progress(next, rng);
-            let number = previous.map_or(1, |revision| revision.0 + 1);
-            self.revisions.insert(shard.clone(), Revision(number));
+            let work = self.work(rng);
+            let sender = sender.clone();
             jobs.push(Box::new(move |ledger: &mut Ledger| -> Answer {
-                ledger.commit(&claim, &shard, previous, progress).unwrap();
+                work(ledger);
                 Box::new(move |saved| drop(sender.try_send(saved)))
             }));
         }
-        self.states.push(state);
+        self.states.push(self.state());
         self.book.group(jobs);
         let saved = receiver.recv().unwrap();
         if saved.is_ok() {
@@ -98,6 +105,118 @@ impl Work {
         }
         saved
     }
+
+    fn work(&mut self, rng: &mut Rng) -> Box<dyn FnOnce(&mut Ledger) + Send> {
+        let shard = format!("shardId-{:012}", rng.u32(0..12));
+        let claim = self.claim.clone();
+        let standing = &mut self.standing;
+        match rng.u32(0..16) {
+            0 => {
+                standing.shards.remove(&shard);
+                Box::new(move |ledger| ledger.forget(&claim, &shard).unwrap())
+            }
+            1 => {
+                let note = standing.note.map_or(1, |note| note + 1);
+                standing.note = Some(note);
+                Box::new(move |ledger| ledger.set_meta(&claim, note.into()).unwrap())
+            }
+            2 | 3 => self.register(rng),
+            4 => {
+                self.aside = Some(standing.clone());
+                standing.commit(&shard, 1);
+                let instead = [(shard, at(1))].into();
+                self.moved(|ledger| ledger.set_aside(MAPPING, instead).unwrap(), true)
+            }
+            5 => {
+                let back = self.aside.as_mut();
+                let there = back.map(|aside| swap(standing, aside)).is_some();
+                self.moved(|ledger| ledger.put_back(MAPPING).unwrap(), there)
+            }
+            _ => {
+                let stored = standing.shards.get(&shard);
+                let next = stored.map_or(1, |(number, _)| number + 1);
+                let previous = standing.commit(&shard, next);
+                let progress = progress(next, rng);
+                Box::new(move |ledger| {
+                    let committed = ledger.commit(&claim, &shard, previous, progress);
+                    assert_eq!(committed.unwrap(), Revision::after(previous));
+                })
+            }
+        }
+    }
+
+    /// Something registered anew, or no longer.
+    fn register(&mut self, rng: &mut Rng) -> Box<dyn FnOnce(&mut Ledger) + Send> {
+        let mapping = format!("mapping-{}", rng.u32(0..3));
+        let next = self.registered.get(&mapping).map_or(1, |number| number + 1);
+        let entry = (rng.u32(0..3) > 0).then(|| {
+            let more = "x".repeat(rng.usize(0..10_000));
+            json!({ "number": next, "more": more })
+        });
+        match &entry {
+            Some(_) => drop(self.registered.insert(mapping.clone(), next)),
+            None => drop(self.registered.remove(&mapping)),
+        }
+        Box::new(move |ledger| ledger.register(&mapping, entry).unwrap())
+    }
+
+    /// The mapping is taken again after `work`, if that takes it away.
+    fn moved(
+        &mut self,
+        work: impl FnOnce(&mut Ledger) -> bool + Send + 'static,
+        expected: bool,
+    ) -> Box<dyn FnOnce(&mut Ledger) + Send> {
+        self.claim.generation += 1 + u64::from(expected);
+        let claim = self.claim.clone();
+        Box::new(move |ledger| {
+            assert_eq!(work(ledger), expected);
+            let taken = ledger.take(MAPPING, Owner::new("test")).unwrap();
+            assert_eq!(taken.claim, claim);
+        })
+    }
+
+    fn state(&self) -> State {
+        let aside = self.aside.as_ref().map(Standing::state);
+        state(self.standing.state(), aside, self.registered.clone())
+    }
+}
+
+impl Standing {
+    /// The shard is there from now on; what that builds on.
+    fn commit(&mut self, shard: &str, number: u64) -> Option<Revision> {
+        let stored = self.shards.get(shard);
+        let previous = stored.map(|(_, revision)| *revision);
+        let committed = (number, Revision::after(previous));
+        self.shards.insert(shard.to_owned(), committed);
+        previous
+    }
+
+    fn state(&self) -> State {
+        let shards = self.shards.iter();
+        let shards = shards.map(|(shard, (number, _))| (shard.clone(), *number));
+        shards.chain(named_note(self.note)).collect()
+    }
+}
+
+fn named_note(note: Option<u64>) -> Option<(String, u64)> {
+    note.map(|note| ("note".to_owned(), note))
+}
+
+/// Everything under a name of its own.
+fn state(standing: State, aside: Option<State>, registered: State) -> State {
+    let under = |room: &str, state: State| -> Vec<(String, u64)> {
+        let state = state.into_iter();
+        state
+            .map(|(name, number)| (format!("{room}{name}"), number))
+            .collect()
+    };
+    let mut all = standing;
+    all.extend(under("registered ", registered));
+    if let Some(aside) = aside {
+        all.insert("aside".to_owned(), 1);
+        all.extend(under("aside ", aside));
+    }
+    all
 }
 
 /// Small, or with the state of a window, up to several pages.
@@ -124,12 +243,40 @@ fn progress(number: u64, rng: &mut Rng) -> ShardProgress {
 /// What a disk holds, or why it is refused; opened as at a start, recovery and all.
 pub fn recovered(disk: &Disk) -> Result<State, file::Doubt> {
     let (database, mut ledger) = file::open_backend(Arc::new(disk.clone()))?;
-    let taken = ledger.take(MAPPING, Owner::new("recovery")).unwrap();
     drop(database);
+    let now = standing(&mut ledger);
+    let aside = ledger.put_back(MAPPING).unwrap();
+    let aside = aside.then(|| standing(&mut ledger));
+    let registered = ledger.registered().into_iter().map(|(mapping, entry)| {
+        let number = entry.as_u64().or_else(|| entry["number"].as_u64());
+        (mapping, number.unwrap())
+    });
+    Ok(state(now, aside, registered.collect()))
+}
+
+fn standing(ledger: &mut Ledger) -> State {
+    let taken = ledger.take(MAPPING, Owner::new("recovery")).unwrap();
+    let note = taken.meta.map(|meta| meta.as_u64().unwrap());
     let shards = taken.shards.into_iter();
-    Ok(shards
-        .map(|(shard, saved)| (shard, settled(&saved.progress)))
-        .collect())
+    let shards = shards.map(|(shard, saved)| (shard, settled(&saved.progress)));
+    shards.chain(named_note(note)).collect()
+}
+
+/// What these states have more than shards.
+pub fn assert_varied(states: &[State]) {
+    for name in [
+        "note",
+        "registered mapping-1",
+        "aside",
+        "aside note",
+        "aside shardId-",
+    ] {
+        let mut names = states.iter().flat_map(State::keys);
+        assert!(
+            names.any(|found| found.starts_with(name)),
+            "{name}: {states:?}"
+        );
+    }
 }
 
 /// A disk with a store in it that nobody has used.
@@ -141,7 +288,8 @@ pub fn fresh() -> Disk {
 
 /// Groups of which every crash is drawn up, each in four ways.
 const GROUPS: usize = 7;
-const SEEDS: std::ops::Range<u64> = 0..1;
+/// Of groups that differ.
+const SEEDS: std::ops::Range<u64> = 11..12;
 
 #[test]
 fn a_power_failure_loses_nothing_acknowledged_and_leaves_no_group_half_written() {
@@ -159,6 +307,7 @@ fn a_power_failure_loses_nothing_acknowledged_and_leaves_no_group_half_written()
         }
         let states = std::mem::take(&mut work.states);
         drop(work);
+        assert_varied(&states);
         let events = disk.history();
         for crash in 0..=events.len() {
             if matches!(events.get(crash), Some(Event::Note(_))) {

@@ -1,9 +1,14 @@
 //! Who may commit, and what: the same for every kind of store.
 
-use serde_json::json;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::super::value::is_mapping;
-use super::super::{CommitError, Owner, Revision, Stale, Store, StoreError};
+use super::super::{
+    CommitError, Owner, REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX, Revision, Stale, Store,
+    StoreError,
+};
 use super::disk::Disk;
 use super::{MAPPING, after, at, full, take};
 use crate::model::progress::{Position, ShardProgress};
@@ -182,8 +187,16 @@ async fn an_id_that_could_be_mistaken_is_refused() {
     for store in stores() {
         for id in ["", "a/b", "/"] {
             assert!(!is_mapping(id));
-            let refused = store.take(id, &Owner::new("test")).await;
-            assert!(matches!(refused, Err(StoreError::Mapping(_))), "{id:?}");
+            let refused = [
+                store.take(id, &Owner::new("test")).await.map(drop),
+                store.register(id, Some(json!(1))).await,
+                store.register(id, None).await,
+                store.set_aside(id, BTreeMap::new()).await.map(drop),
+                store.put_back(id).await.map(drop),
+            ];
+            for refused in refused {
+                assert!(matches!(refused, Err(StoreError::Mapping(_))), "{id:?}");
+            }
         }
     }
 }
@@ -200,6 +213,15 @@ async fn a_closed_store_says_so_to_every_clone() {
             "the checkpoint store is out of use: it is closed"
         );
         assert!(store.meta(MAPPING).await.is_err() && store.broken().is_some());
+        let refused = [
+            store.register(MAPPING, Some(json!(1))).await,
+            store.registered().await.map(drop),
+            store.set_aside(MAPPING, BTreeMap::new()).await.map(drop),
+            store.put_back(MAPPING).await.map(drop),
+        ];
+        for refused in refused {
+            assert!(matches!(refused, Err(StoreError::Broken(_))), "{refused:?}");
+        }
         store.close().await;
     }
 }
@@ -207,4 +229,229 @@ async fn a_closed_store_says_so_to_every_clone() {
 #[test]
 fn a_revision_reads_as_its_number() {
     assert_eq!(Revision(7).to_string(), "7");
+}
+
+#[tokio::test]
+async fn what_is_registered_is_kept_until_it_is_replaced_or_forgotten() {
+    let steps = [
+        (
+            "b",
+            Some(json!({"BatchSize": 10})),
+            json!({"b": {"BatchSize": 10}}),
+        ),
+        (
+            "a",
+            Some(json!(null)),
+            json!({"a": null, "b": {"BatchSize": 10}}),
+        ),
+        ("b", Some(json!([])), json!({"a": null, "b": []})),
+        ("a", None, json!({"b": []})),
+        ("a", None, json!({"b": []})),
+        ("b", None, json!({})),
+    ];
+    for store in stores() {
+        for (id, entry, expected) in &steps {
+            store.register(id, entry.clone()).await.unwrap();
+            assert_eq!(json!(store.registered().await.unwrap()), *expected);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registration_and_the_checkpoints_of_its_mapping_do_not_meet() {
+    for store in stores() {
+        let claim = take(&store).await.claim;
+        store.register(MAPPING, Some(json!(1))).await.unwrap();
+        store.commit(&claim, "a", None, &at(1)).await.unwrap();
+        store.forget_mapping(MAPPING).await.unwrap();
+        let registered = json!(store.registered().await.unwrap());
+        assert_eq!(registered, json!({ MAPPING: 1 }));
+
+        let claim = take(&store).await.claim;
+        store.register(MAPPING, None).await.unwrap();
+        store.commit(&claim, "a", None, &at(2)).await.unwrap();
+        assert_eq!(take(&store).await.shards["a"].progress, at(2));
+    }
+}
+
+#[tokio::test]
+async fn a_registration_beyond_its_bounds_is_refused_and_the_one_before_stays() {
+    let long = |bytes: usize| Value::from("x".repeat(bytes - 2));
+    let deep = |levels| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    let deep_object = |levels| (0..levels).fold(json!(1), |inner, _| json!({ "a": inner }));
+    let cases = [
+        (long(REGISTRATION_BYTES_MAX), None),
+        (deep(REGISTRATION_DEPTH_MAX), None),
+        (deep_object(REGISTRATION_DEPTH_MAX), None),
+        (
+            long(REGISTRATION_BYTES_MAX + 1),
+            Some("takes 65537 bytes as JSON, and 65536 are the most that is kept"),
+        ),
+        (
+            deep(REGISTRATION_DEPTH_MAX + 1),
+            Some("is nested more than 32 levels deep"),
+        ),
+        (
+            deep_object(REGISTRATION_DEPTH_MAX + 1),
+            Some("is nested more than 32 levels deep"),
+        ),
+    ];
+    for store in stores() {
+        for (entry, refusal) in &cases {
+            store
+                .register(MAPPING, Some(json!("before")))
+                .await
+                .unwrap();
+            let registered = store.register(MAPPING, Some(entry.clone())).await;
+            let told = registered.err().map(|error| error.to_string());
+            let expected =
+                refusal.map(|refusal| format!("the registration of mapping {MAPPING} {refusal}"));
+            assert_eq!(told, expected);
+            let kept = match refusal {
+                Some(_) => &json!("before"),
+                None => entry,
+            };
+            assert_eq!(store.registered().await.unwrap()[MAPPING], *kept);
+        }
+        assert_eq!(store.broken(), None);
+    }
+}
+
+fn named(shards: &[(&str, u64)]) -> BTreeMap<String, ShardProgress> {
+    let shards = shards.iter();
+    shards
+        .map(|(shard, number)| ((*shard).to_owned(), at(*number)))
+        .collect()
+}
+
+/// Note and shards, without a claim that would be void afterwards.
+async fn standing(store: &Store) -> (Option<Value>, BTreeMap<String, ShardProgress>) {
+    let taken = take(store).await;
+    let shards = taken.shards.into_iter();
+    (
+        taken.meta,
+        shards
+            .map(|(shard, saved)| (shard, saved.progress))
+            .collect(),
+    )
+}
+
+#[tokio::test]
+async fn positions_that_are_set_may_go_back_and_are_put_back_and_forth() {
+    for store in stores() {
+        let claim = take(&store).await.claim;
+        store.set_meta(&claim, json!("old")).await.unwrap();
+        store.commit(&claim, "a", None, &at(5)).await.unwrap();
+        store.commit(&claim, "b", None, &full(6)).await.unwrap();
+        let mut old = named(&[("a", 5)]);
+        old.insert("b".into(), full(6));
+        let mut new = named(&[("a", 1), ("c", 2)]);
+        assert!(store.set_aside(MAPPING, new.clone()).await.unwrap());
+        new.insert("b".into(), full(6));
+        assert_eq!(standing(&store).await, (Some(json!("old")), new.clone()));
+
+        // What goes on with the new ones is not lost to the undo.
+        let taken = take(&store).await;
+        let revision = taken.shards["a"].revision;
+        store.set_meta(&taken.claim, json!("new")).await.unwrap();
+        store
+            .commit(&taken.claim, "a", Some(revision), &at(3))
+            .await
+            .unwrap();
+        store.forget(&taken.claim, "c").await.unwrap();
+        new.insert("a".into(), at(3));
+        new.remove("c");
+        for _ in 0..2 {
+            assert!(store.put_back(MAPPING).await.unwrap());
+            assert_eq!(standing(&store).await, (Some(json!("old")), old.clone()));
+            assert!(store.put_back(MAPPING).await.unwrap());
+            assert_eq!(standing(&store).await, (Some(json!("new")), new.clone()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_was_set_aside_last_is_put_back() {
+    for store in stores() {
+        let claim = take(&store).await.claim;
+        store.commit(&claim, "a", None, &at(9)).await.unwrap();
+        store.commit(&claim, "b", None, &at(9)).await.unwrap();
+        store.set_aside(MAPPING, named(&[("a", 1)])).await.unwrap();
+        let claim = take(&store).await.claim;
+        store.forget(&claim, "b").await.unwrap();
+        store.set_aside(MAPPING, named(&[("a", 2)])).await.unwrap();
+        store.put_back(MAPPING).await.unwrap();
+        assert_eq!(standing(&store).await, (None, named(&[("a", 1)])));
+    }
+}
+
+#[tokio::test]
+async fn setting_aside_with_nothing_instead_changes_no_position() {
+    for store in stores() {
+        let claim = take(&store).await.claim;
+        store.commit(&claim, "a", None, &at(5)).await.unwrap();
+        let revision = take(&store).await.shards["a"].revision;
+        store.set_aside(MAPPING, BTreeMap::new()).await.unwrap();
+        let taken = take(&store).await;
+        assert_eq!(taken.shards["a"].revision, revision);
+        assert_eq!(taken.shards["a"].progress, at(5));
+    }
+}
+
+#[tokio::test]
+async fn whoever_had_a_mapping_that_was_moved_may_commit_no_more() {
+    for store in stores() {
+        let stale = |shard: &str| CommitError::Stale {
+            mapping: MAPPING.into(),
+            shard: shard.into(),
+            reason: Stale::Owner(Owner::new("whoever set its positions")),
+        };
+        let claim = take(&store).await.claim;
+        let revision = store.commit(&claim, "a", None, &at(5)).await.unwrap();
+        store.set_aside(MAPPING, BTreeMap::new()).await.unwrap();
+        let late = store.commit(&claim, "a", Some(revision), &at(6)).await;
+        assert_eq!(late, Err(stale("a")));
+        assert_eq!(
+            late.unwrap_err().to_string(),
+            format!(
+                "the checkpoint of a of mapping {MAPPING} is no longer ours: whoever set its positions has taken it over"
+            )
+        );
+        let claim = take(&store).await.claim;
+        store.put_back(MAPPING).await.unwrap();
+        let late = store.commit(&claim, "a", Some(revision), &at(6)).await;
+        assert_eq!(late, Err(stale("a")));
+        let claim = take(&store).await.claim;
+        store
+            .commit(&claim, "a", Some(revision), &at(6))
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_known_or_set_aside_nothing_is_moved() {
+    for store in stores() {
+        let unknown = store.set_aside("unknown", named(&[("a", 1)])).await;
+        assert!(!unknown.unwrap());
+        assert!(!store.put_back("unknown").await.unwrap());
+        let unknown = store.take("unknown", &Owner::new("test")).await.unwrap();
+        assert!(unknown.shards.is_empty());
+
+        // A claim outlives what was refused, or came to nothing.
+        let claim = take(&store).await.claim;
+        assert!(!store.put_back(MAPPING).await.unwrap());
+        let nameless = store.set_aside(MAPPING, named(&[("a", 1), ("", 1)])).await;
+        assert_eq!(
+            nameless.unwrap_err().to_string(),
+            format!("a shard of mapping {MAPPING} has no name")
+        );
+        store.commit(&claim, "a", None, &at(1)).await.unwrap();
+
+        store.set_aside(MAPPING, BTreeMap::new()).await.unwrap();
+        store.forget_mapping(MAPPING).await.unwrap();
+        assert!(!store.put_back(MAPPING).await.unwrap());
+        assert!(take(&store).await.shards.is_empty());
+        assert!(!store.put_back(MAPPING).await.unwrap());
+    }
 }

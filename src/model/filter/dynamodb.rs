@@ -3,18 +3,22 @@
 use super::source::Holds;
 use super::value::{Fields, Value, Wanted, project};
 use crate::model::event::whole_seconds;
-use crate::model::json;
 use crate::model::record::DynamoRecord;
+
+/// What a stream may show of an item.
+const VIEWS: [&str; 4] = ["KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES"];
 
 /// What a record has at a path. eventSource, eventSourceARN and awsRegion are not there yet. // spec: 7.2
 pub(super) fn holds(path: &str) -> Holds {
     let keys: Vec<&str> = path.split('.').collect();
     match keys.as_slice() {
-        ["eventID" | "eventName" | "eventVersion"] => Holds::Text,
+        ["eventID" | "eventVersion"] => Holds::Text,
+        ["eventName"] => Holds::OneOf(&["INSERT", "MODIFY", "REMOVE"]),
         ["userIdentity"] => Holds::Object,
         ["userIdentity", "type" | "principalId"] => Holds::Text,
         ["dynamodb"] => Holds::Object,
-        ["dynamodb", "SequenceNumber" | "StreamViewType"] => Holds::Text,
+        ["dynamodb", "SequenceNumber"] => Holds::Text,
+        ["dynamodb", "StreamViewType"] => Holds::OneOf(&VIEWS),
         ["dynamodb", "SizeBytes" | "ApproximateCreationDateTime"] => Holds::Number,
         ["dynamodb", "Keys" | "NewImage" | "OldImage", item @ ..] => in_item(item),
         _ => Holds::Nothing,
@@ -38,7 +42,7 @@ fn in_item(keys: &[&str]) -> Holds {
 }
 
 /// What the wanted keys hold.
-pub(super) fn view<'a>(wanted: &'a Wanted, record: &'a DynamoRecord) -> Fields<'a> {
+pub(super) fn view<'a>(wanted: &Wanted, record: &'a DynamoRecord) -> Fields<'a> {
     let mut fields = Fields::default();
     fields.set(wanted, "eventID", |_| Value::text(&record.event_id));
     fields.set(wanted, "eventName", |_| Value::text(&record.event_name));
@@ -59,7 +63,7 @@ pub(super) fn view<'a>(wanted: &'a Wanted, record: &'a DynamoRecord) -> Fields<'
     fields
 }
 
-fn change<'a>(wanted: &'a Wanted, record: &'a DynamoRecord) -> Fields<'a> {
+fn change<'a>(wanted: &Wanted, record: &'a DynamoRecord) -> Fields<'a> {
     let mut fields = Fields::default();
     fields.set(wanted, "ApproximateCreationDateTime", |_| {
         Value::Number(whole_seconds(record.arrived_ms).into())
@@ -72,9 +76,7 @@ fn change<'a>(wanted: &'a Wanted, record: &'a DynamoRecord) -> Fields<'a> {
     for (key, item) in items {
         if let Some(text) = item {
             fields.set(wanted, key, |wanted| {
-                json::check(text)
-                    .and_then(|raw| project(raw, wanted))
-                    .unwrap_or(Value::Plain(text))
+                project(text, wanted).unwrap_or(Value::Plain(text))
             });
         }
     }

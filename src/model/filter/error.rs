@@ -1,5 +1,6 @@
 //! Why a pattern is refused: the sentences of EventBridge's own compiler, which says more than a mapping's API does.
 
+use super::plan::QUESTIONS_MAX;
 use super::{NESTING_MAX, OR_COMBINATIONS_MAX, PATTERN_CHARS_MAX};
 
 /// A pattern that cannot be used.
@@ -37,6 +38,9 @@ pub enum Reason {
     /// `$or` inside `$or` multiplied beyond what we hold.
     #[error("Rule is too complex - $or makes more than {OR_COMBINATIONS_MAX} combinations")]
     TooComplex,
+    /// Alternatives within alternatives, beyond what we ask of one record.
+    #[error("Rule is too complex - asks more than {QUESTIONS_MAX} questions of one record")]
+    TooManyQuestions,
     /// The text is no JSON; the parser says where.
     #[error("Filter is not valid JSON: {0}")]
     NotJson(String),

@@ -3,7 +3,6 @@
 use super::source::Holds;
 use super::value::{Fields, Value, Wanted, project};
 use crate::model::event::seconds;
-use crate::model::json;
 use crate::model::record::KinesisRecord;
 
 /// What a record has at a path. `kinesis` itself is no key, nor is what AWS adds after filtering. // spec: 7.2
@@ -11,7 +10,8 @@ pub(super) fn holds(path: &str) -> Holds {
     match path.split_once('.') {
         None => match path {
             "data" => Holds::Object,
-            "partitionKey" | "sequenceNumber" | "kinesisSchemaVersion" => Holds::Text,
+            "partitionKey" | "sequenceNumber" => Holds::Text,
+            "kinesisSchemaVersion" => Holds::OneOf(&["1.0"]),
             "approximateArrivalTimestamp" => Holds::Number,
             _ => Holds::Nothing,
         },
@@ -21,7 +21,7 @@ pub(super) fn holds(path: &str) -> Holds {
 }
 
 /// What the wanted keys hold.
-pub(super) fn view<'a>(wanted: &'a Wanted, record: &'a KinesisRecord) -> Fields<'a> {
+pub(super) fn view<'a>(wanted: &Wanted, record: &'a KinesisRecord) -> Fields<'a> {
     let mut fields = Fields::default();
     fields.set(wanted, "kinesisSchemaVersion", |_| Value::text("1.0"));
     fields.set(wanted, "partitionKey", |_| {
@@ -39,11 +39,9 @@ pub(super) fn view<'a>(wanted: &'a Wanted, record: &'a KinesisRecord) -> Fields<
 
 /// Any JSON is compared as JSON, a lone scalar too: a string pattern, for which it could count as a string, is refused.
 /// What is no JSON, or no text at all, satisfies nothing that asks for a key inside. // spec: 7.3
-fn data<'a>(wanted: &'a Wanted, data: &'a [u8]) -> Value<'a> {
+fn data<'a>(wanted: &Wanted, data: &'a [u8]) -> Value<'a> {
     let Ok(text) = str::from_utf8(data) else {
         return Value::Plain("");
     };
-    json::check(text)
-        .and_then(|raw| project(raw, wanted))
-        .unwrap_or(Value::Plain(text))
+    project(text, wanted).unwrap_or(Value::Plain(text))
 }

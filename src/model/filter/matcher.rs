@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::cidr::Cidr;
 use super::error::Reason;
-use super::number::Decimal;
+use super::number::{Decimal, OwnedDecimal};
 use super::range::Range;
 use super::text::TextTest;
 use super::value::Value;
@@ -28,41 +28,88 @@ pub(super) const OPERATORS: [&str; 8] = [
 pub(super) enum Matcher {
     Null,
     Bool(bool),
-    /// The number's text.
-    Number(String),
+    Number(OwnedDecimal),
     Range(Range),
     Text(TextTest),
-    /// Asks whether there is a scalar at all; answered by the list of alternatives, not by a value.
+    /// Asks whether there is a scalar at all.
     Exists(bool),
     /// Any scalar that none of these accepts.
     AnythingBut(Vec<Matcher>),
 }
 
+/// A value that alternatives are compared with: no list, which is taken apart before, and no object, which none accepts.
+/// A number is read here, once for all of them.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scalar<'v> {
+    Null,
+    Bool(bool),
+    Number(Decimal<'v>),
+    Text(&'v str),
+}
+
+impl<'v> Scalar<'v> {
+    pub(super) fn of(value: &'v Value<'_>) -> Option<Self> {
+        match value {
+            Value::Null => Some(Scalar::Null),
+            Value::Bool(value) => Some(Scalar::Bool(*value)),
+            Value::Number(text) => Some(Scalar::Number(Decimal::of(text))),
+            Value::Text(text) => Some(Scalar::Text(text)),
+            Value::Plain(text) => Some(Scalar::Text(text)),
+            Value::List(_) | Value::Object(_) => None,
+        }
+    }
+}
+
 impl Matcher {
-    /// Whether a scalar satisfies it; lists are taken apart before, and objects never do.
-    pub(super) fn accepts(&self, value: &Value<'_>) -> bool {
-        match (self, value) {
-            (_, Value::List(_) | Value::Object(_)) => false,
+    /// Whether a scalar satisfies it.
+    pub(super) fn accepts(&self, scalar: &Scalar<'_>) -> bool {
+        match (self, scalar) {
             (Matcher::AnythingBut(refused), scalar) => {
                 !refused.iter().any(|matcher| matcher.accepts(scalar))
             }
-            (Matcher::Null, Value::Null) => true,
-            (Matcher::Bool(expected), Value::Bool(value)) => expected == value,
-            (Matcher::Number(expected), Value::Number(text)) => {
-                Decimal::of(expected).compare(Decimal::of(text)).is_eq()
+            (Matcher::Exists(wanted), _) => *wanted,
+            (Matcher::Null, Scalar::Null) => true,
+            (Matcher::Bool(expected), Scalar::Bool(value)) => expected == value,
+            (Matcher::Number(expected), Scalar::Number(number)) => {
+                expected.get().compare(*number).is_eq()
             }
-            (Matcher::Range(range), Value::Number(text)) => range.holds(Decimal::of(text)),
-            (Matcher::Text(test), Value::Text(text)) => test.holds(text),
-            (Matcher::Text(test), Value::Plain(text)) => test.holds(text),
+            (Matcher::Range(range), Scalar::Number(number)) => range.holds(*number),
+            (Matcher::Text(test), Scalar::Text(text)) => test.holds(text),
             (
                 Matcher::Null
                 | Matcher::Bool(_)
                 | Matcher::Number(_)
                 | Matcher::Range(_)
-                | Matcher::Text(_)
-                | Matcher::Exists(_),
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::Plain(_),
+                | Matcher::Text(_),
+                Scalar::Null | Scalar::Bool(_) | Scalar::Number(_) | Scalar::Text(_),
             ) => false,
+        }
+    }
+
+    /// Whether it asks that there is no scalar.
+    pub(super) fn accepts_absence(&self) -> bool {
+        match self {
+            Matcher::Exists(wanted) => !wanted,
+            Matcher::Null | Matcher::Bool(_) | Matcher::Number(_) => false,
+            Matcher::Range(_) | Matcher::Text(_) | Matcher::AnythingBut(_) => false,
+        }
+    }
+
+    /// Whether it is `exists`.
+    pub(super) fn asks_existence(&self) -> bool {
+        matches!(self, Matcher::Exists(_))
+    }
+
+    /// Whether it compares with the text of a JSON object or array, or with how one begins.
+    pub(super) fn spells_json(&self) -> bool {
+        match self {
+            Matcher::Text(TextTest::Equals(text)) => {
+                text.trim_start().starts_with(['{', '[']) && json::check(text).is_ok()
+            }
+            Matcher::Text(TextTest::Prefix(text)) => text.trim_start().starts_with(['{', '[']),
+            Matcher::AnythingBut(refused) => refused.iter().any(Matcher::spells_json),
+            Matcher::Text(_) | Matcher::Null | Matcher::Bool(_) => false,
+            Matcher::Number(_) | Matcher::Range(_) | Matcher::Exists(_) => false,
         }
     }
 
@@ -115,7 +162,7 @@ impl Matcher {
         Ok(match open(raw)? {
             Level::Null => Matcher::Null,
             Level::Bool(value) => Matcher::Bool(value),
-            Level::Number(text) => Matcher::Number(text.into()),
+            Level::Number(text) => Matcher::Number(Decimal::of(text).into()),
             Level::Text(text) => Matcher::Text(TextTest::Equals(text.into())),
             Level::List(_) => return Err(Reason::NotAValue),
             Level::Object(members) => {
@@ -160,7 +207,7 @@ impl Matcher {
 fn anything_but(operand: Level<'_>) -> Result<Matcher, Reason> {
     let refused = match operand {
         Level::Text(text) => vec![Matcher::Text(TextTest::Equals(text.into()))],
-        Level::Number(text) => vec![Matcher::Number(text.into())],
+        Level::Number(text) => vec![Matcher::Number(Decimal::of(text).into())],
         Level::Null | Level::Bool(_) => return Err(Reason::AnythingBut),
         Level::List(items) => {
             let refused = items
@@ -200,7 +247,7 @@ fn anything_but(operand: Level<'_>) -> Result<Matcher, Reason> {
 fn scalar(raw: &Raw) -> Result<Matcher, Reason> {
     match open(raw)? {
         Level::Text(text) => Ok(Matcher::Text(TextTest::Equals(text.into()))),
-        Level::Number(text) => Ok(Matcher::Number(text.into())),
+        Level::Number(text) => Ok(Matcher::Number(Decimal::of(text).into())),
         Level::Null | Level::Bool(_) | Level::List(_) | Level::Object(_) => {
             Err(Reason::AnythingButMember)
         }

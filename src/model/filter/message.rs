@@ -2,7 +2,6 @@
 
 use super::source::Holds;
 use super::value::{Fields, Value, Wanted, project};
-use crate::model::json;
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
 /// The keys of a message's record. eventSource, eventSourceARN and awsRegion are not there yet. // spec: 7.2
@@ -25,6 +24,7 @@ pub(super) fn holds(path: &str) -> Holds {
     match (top, below) {
         ("attributes" | "messageAttributes", None) => Holds::Object,
         ("messageAttributes", Some(name)) if !name.contains('.') => Holds::Object,
+        ("body", None) => Holds::Body,
         ("body", Some(_)) => Holds::Anything,
         _ if KEYS.contains(&top) => Holds::Text,
         _ => Holds::Nothing,
@@ -32,7 +32,7 @@ pub(super) fn holds(path: &str) -> Holds {
 }
 
 /// What the wanted keys hold.
-pub(super) fn view<'a>(wanted: &'a Wanted, message: &'a Message) -> Fields<'a> {
+pub(super) fn view<'a>(wanted: &Wanted, message: &'a Message) -> Fields<'a> {
     let mut fields = Fields::default();
     fields.set(wanted, "messageId", |_| Value::text(&message.id));
     fields.set(wanted, "receiptHandle", |_| Value::text(&message.receipt));
@@ -59,7 +59,7 @@ pub(super) fn view<'a>(wanted: &'a Wanted, message: &'a Message) -> Fields<'a> {
 }
 
 /// The two lists of the event's shape are always empty, so that to a pattern they are not there.
-fn attribute<'a>(wanted: &'a Wanted, attribute: &'a MessageAttribute) -> Value<'a> {
+fn attribute<'a>(wanted: &Wanted, attribute: &'a MessageAttribute) -> Value<'a> {
     let mut fields = Fields::default();
     let (key, value) = match &attribute.value {
         AttributeValue::Text(value) => ("stringValue", value),
@@ -72,14 +72,14 @@ fn attribute<'a>(wanted: &'a Wanted, attribute: &'a MessageAttribute) -> Value<'
 
 /// A JSON object or array is compared as JSON, any other text as the string it is. A lone scalar (`5`, `"x"`, `true`)
 /// counts as a string: nothing tells that its sender meant JSON. // spec: 7.3
-fn body<'a>(wanted: &'a Wanted, body: &'a str) -> Value<'a> {
+fn body<'a>(wanted: &Wanted, body: &'a str) -> Value<'a> {
     let structured = body
         .trim_start_matches([' ', '\t', '\n', '\r'])
         .starts_with(['{', '[']);
     if !structured {
         return Value::Plain(body);
     }
-    match json::check(body).and_then(|raw| project(raw, wanted)) {
+    match project(body, wanted) {
         Ok(Value::List(mut items)) => {
             // spec: 7.3 JSON body and string pattern: drop. So an array offers its objects, never its strings.
             items.retain(|item| matches!(item, Value::Object(_)));

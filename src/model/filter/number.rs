@@ -15,6 +15,34 @@ pub(super) struct Decimal<'a> {
     digits: &'a str,
 }
 
+/// A decimal of a pattern, read once.
+#[derive(Clone, Debug)]
+pub(super) struct OwnedDecimal {
+    negative: bool,
+    magnitude: i64,
+    digits: Box<str>,
+}
+
+impl From<Decimal<'_>> for OwnedDecimal {
+    fn from(number: Decimal<'_>) -> Self {
+        OwnedDecimal {
+            negative: number.negative,
+            magnitude: number.magnitude,
+            digits: number.digits.into(),
+        }
+    }
+}
+
+impl OwnedDecimal {
+    pub(super) fn get(&self) -> Decimal<'_> {
+        Decimal {
+            negative: self.negative,
+            magnitude: self.magnitude,
+            digits: &self.digits,
+        }
+    }
+}
+
 impl<'a> Decimal<'a> {
     /// Reads a number as JSON writes it.
     pub(super) fn of(text: &'a str) -> Self {

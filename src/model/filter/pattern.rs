@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::error::Reason;
 use super::matcher::{Matcher, OPERATORS};
-use super::value::{Fields, Value, Wanted};
 use super::warning::Trap;
 use super::{NESTING_MAX, OR_COMBINATIONS_MAX, PATTERN_CHARS_MAX};
 use crate::model::json::{self, Level, Members, Raw};
@@ -29,80 +28,18 @@ pub(super) enum Node {
 }
 
 impl Node {
-    pub(super) fn holds(&self, value: Option<&Value<'_>>) -> bool {
+    /// Tells apart what was written apart: branches share what they have in common.
+    pub(super) fn address(&self) -> usize {
         match self {
-            Node::Leaf(alternatives) => {
-                let present = scalars(value).next().is_some();
-                alternatives.iter().any(|alternative| match alternative {
-                    Matcher::Exists(wanted) => *wanted == present,
-                    Matcher::Null
-                    | Matcher::Bool(_)
-                    | Matcher::Number(_)
-                    | Matcher::Range(_)
-                    | Matcher::Text(_)
-                    | Matcher::AnythingBut(_) => {
-                        scalars(value).any(|scalar| alternative.accepts(scalar))
-                    }
-                })
-            }
-            Node::Inner(branches) => match value {
-                Some(Value::Plain(_)) => false,
-                Some(Value::Object(fields)) => any_holds(branches, Some(fields)),
-                Some(Value::List(items)) => {
-                    let mut objects = objects(items).peekable();
-                    // Without any object it is as if the key were absent: `exists: false` below holds.
-                    match objects.peek() {
-                        None => any_holds(branches, None),
-                        Some(_) => objects.any(|fields| any_holds(branches, Some(fields))),
-                    }
-                }
-                Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_)) | None => {
-                    any_holds(branches, None)
-                }
-            },
+            Node::Leaf(alternatives) => Arc::as_ptr(alternatives).addr(),
+            Node::Inner(branches) => Arc::as_ptr(branches).addr(),
         }
     }
-}
 
-/// Whether one branch holds of an object; without one, of an object that has no key.
-pub(super) fn any_holds(branches: &[Branch], fields: Option<&Fields<'_>>) -> bool {
-    branches.iter().any(|branch| {
-        branch
-            .iter()
-            .all(|(name, node)| node.holds(fields.and_then(|fields| fields.get(name))))
-    })
-}
-
-fn scalars<'v, 'a>(value: Option<&'v Value<'a>>) -> impl Iterator<Item = &'v Value<'a>> {
-    let values = match value {
-        Some(Value::List(items)) => items.as_slice(),
-        Some(single) => std::slice::from_ref(single),
-        None => &[],
-    };
-    values
-        .iter()
-        .filter(|value| !matches!(value, Value::Object(_) | Value::List(_)))
-}
-
-fn objects<'v, 'a>(items: &'v [Value<'a>]) -> impl Iterator<Item = &'v Fields<'a>> {
-    items.iter().filter_map(|item| match item {
-        Value::Object(fields) => Some(fields),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Text(_)
-        | Value::Plain(_)
-        | Value::List(_) => None,
-    })
-}
-
-/// Notes every key that some branch names.
-pub(super) fn note(branches: &[Branch], wanted: &mut Wanted) {
-    for (name, node) in branches.iter().flatten() {
-        let child = wanted.child_mut(name);
-        match node {
-            Node::Leaf(_) => {}
-            Node::Inner(branches) => note(branches, child),
+    fn is_leaf(&self) -> bool {
+        match self {
+            Node::Leaf(_) => true,
+            Node::Inner(_) => false,
         }
     }
 }
@@ -322,15 +259,6 @@ impl Compiler {
             }
         }
         Ok(branch)
-    }
-}
-
-impl Node {
-    fn is_leaf(&self) -> bool {
-        match self {
-            Node::Leaf(_) => true,
-            Node::Inner(_) => false,
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::Reason;
 use super::matcher::open;
-use super::number::Decimal;
+use super::number::{Decimal, OwnedDecimal};
 use crate::model::json::{Level, Raw};
 
 /// Bounds of `numeric`; at least one is there.
@@ -15,7 +15,7 @@ pub(super) struct Range {
 #[derive(Clone, Debug)]
 struct Bound {
     inclusive: bool,
-    text: String,
+    number: OwnedDecimal,
 }
 
 impl Range {
@@ -102,7 +102,7 @@ impl Bound {
         match operand {
             Some(Level::Number(text)) => Ok(Bound {
                 inclusive,
-                text: text.into(),
+                number: Decimal::of(text).into(),
             }),
             Some(
                 Level::Null | Level::Bool(_) | Level::Text(_) | Level::List(_) | Level::Object(_),
@@ -112,6 +112,6 @@ impl Bound {
     }
 
     fn number(&self) -> Decimal<'_> {
-        Decimal::of(&self.text)
+        self.number.get()
     }
 }

@@ -1,9 +1,10 @@
 //! Why a record was refused, for people: which key of which filter, never what the record holds.
 
-use super::pattern::{Branch, Node, join};
+use super::pattern::join;
+use super::plan::{Check, Plan};
 use super::value::{Fields, Value};
 
-/// The first key at which a filter refused a record.
+/// The first key at which one filter refused a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("filter {filter} refused it at {key}: {why}")]
 pub struct Refusal {
@@ -32,22 +33,30 @@ pub enum Why {
     NoMatch,
 }
 
-/// Where the branches, which do not hold of the object, fail first.
-pub(super) fn find(branches: &[Branch], fields: Option<&Fields<'_>>, path: &str) -> (String, Why) {
-    let [branch] = branches else {
+impl Why {
+    /// A word for programs, which stays when the sentence is improved.
+    pub fn name(self) -> &'static str {
+        match self {
+            Why::Missing => "missing",
+            Why::PayloadIsNotJson => "payload_is_not_json",
+            Why::NotALeaf => "not_a_leaf",
+            Why::NoMatch => "no_match",
+        }
+    }
+}
+
+/// Where the plan, which does not hold of the object, fails first.
+pub(super) fn find(plan: &Plan, fields: Option<&Fields<'_>>, path: &str) -> (String, Why) {
+    let Some(test) = plan.refuses(fields) else {
         return (join(path, "$or"), Why::NoMatch);
     };
-    let value = |name: &str| fields.and_then(|fields| fields.get(name));
-    let Some((name, node)) = branch.iter().find(|(name, node)| !node.holds(value(name))) else {
-        return (path.to_owned(), Why::NoMatch);
-    };
-    let path = join(path, name);
-    match (node, value(name)) {
-        (Node::Inner(_), Some(Value::Plain(_))) => (path, Why::PayloadIsNotJson),
-        (Node::Inner(branches), Some(Value::Object(fields))) => find(branches, Some(fields), &path),
-        (Node::Inner(branches), None) => find(branches, None, &path),
-        (Node::Leaf(_), None) => (path, Why::Missing),
-        (Node::Leaf(_), Some(Value::Object(_))) => (path, Why::NotALeaf),
-        (_, Some(_)) => (path, Why::NoMatch),
+    let path = join(path, &test.name);
+    match (&test.check, test.value(fields)) {
+        (Check::Inner(_), Some(Value::Plain(_))) => (path, Why::PayloadIsNotJson),
+        (Check::Inner(plan), Some(Value::Object(fields))) => find(plan, Some(fields), &path),
+        (Check::Inner(plan), None) => find(plan, None, &path),
+        (Check::Leaf(_), None) => (path, Why::Missing),
+        (Check::Leaf(_), Some(Value::Object(_))) => (path, Why::NotALeaf),
+        (Check::Inner(_) | Check::Leaf(_), Some(_)) => (path, Why::NoMatch),
     }
 }

@@ -38,6 +38,10 @@ pub(super) enum Holds {
     /// The value of an attribute without its type, where only an object can be.
     Untyped,
     Text,
+    /// A string that only ever is one of these.
+    OneOf(&'static [&'static str]),
+    /// A queue's body: a string if it is no JSON object or array.
+    Body,
     /// Digits in a string: DynamoDB's `N`.
     NumberText,
     Number,
@@ -78,7 +82,7 @@ impl fmt::Display for Source {
 
 impl<'a> Subject<'a> {
     /// What the wanted keys hold.
-    pub(super) fn view(self, wanted: &'a Wanted) -> Fields<'a> {
+    pub(super) fn view(self, wanted: &Wanted) -> Fields<'a> {
         match self {
             Subject::Message(message) => message::view(wanted, message),
             Subject::Kinesis(record) => kinesis::view(wanted, record),

@@ -1,7 +1,10 @@
 //! The pattern language against its specification: one table a rule, each expectation literal.
 #![allow(clippy::unwrap_used)]
 
+mod hostile;
+mod properties;
 mod streams;
+mod structure;
 
 use std::collections::BTreeMap;
 
@@ -55,19 +58,12 @@ fn matches(pattern: &str, body: &str) -> bool {
     keeps(&format!(r#"{{"body":{pattern}}}"#), body)
 }
 
-fn reason(pattern: &str) -> String {
-    match Filters::parse(&[pattern], Source::Sqs) {
-        Ok(_) => "accepted".into(),
-        Err(error) => error.reason.to_string(),
-    }
-}
-
 #[test]
 fn no_filter_keeps_everything() {
     let none: [&str; 0] = [];
     let filters = Filters::parse(&none, Source::Sqs).unwrap();
     assert!(filters.keeps(&message("anything")));
-    assert_eq!(filters.refusal(&message("anything")), None);
+    assert_eq!(filters.refusals(&message("anything")), []);
 }
 
 // spec: 7.1 any filter, all keys, any value
@@ -123,6 +119,10 @@ fn a_string_pattern_asks_string_bodies_and_an_object_pattern_json_bodies() {
         (r#"{"body":["abc"]}"#, r#"["abc"]"#, false),
         (r#"{"body":[{"prefix":""}]}"#, r#"{"abc":1}"#, false),
         (r#"{"body":[{"anything-but":"x"}]}"#, r#"{"abc":1}"#, false),
+        (r#"{"body":[{"exists":true}]}"#, r#"{"abc":1}"#, false),
+        // an object is no leaf, so that exists: false holds of it wherever it stands
+        (r#"{"body":[{"exists":false}]}"#, r#"{"abc":1}"#, true),
+        (r#"{"body":[{"exists":false}]}"#, "abc", false),
         // JSON, none: metadata
         (r#"{"messageId":["8f0a3c6e"]}"#, r#"{"abc":1}"#, true),
         // JSON, JSON object: compare
@@ -130,11 +130,16 @@ fn a_string_pattern_asks_string_bodies_and_an_object_pattern_json_bodies() {
         (r#"{"body":{"a":[1]}}"#, " \r\n\t{\"a\":1} ", true),
         (r#"{"body":{"a":[1]}}"#, r#"{"a":2}"#, false),
         (r#"{"body":{"a":[1]}}"#, r#"[{"a":2},{"a":1}]"#, true),
+        (r#"{"body":{"a":[{"exists":false}]}}"#, "{}", true),
+        (r#"{"body":{"a":[{"exists":false}]}}"#, "[]", true),
         // A lone scalar is the string that it is (unknown in 7.3; decided).
         (r#"{"body":["5"]}"#, "5", true),
         (r#"{"body":["true"]}"#, "true", true),
         (r#"{"body":["\"x\""]}"#, r#""x""#, true),
         (r#"{"body":[5]}"#, "5", false),
+        (r#"{"body":[true]}"#, "true", false),
+        (r#"{"body":[null]}"#, "null", false),
+        (r#"{"body":{"a":[{"exists":false}]}}"#, "5", false),
         // A bare word in braces is no JSON, hence a string.
         (r#"{"body":["{abc"]}"#, "{abc", true),
     ] {
@@ -147,6 +152,11 @@ fn a_string_pattern_asks_string_bodies_and_an_object_pattern_json_bodies() {
 fn metadata_has_the_shape_of_the_event_without_what_is_added_later() {
     for (pattern, expected) in [
         (r#"{"receiptHandle":["AQEB"]}"#, true),
+        (r#"{"messageId":["8f0a3c6e"]}"#, true),
+        (r#"{"messageId":["8F0A3C6E"]}"#, false),
+        (r#"{"messageid":["8f0a3c6e"]}"#, false),
+        (r#"{"body":["text"]}"#, true),
+        (r#"{"md5OfBody":["0CC1"]}"#, false),
         (r#"{"md5OfBody":["0cc1"]}"#, true),
         (r#"{"md5OfMessageAttributes":[{"exists":false}]}"#, true),
         (r#"{"attributes":{"ApproximateReceiveCount":["1"]}}"#, true),
@@ -209,6 +219,8 @@ fn metadata_has_the_shape_of_the_event_without_what_is_added_later() {
         (r#"{"eventSource":[{"exists":false}]}"#, true),
         (r#"{"eventSourceARN":[{"prefix":"arn"}]}"#, false),
         (r#"{"awsRegion":["us-east-1"]}"#, false),
+        (r#"{"awsRegion":[{"exists":false}]}"#, true),
+        (r#"{"Records":{"body":["text"]}}"#, false),
     ] {
         assert_eq!(keeps(pattern, "text"), expected, "{pattern}");
     }
@@ -234,6 +246,12 @@ fn every_operator_matches_as_documented() {
         (r#"["a"]"#, r#""\u0061""#, true),
         (r#"["\u00e9"]"#, r#""é""#, true),
         ("[5]", "5", true),
+        ("[5]", "5.00", true),
+        ("[5.5]", "55e-1", true),
+        ("[0]", "-0.0", true),
+        ("[-5]", "5", false),
+        ("[5]", "true", false),
+        ("[5]", "null", false),
         ("[5]", r#""5""#, false),
         (r#"["5"]"#, "5", false),
         ("[true]", "true", true),
@@ -246,6 +264,10 @@ fn every_operator_matches_as_documented() {
         (r#"[""]"#, r#""""#, true),
         (r#"[""]"#, "null", false),
         (r#"["a","b"]"#, r#""b""#, true),
+        (r#"["a","b"]"#, r#""c""#, false),
+        (r#"["a",5,null]"#, "null", true),
+        (r#"["a",5,null]"#, "5", true),
+        (r#"["a",5,null]"#, "6", false),
         (
             r#"[{"numeric":[">",100]},{"anything-but":"101"}]"#,
             r#""42""#,
@@ -267,6 +289,16 @@ fn every_operator_matches_as_documented() {
         (r#"[{"numeric":[">=",0,"<",10]}]"#, "10", false),
         (r#"[{"numeric":["<",-1]}]"#, "-1.5", true),
         (r#"[{"numeric":["<=",-1]}]"#, "-1", true),
+        (r#"[{"numeric":["<",-1]}]"#, "-1", false),
+        (r#"[{"numeric":["<=",-1]}]"#, "-0.999", false),
+        (r#"[{"numeric":[">",2]}]"#, "2", false),
+        (r#"[{"numeric":[">",2]}]"#, "2.000001", true),
+        (r#"[{"numeric":[">=",2]}]"#, "2.0", true),
+        (r#"[{"numeric":[">=",2]}]"#, "1.999999", false),
+        (r#"[{"numeric":[">",1e2]}]"#, "101", true),
+        (r#"[{"numeric":["=",3.0e2]}]"#, "300", true),
+        (r#"[{"numeric":[">",0]}]"#, "[-1,1]", true),
+        (r#"[{"numeric":[">",0]}]"#, "[-1,\"1\"]", false),
         (r#"[{"numeric":["=",5]}]"#, r#""5""#, false),
         (r#"[{"numeric":[">",-1]}]"#, "null", false),
         (r#"[{"numeric":[">",-1]}]"#, "true", false),
@@ -277,6 +309,10 @@ fn every_operator_matches_as_documented() {
         // exists
         (r#"[{"exists":true}]"#, "null", true),
         (r#"[{"exists":true}]"#, r#""""#, true),
+        (r#"[{"exists":true}]"#, "false", true),
+        (r#"[{"exists":true}]"#, "[{}]", false),
+        (r#"[{"exists":true}]"#, "[{},0]", true),
+        (r#"[{"exists":false}]"#, "null", false),
         (r#"[{"exists":false}]"#, "1", false),
         (r#"[{"exists":true}]"#, r#"{"b":1}"#, false),
         (r#"[{"exists":false}]"#, r#"{"b":1}"#, true),
@@ -287,6 +323,8 @@ fn every_operator_matches_as_documented() {
         (r#"[{"prefix":""}]"#, r#""x""#, true),
         (r#"[{"prefix":""}]"#, "5", false),
         (r#"[{"suffix":""}]"#, r#""x""#, true),
+        (r#"[{"suffix":""}]"#, "null", false),
+        (r#"[{"suffix":"1"}]"#, "11", false),
         (r#"[{"suffix":".png"}]"#, r#""x.png""#, true),
         (r#"[{"suffix":".png"}]"#, r#""x.jpg""#, false),
         (
@@ -301,18 +339,49 @@ fn every_operator_matches_as_documented() {
         ),
         (r#"[{"equals-ignore-case":"aB"}]"#, r#""Ab""#, true),
         (r#"[{"equals-ignore-case":"aB"}]"#, r#""Abc""#, false),
+        (r#"[{"equals-ignore-case":"1"}]"#, "1", false),
+        (r#"[{"equals-ignore-case":""}]"#, r#""""#, true),
+        (
+            r#"[{"prefix":{"equals-ignore-case":"Ab"}}]"#,
+            r#""xab""#,
+            false,
+        ),
+        (
+            r#"[{"suffix":{"equals-ignore-case":".PNG"}}]"#,
+            r#""x.png.gz""#,
+            false,
+        ),
         // wildcard, cidr
         (r#"[{"wildcard":"a*c"}]"#, r#""abbbc""#, true),
         (r#"[{"wildcard":"a*c"}]"#, r#""abd""#, false),
         (r#"[{"wildcard":""}]"#, r#""x""#, false),
+        (r#"[{"wildcard":""}]"#, r#""""#, true),
+        (r#"[{"wildcard":"*"}]"#, r#""""#, true),
+        (r#"[{"wildcard":"*"}]"#, "5", false),
+        (r#"[{"wildcard":"*/x/*"}]"#, r#""a/x/b""#, true),
+        (r#"[{"wildcard":"*/x/*"}]"#, r#""a/b/x""#, false),
+        (r#"[{"wildcard":"a\\*c"}]"#, r#""a*c""#, true),
+        (r#"[{"wildcard":"a\\*c"}]"#, r#""abc""#, false),
+        (r#"[{"wildcard":"a\\\\*"}]"#, r#""a\\b""#, true),
         (r#"[{"cidr":"10.0.0.0/24"}]"#, r#""10.0.0.9""#, true),
         (r#"[{"cidr":"10.0.0.0/24"}]"#, r#""10.0.1.9""#, false),
         (r#"[{"cidr":"2001:db8::/32"}]"#, r#""2001:db8::1""#, true),
+        (r#"[{"cidr":"2001:db8::/32"}]"#, r#""2001:db9::1""#, false),
+        (r#"[{"cidr":"2001:db8::/32"}]"#, r#""10.0.0.9""#, false),
+        (r#"[{"cidr":"10.0.0.0/24"}]"#, r#""2001:db8::1""#, false),
+        (r#"[{"cidr":"10.0.0.0/24"}]"#, r#""10.0.0.9/32""#, false),
         (r#"[{"cidr":"10.0.0.0/24"}]"#, "10", false),
         // anything-but
         (r#"[{"anything-but":"a"}]"#, r#""b""#, true),
         (r#"[{"anything-but":"a"}]"#, r#""a""#, false),
         (r#"[{"anything-but":"a"}]"#, "null", true),
+        (r#"[{"anything-but":"a"}]"#, "true", true),
+        (r#"[{"anything-but":"a"}]"#, "1", true),
+        (r#"[{"anything-but":""}]"#, r#""""#, false),
+        (r#"[{"anything-but":0}]"#, r#""0""#, true),
+        (r#"[{"anything-but":0}]"#, "null", true),
+        (r#"[{"anything-but":[100,200]}]"#, "2e2", false),
+        (r#"[{"anything-but":["5"]}]"#, "5", true),
         (r#"[{"anything-but":["a","b"]}]"#, r#""b""#, false),
         (r#"[{"anything-but":["a","b"]}]"#, r#""c""#, true),
         (r#"[{"anything-but":0}]"#, "0.0", false),
@@ -347,6 +416,29 @@ fn every_operator_matches_as_documented() {
             false,
         ),
         (r#"[{"anything-but":{"wildcard":""}}]"#, r#""a""#, true),
+        (r#"[{"anything-but":{"wildcard":"*"}}]"#, "5", true),
+        (r#"[{"anything-but":{"wildcard":"*"}}]"#, "null", true),
+        (
+            r#"[{"anything-but":{"wildcard":["a*","b*"]}}]"#,
+            r#""bc""#,
+            false,
+        ),
+        (r#"[{"anything-but":{"suffix":".png"}}]"#, "12", true),
+        (
+            r#"[{"anything-but":{"suffix":[".png",".gif"]}}]"#,
+            r#""x.gif""#,
+            false,
+        ),
+        (
+            r#"[{"anything-but":{"prefix":["a","b"]}}]"#,
+            r#""ca""#,
+            true,
+        ),
+        (
+            r#"[{"anything-but":{"equals-ignore-case":"AB"}}]"#,
+            "null",
+            true,
+        ),
         (
             r#"[{"anything-but":{"wildcard":["a*","b*"]}}]"#,
             r#""c""#,
@@ -526,302 +618,6 @@ fn every_matching_rule_holds() {
     }
 }
 
-// spec: 7.4 structural rules, and what an ESM was seen to refuse
-#[test]
-fn every_structural_rule_refuses_with_eventbridges_reason() {
-    for (pattern, expected) in [
-        ("[]", "Filter is not an object"),
-        (r#"[{"a":[1]}]"#, "Filter is not an object"),
-        ("null", "Filter is not an object"),
-        (r#""text""#, "Filter is not an object"),
-        (r#"{"a": 42}"#, r#""a" must be an object or an array"#),
-        (
-            r#"{"body":"abc"}"#,
-            r#""body" must be an object or an array"#,
-        ),
-        (
-            r#"{"a":{"b":null}}"#,
-            r#""b" must be an object or an array"#,
-        ),
-        (r#"{"a":[]}"#, "Empty arrays are not allowed"),
-        ("{}", "Empty objects are not allowed"),
-        (r#"{"a":{}}"#, "Empty objects are not allowed"),
-        (
-            r#"{"a":[["b"]]}"#,
-            "Match value must be String, number, true, false, or null",
-        ),
-        (r#"{"a":[{}]}"#, "Match expression name not found"),
-        (
-            r#"{"a":[{"EXISTS":true}]}"#,
-            "Unrecognized match type EXISTS",
-        ),
-        (r#"{"a":[{"b":[1]}]}"#, "Unrecognized match type b"),
-        (
-            r#"{"a":[{"exists":true,"prefix":"x"}]}"#,
-            "Only one key allowed in match expression",
-        ),
-        (
-            r#"{"a":[{"exists":"true"}]}"#,
-            "exists match pattern must be either true or false.",
-        ),
-        (
-            r#"{"a":[{"numeric":10}]}"#,
-            "Value of numeric must be an array.",
-        ),
-        (
-            r#"{"a":[{"numeric":[]}]}"#,
-            "Invalid member in numeric match",
-        ),
-        (
-            r#"{"a":[{"numeric":[5]}]}"#,
-            "Invalid member in numeric match",
-        ),
-        (r#"{"a":[{"numeric":[">"]}]}"#, "Value of > must be numeric"),
-        (
-            r#"{"a":[{"numeric":["=","5"]}]}"#,
-            "Value of equals must be numeric",
-        ),
-        (
-            r#"{"a":[{"numeric":[">",0,"<"]}]}"#,
-            "Value of < must be numeric",
-        ),
-        (
-            r#"{"a":[{"numeric":[">",0,">",0]}]}"#,
-            "Bad numeric range operator: >",
-        ),
-        (
-            r#"{"a":[{"numeric":["!=",0]}]}"#,
-            "Unrecognized numeric range operator: !=",
-        ),
-        (
-            r#"{"a":[{"numeric":["<",0,">",5]}]}"#,
-            "Too many elements in numeric expression",
-        ),
-        (
-            r#"{"a":[{"numeric":["=",0,"=",5]}]}"#,
-            "Too many elements in numeric expression",
-        ),
-        (
-            r#"{"a":[{"numeric":[">",0,"<",5,6]}]}"#,
-            "Too many elements in numeric expression",
-        ),
-        (
-            r#"{"a":[{"numeric":[">",5,"<",5]}]}"#,
-            "Bottom must be less than top",
-        ),
-        (
-            r#"{"a":[{"prefix":5}]}"#,
-            "prefix match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"prefix":["x"]}]}"#,
-            "prefix match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"prefix":{"suffix":"x"}}]}"#,
-            "prefix match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"suffix":null}]}"#,
-            "suffix match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"suffix":["x"]}]}"#,
-            "suffix match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"suffix":{"equals-ignore-case":1}}]}"#,
-            "equals-ignore-case match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"wildcard":["x"]}]}"#,
-            "wildcard match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"equals-ignore-case":["x"]}]}"#,
-            "equals-ignore-case match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"equals-ignore-case":{"prefix":"x"}}]}"#,
-            "equals-ignore-case match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"cidr":5}]}"#,
-            "cidr match pattern must be a string",
-        ),
-        (
-            r#"{"a":[{"anything-but":null}]}"#,
-            "Value of anything-but must be an array or single string/number value.",
-        ),
-        (
-            r#"{"a":[{"anything-but":true}]}"#,
-            "Value of anything-but must be an array or single string/number value.",
-        ),
-        (
-            r#"{"a":[{"anything-but":{"prefix":{"equals-ignore-case":"x"}}}]}"#,
-            "Value of anything-but must be an array or single string/number value.",
-        ),
-        (
-            r#"{"a":[{"anything-but":["x",null]}]}"#,
-            "Inside anything but list, start|null|boolean is not supported.",
-        ),
-        (
-            r#"{"a":[{"anything-but":[1,true]}]}"#,
-            "Inside anything but list, start|null|boolean is not supported.",
-        ),
-        (
-            r#"{"a":[{"anything-but":{"suffix":["x",1]}}]}"#,
-            "Inside anything but list, start|null|boolean is not supported.",
-        ),
-        (
-            r#"{"a":[{"anything-but":["x",1]}]}"#,
-            "Inside anything but list, either all values are number or string, mixed type is not supported",
-        ),
-        (
-            r#"{"a":[{"anything-but":[]}]}"#,
-            "Empty arrays are not allowed",
-        ),
-        (
-            r#"{"a":[{"anything-but":{"prefix":""}}]}"#,
-            "Null prefix/suffix not allowed",
-        ),
-        (
-            r#"{"a":[{"anything-but":{"suffix":["x",""]}}]}"#,
-            "Null prefix/suffix not allowed",
-        ),
-        (
-            r#"{"a":[{"anything-but":{"cidr":"10.0.0.0/8"}}]}"#,
-            "Unsupported anything-but pattern: cidr",
-        ),
-        (
-            r#"{"a":[{"wildcard":"abc**def"}]}"#,
-            "Consecutive wildcard characters at pos 4",
-        ),
-        (
-            r#"{"a":[{"wildcard":"a\\b"}]}"#,
-            "Invalid escape character at pos 2",
-        ),
-        (
-            r#"{"a":[{"cidr":"10.0.0.0"}]}"#,
-            "Malformed CIDR, one '/' required",
-        ),
-        (
-            r#"{"a":[{"cidr":"10.0.0.0/x"}]}"#,
-            "Malformed CIDR, mask bits must be an integer",
-        ),
-        (
-            r#"{"a":[{"cidr":"10.0.0/8"}]}"#,
-            "Nonstandard IP address: 10.0.0",
-        ),
-        (
-            r#"{"eventSource":"aws:sqs"}"#,
-            r#""eventSource" must be an object or an array"#,
-        ),
-        (r#"{"eventSource":[]}"#, "Empty arrays are not allowed"),
-        (
-            "simple string",
-            "Filter is not valid JSON: expected value at line 1 column 1",
-        ),
-        (
-            r#"[{"eventName": ["INSERT"=123}]"#,
-            "Filter is not valid JSON: expected `,` or `]` at line 1 column 25",
-        ),
-        (
-            "",
-            "Filter is not valid JSON: EOF while parsing a value at line 1 column 0",
-        ),
-        (
-            r#"{"a":[01]}"#,
-            "Filter is not valid JSON: invalid number at line 1 column 8",
-        ),
-        // AWS calls this one too complex; to us it costs nothing, so it is taken, with a warning.
-        (r#"{"a":[{"wildcard":"*:*:*:*:*:x/*"}]}"#, "accepted"),
-    ] {
-        assert_eq!(reason(pattern), expected, "{pattern}");
-    }
-}
-
-#[test]
-fn an_error_names_the_filter_the_key_and_the_reason() {
-    let patterns = [
-        r#"{"a":[1]}"#,
-        r#"{"body":{"kind":{"x.y":[{"prefiks":"o"}]}}}"#,
-    ];
-    let error = Filters::parse(&patterns, Source::Sqs).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "filter 1, key body.kind.x.y: Unrecognized match type prefiks"
-    );
-    let error = Filters::parse(&["[]"], Source::Sqs).unwrap_err();
-    assert_eq!(error.to_string(), "filter 0: Filter is not an object");
-}
-
-#[test]
-fn a_pattern_is_bounded_in_length_depth_and_combinations() {
-    let padded = |length: usize| {
-        format!(
-            r#"{{"a":["{}"]}}"#,
-            "é".repeat(length - r#"{"a":[""]}"#.len())
-        )
-    };
-    assert_eq!(reason(&padded(PATTERN_CHARS_MAX)), "accepted");
-    assert_eq!(
-        reason(&padded(PATTERN_CHARS_MAX + 1)),
-        "Pattern is longer than 4096 characters"
-    );
-
-    let too_deep = "Pattern is nested deeper than 100 levels";
-    let nested = |depth: usize| format!("{}[1]{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
-    assert_eq!(reason(&nested(NESTING_MAX - 1)), "accepted");
-    assert_eq!(reason(&nested(NESTING_MAX)), too_deep);
-    assert_eq!(reason(&nested(500)), too_deep);
-    assert_eq!(
-        reason(&format!(r#"{{"{}":[1]}}"#, ".".repeat(4000))),
-        too_deep
-    );
-    let or = |depth: usize| {
-        format!(
-            "{}{}{}",
-            r#"{"$or":[{"a":[1]},"#.repeat(depth),
-            r#"{"b":[1]}"#,
-            "]}".repeat(depth)
-        )
-    };
-    assert_eq!(reason(&or(90)), "accepted");
-    assert_eq!(reason(&or(150)), too_deep);
-
-    // Ten alternatives under each of three keys stay thirty; under one and the same key they are a thousand.
-    let tens = |key: &str| {
-        format!(
-            r#""$or":[{}]"#,
-            (0..10)
-                .map(|i| format!(r#"{{"{key}":[{i}]}}"#))
-                .collect::<Vec<_>>()
-                .join(",")
-        )
-    };
-    let apart = format!(
-        r#"{{"x":{{{}}},"y":{{{}}},"z":{{{}}}}}"#,
-        tens("a"),
-        tens("b"),
-        tens("c")
-    );
-    assert_eq!(reason(&apart), "accepted");
-    let together = format!(
-        r#"{{"x":{{{}}},"$or":[{{"x":{{{}}},"$or":[{{"x":{{{}}}}},{{"x":{{{}}}}}]}},{{"q":[1]}}]}}"#,
-        tens("a"),
-        tens("b"),
-        tens("c"),
-        tens("d"),
-    );
-    assert_eq!(reason(&together), "accepted");
-    let more = together.replacen(r#"{"b":[0]},"#, r#"{"b":[0]},{"b":[11]},"#, 1);
-    assert_eq!(
-        reason(&more),
-        "Rule is too complex - $or makes more than 1000 combinations"
-    );
-}
-
 // pitfalls 11.17, 11.19, 11.20
 #[test]
 fn traps_are_told() {
@@ -877,6 +673,33 @@ fn traps_are_told() {
             vec![("data.a", Trap::NeverThere(Source::Sqs))],
         ),
         (r#"{"body":[5,null]}"#, vec![("body", Trap::StringsOnly)]),
+        // a queue of strings and a queue of JSON
+        (r#"{"body":["ping",{"prefix":"order "}]}"#, vec![]),
+        (r#"{"body":["{not json"]}"#, vec![]),
+        (
+            r#"{"body":["{\"kind\":\"order\"}"]}"#,
+            vec![("body", Trap::JsonAsText)],
+        ),
+        (
+            r#"{"body":[{"prefix":"{\"kind\":"}]}"#,
+            vec![("body", Trap::JsonAsText)],
+        ),
+        (
+            r#"{"body":[{"anything-but":"[]"}]}"#,
+            vec![("body", Trap::JsonAsText)],
+        ),
+        (
+            r#"{"body":[{"exists":true}]}"#,
+            vec![("body", Trap::BodyExists)],
+        ),
+        (
+            r#"{"body":["x",{"exists":false}]}"#,
+            vec![("body", Trap::BodyExists)],
+        ),
+        (
+            r#"{"body":["x"],"body.a":[1]}"#,
+            vec![("body", Trap::NotALeaf)],
+        ),
         (
             r#"{"attributes":{"SentTimestamp":[{"numeric":[">",1]}]}}"#,
             vec![("attributes.SentTimestamp", Trap::StringsOnly)],
@@ -908,7 +731,8 @@ fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
     let refusal = |pattern: &str, body: &str| {
         Filters::parse(&[pattern], Source::Sqs)
             .unwrap()
-            .refusal(&message(body))
+            .refusals(&message(body))
+            .pop()
             .map(|refusal| (refusal.key, refusal.why))
     };
     for (pattern, body, expected) in [
@@ -963,132 +787,9 @@ fn a_refusal_names_the_first_key_that_refused_and_never_its_value() {
         assert_eq!(refusal(pattern, body), expected, "{pattern} on {body}");
     }
     let filters = Filters::parse(&[r#"{"body":{"a":["canary"]}}"#], Source::Sqs).unwrap();
-    let shown = filters
-        .refusal(&message(r#"{"a":"secret"}"#))
-        .unwrap()
-        .to_string();
+    let shown = filters.refusals(&message(r#"{"a":"secret"}"#))[0].to_string();
     assert_eq!(
         shown,
         "filter 0 refused it at body.a: nothing that the pattern lists accepts its value"
     );
-}
-
-#[test]
-fn hostile_bodies_cost_neither_stack_nor_time() {
-    const SIZE: usize = 64 * 1024;
-    let deep_lists = format!(r#"{{"a":{}{}}}"#, "[".repeat(SIZE), "]".repeat(SIZE));
-    let deep_objects = format!("{}1{}", r#"{"a":"#.repeat(SIZE / 5), "}".repeat(SIZE / 5));
-    let unclosed = r#"{"a":["#.repeat(SIZE / 6);
-    let wide = format!(r#"{{"a":[{}1]}}"#, "1,".repeat(SIZE / 2));
-    let digits = format!(r#"{{"a":{}}}"#, "9".repeat(SIZE));
-    let exponent = format!(r#"{{"a":1e{}}}"#, "9".repeat(SIZE));
-    let keys = format!("{{{}\"b\":1}}", r#""a":0,"#.repeat(SIZE / 6));
-    let dots = format!(r#"{{"{}":1}}"#, "a.".repeat(SIZE / 2));
-    let bodies = [
-        &deep_lists,
-        &deep_objects,
-        &unclosed,
-        &wide,
-        &digits,
-        &exponent,
-        &keys,
-        &dots,
-    ];
-    let kept = |pattern: &str| bodies.map(|body| matches(pattern, body));
-    assert_eq!(
-        kept(r#"{"a":[0]}"#),
-        [false, false, false, false, false, false, true, false]
-    );
-    assert_eq!(
-        kept(r#"{"a":[{"numeric":[">",5e9]}]}"#),
-        [false, false, false, false, true, true, false, false]
-    );
-    assert_eq!(
-        kept(r#"{"a":[{"exists":false}]}"#),
-        [true, true, false, false, false, false, false, true]
-    );
-    assert_eq!(
-        kept(r#"{"b":[{"exists":false}]}"#),
-        [true, true, false, true, true, true, false, true]
-    );
-    let inward = format!("{}[1]{}", r#"{"a":"#.repeat(90), "}".repeat(90));
-    assert_eq!(kept(&inward), [false; 8]);
-}
-
-#[test]
-fn a_pattern_full_of_wildcards_searches_a_large_body_once() {
-    let stars = "*a".repeat(2030);
-    let body = "a".repeat(256 * 1024);
-    assert!(keeps(
-        &format!(r#"{{"body":[{{"wildcard":"{stars}"}}]}}"#),
-        &body
-    ));
-    assert!(!keeps(
-        &format!(r#"{{"body":[{{"wildcard":"{stars}b"}}]}}"#),
-        &body
-    ));
-    assert!(!keeps(
-        &format!(r#"{{"body":[{{"wildcard":"{stars}*b*"}}]}}"#),
-        &body
-    ));
-    let periodic = "ab".repeat(128 * 1024);
-    let long = format!("*{}b*", "ab".repeat(2000));
-    assert!(!keeps(
-        &format!(r#"{{"body":[{{"wildcard":"{long}"}}]}}"#),
-        &periodic
-    ));
-}
-
-#[test]
-fn mutated_patterns_and_bodies_never_panic_and_refusals_agree_with_keeping() {
-    let seeds = [
-        r#"{"body":{"a":[1,"x",null,{"prefix":"é"},{"anything-but":["p","q"]}],"b.c":[{"exists":false}]}}"#,
-        r#"{"body":{"$or":[{"a":{"b":[{"numeric":[">",-1.5e3,"<=",2]}]}},{"c":[{"wildcard":"a*b\\*"}]}]}}"#,
-        r#"{"body":{"a":[{"cidr":"10.0.0.0/8"},{"suffix":{"equals-ignore-case":"Z"}}],"c":{"d":[true]}},"messageId":[{"exists":true}]}"#,
-        r#"{"a":[1,[2,{"b":-0.5e-3}],"\ud83d\ude00"],"b.c":null,"c":{"d":true,"e":"x\u0000"}}"#,
-    ];
-    let splices = [
-        "\"",
-        "{",
-        "}",
-        "[",
-        "]",
-        ":",
-        ",",
-        "$or",
-        ".",
-        "\\",
-        "\\ud800",
-        "*",
-        "e999999999999",
-        "null",
-        "é",
-        "-",
-        "0",
-        "",
-    ];
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut mutate = |text: &str| {
-        let mut chars: Vec<char> = text.chars().collect();
-        for _ in 0..random.usize(0..4) {
-            let at = random.usize(0..chars.len());
-            let until = (at + random.usize(0..4)).min(chars.len() - 1);
-            chars.splice(at..until, splices[random.usize(0..splices.len())].chars());
-        }
-        chars.into_iter().collect::<String>()
-    };
-    let (mut parsed, mut kept) = (0, 0);
-    for round in 0..20_000 {
-        let pattern = mutate(seeds[round % 3]);
-        let body = mutate(seeds[(round / 3) % 4]);
-        let Ok(filters) = Filters::parse(&[pattern], Source::Sqs) else {
-            continue;
-        };
-        let message = message(&body);
-        parsed += 1;
-        kept += usize::from(filters.keeps(&message));
-        assert_eq!(filters.keeps(&message), filters.refusal(&message).is_none());
-    }
-    // The walk is worth something only if it reaches both sides.
-    assert!(1_000 < parsed && 100 < kept, "{parsed} parsed, {kept} kept");
 }

@@ -5,24 +5,40 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use crate::model::json::{self, Level, Raw};
+use crate::model::json;
 
 /// Arrays within arrays are one list to a pattern (spec: 7.4, any element); elements deeper than this are not seen.
 /// Each level is scanned again when it is opened, so this also bounds the work on a hostile body.
 const LISTS_MAX: usize = 16;
 
 /// The keys that patterns look for, dotted keys taken apart: `{"a.b": ..}` and `{"a": {"b": ..}}` are one path.
+/// Each key of an object has a place, its slot, in the [`Fields`] of a record.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wanted {
-    children: BTreeMap<String, Wanted>,
+    slots: BTreeMap<String, usize>,
+    children: Vec<Wanted>,
 }
 
 impl Wanted {
-    pub(super) fn child_mut(&mut self, name: &str) -> &mut Wanted {
-        self.children.entry(name.to_owned()).or_default()
+    /// The slot of a key and what is wanted below it.
+    pub(super) fn child_mut(&mut self, name: &str) -> (usize, &mut Wanted) {
+        let slot = match self.slots.get(name) {
+            Some(slot) => *slot,
+            None => {
+                self.slots.insert(name.to_owned(), self.children.len());
+                self.children.push(Wanted::default());
+                self.children.len() - 1
+            }
+        };
+        (slot, &mut self.children[slot])
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    fn child(&self, name: &str) -> Option<(usize, &Wanted)> {
+        let slot = *self.slots.get(name)?;
+        Some((slot, &self.children[slot]))
+    }
+
+    fn is_empty(&self) -> bool {
         self.children.is_empty()
     }
 }
@@ -41,9 +57,9 @@ pub(super) enum Value<'a> {
     Object(Fields<'a>),
 }
 
-/// An object, its keys taken apart at their dots.
+/// An object, its keys taken apart at their dots; by slot, and empty as long as it has no wanted key.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Fields<'a>(BTreeMap<&'a str, Value<'a>>);
+pub(super) struct Fields<'a>(Vec<Option<Value<'a>>>);
 
 impl<'a> Value<'a> {
     pub(super) fn text(text: &'a str) -> Self {
@@ -52,54 +68,64 @@ impl<'a> Value<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.0.get(name)
+    pub(super) fn get(&self, slot: usize) -> Option<&Value<'a>> {
+        self.0.get(slot)?.as_ref()
     }
 
     /// Adds a record's member, if any pattern names its key; only then the value is made.
+    /// Recursion is bounded by the depth of the patterns.
     pub(super) fn put<E>(
         &mut self,
-        wanted: &'a Wanted,
+        wanted: &Wanted,
         key: &str,
-        value: impl FnOnce(&'a Wanted) -> Result<Value<'a>, E>,
+        value: impl FnOnce(&Wanted) -> Result<Value<'a>, E>,
     ) -> Result<(), E> {
-        let mut path = Vec::new();
-        let mut at = wanted;
-        for part in key.split('.') {
-            let Some((name, child)) = at.children.get_key_value(part) else {
-                return Ok(());
-            };
-            path.push(name.as_str());
-            at = child;
+        let (name, rest) = match key.split_once('.') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (key, None),
+        };
+        let Some((slot, child)) = wanted.child(name) else {
+            return Ok(());
+        };
+        match rest {
+            None => self.merge(slot, value(child)?),
+            Some(rest) => {
+                let mut inner = Fields::default();
+                inner.put(child, rest, value)?;
+                if !inner.0.is_empty() {
+                    self.merge(slot, Value::Object(inner));
+                }
+            }
         }
-        let nest = |inner, name: &&'a str| Value::Object(Fields(BTreeMap::from([(*name, inner)])));
-        let (name, below) = path.split_first().expect("split yields at least one part");
-        let value = below.iter().rev().fold(value(at)?, nest);
-        self.merge(name, value);
         Ok(())
     }
 
     /// As [`Fields::put`], of a value that is made without fail.
     pub(super) fn set(
         &mut self,
-        wanted: &'a Wanted,
+        wanted: &Wanted,
         key: &str,
-        value: impl FnOnce(&'a Wanted) -> Value<'a>,
+        value: impl FnOnce(&Wanted) -> Value<'a>,
     ) {
         let Ok(()) = self.put(wanted, key, |wanted| Ok::<_, Infallible>(value(wanted)));
     }
 
     /// Values that share a path, by a repeated key or by `{"a": 1, "a.b": 2}`, stand side by side; objects unite.
-    fn merge(&mut self, name: &'a str, value: Value<'a>) {
-        let Some(present) = self.0.get_mut(name) else {
-            self.0.insert(name, value);
+    fn merge(&mut self, slot: usize, value: Value<'a>) {
+        if self.0.len() <= slot {
+            self.0.resize_with(slot + 1, || None);
+        }
+        let Some(present) = &mut self.0[slot] else {
+            self.0[slot] = Some(value);
             return;
         };
         match (present, value) {
             (Value::Object(fields), Value::Object(more)) => {
-                more.0
-                    .into_iter()
-                    .for_each(|(name, value)| fields.merge(name, value));
+                for (slot, value) in more.0.into_iter().enumerate() {
+                    if let Some(value) = value {
+                        fields.merge(slot, value);
+                    }
+                }
             }
             (Value::List(items), Value::List(more)) => items.extend(more),
             (Value::List(items), single) => items.push(single),
@@ -115,49 +141,50 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads what patterns want to know of a JSON value.
-pub(super) fn project<'a>(
-    raw: &'a Raw,
-    wanted: &'a Wanted,
-) -> Result<Value<'a>, serde_json::Error> {
-    within(raw, wanted, LISTS_MAX)
+/// Reads what patterns want to know of a text, which is checked on the way; an error where it is no JSON.
+pub(super) fn project<'a>(text: &'a str, wanted: &Wanted) -> Result<Value<'a>, serde_json::Error> {
+    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    let unasked = wanted.is_empty() && text.starts_with('{');
+    if unasked || !text.starts_with(['{', '[']) {
+        json::check(text)?;
+    }
+    within(text, wanted, LISTS_MAX)
 }
 
 /// Recursion is bounded by the depth of the patterns plus `lists`, not by the text.
 fn within<'a>(
-    raw: &'a Raw,
-    wanted: &'a Wanted,
+    text: &'a str,
+    wanted: &Wanted,
     lists: usize,
 ) -> Result<Value<'a>, serde_json::Error> {
-    let unasked = wanted.is_empty() && raw.get().starts_with('{');
-    if unasked {
-        return Ok(Value::Object(Fields::default()));
-    }
-    Ok(match json::open(raw)? {
-        Level::Null => Value::Null,
-        Level::Bool(value) => Value::Bool(value),
-        Level::Number(text) => Value::Number(text.into()),
-        Level::Text(text) => Value::Text(text),
-        Level::List(items) => {
-            let mut flat = Vec::with_capacity(items.len());
-            for item in items {
-                match lists.checked_sub(1) {
-                    None => break,
-                    Some(lists) => match within(item, wanted, lists)? {
-                        Value::List(inner) => flat.extend(inner),
-                        single => flat.push(single),
-                    },
-                }
-            }
-            Value::List(flat)
-        }
-        Level::Object(members) => {
+    Ok(match text.as_bytes().first() {
+        Some(b'{') => {
             let mut fields = Fields::default();
-            for (key, value) in members {
-                fields.put(wanted, &key, |wanted| within(value, wanted, lists))?;
+            if !wanted.is_empty() {
+                json::each_member(text, |key, raw| {
+                    fields.put(wanted, key, |wanted| within(raw.get(), wanted, lists))
+                })?;
             }
             Value::Object(fields)
         }
+        Some(b'[') => {
+            let mut flat = Vec::new();
+            json::each_item(text, |raw| {
+                if let Some(lists) = lists.checked_sub(1) {
+                    match within(raw.get(), wanted, lists)? {
+                        Value::List(inner) => flat.extend(inner),
+                        single => flat.push(single),
+                    }
+                }
+                Ok(())
+            })?;
+            Value::List(flat)
+        }
+        Some(b'"') => Value::Text(json::string(text)?),
+        Some(b't') => Value::Bool(true),
+        Some(b'f') => Value::Bool(false),
+        Some(b'n') | None => Value::Null,
+        Some(_) => Value::Number(text.into()),
     })
 }
 
@@ -171,12 +198,12 @@ mod tests {
         let mut wanted = Wanted::default();
         for path in paths {
             path.split('.')
-                .fold(&mut wanted, |at, name| at.child_mut(name));
+                .fold(&mut wanted, |at, name| at.child_mut(name).1);
         }
-        shown(&project(json::check(text).unwrap(), &wanted).unwrap())
+        shown(&project(text, &wanted).unwrap(), &wanted)
     }
 
-    fn shown(value: &Value) -> String {
+    fn shown(value: &Value, wanted: &Wanted) -> String {
         match value {
             Value::Null => "null".into(),
             Value::Bool(value) => value.to_string(),
@@ -185,18 +212,20 @@ mod tests {
             Value::Plain(text) => format!("plain '{text}'"),
             Value::List(items) => format!(
                 "[{}]",
-                items.iter().map(shown).collect::<Vec<_>>().join(" ")
+                items
+                    .iter()
+                    .map(|item| shown(item, wanted))
+                    .collect::<Vec<_>>()
+                    .join(" ")
             ),
             Value::Object(fields) => {
-                format!(
-                    "{{{}}}",
-                    fields
-                        .0
-                        .iter()
-                        .map(|(k, v)| format!("{k}:{}", shown(v)))
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                )
+                let member = |(name, slot): (&String, &usize)| {
+                    let value = fields.get(*slot)?;
+                    let below = &wanted.children[*slot];
+                    Some(format!("{name}:{}", shown(value, below)))
+                };
+                let members: Vec<_> = wanted.slots.iter().filter_map(member).collect();
+                format!("{{{}}}", members.join(" "))
             }
         }
     }

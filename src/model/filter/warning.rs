@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::matcher::Matcher;
-use super::pattern::{Branch, Node, join};
+use super::matcher::{Matcher, Scalar};
+use super::pattern::join;
+use super::plan::{Check, Plan};
 use super::source::{Holds, Source};
 
 /// From this many on, AWS may call a `wildcard` too complex (spec: 7.4); to us their number makes no difference.
@@ -50,6 +51,19 @@ pub enum Trap {
     /// Strings, numbers and null where a record only ever has true or false.
     #[error("always true or false, and nothing listed here accepts one of them")]
     BooleansOnly,
+    /// A value in the wrong case, such as `insert`, or of another source.
+    #[error("always one of {}, of which nothing listed here accepts one", .0.join(", "))]
+    NoneOf(&'static [&'static str]),
+    /// Pitfall 11.17: text that is JSON is compared as JSON only. // spec: 7.3
+    #[error(
+        "a body that is JSON is never compared as a string: ask for its keys, as in {{\"body\":{{\"key\":[..]}}}}"
+    )]
+    JsonAsText,
+    /// Pitfalls 11.17 and 11.20: whether there is a body is not what this asks. // spec: 7.3
+    #[error(
+        "exists tells a body of plain text from a JSON object or array, which is no leaf: every message has a body"
+    )]
+    BodyExists,
     /// Pitfall 11.18: `{"N": [{"numeric": [">", 100]}]}` holds of no item.
     #[error(
         "DynamoDB's numbers are strings of digits, which no number and no numeric ever matches"
@@ -60,14 +74,14 @@ pub enum Trap {
     ManyWildcards,
 }
 
-/// Looks for traps in a compiled pattern.
-pub(super) fn traps(branches: &[Branch], source: Source) -> BTreeSet<(String, Trap)> {
+/// Looks for traps in a pattern.
+pub(super) fn traps(plan: &Plan, source: Source) -> BTreeSet<(String, Trap)> {
     let mut paths = BTreeSet::new();
-    each_leaf(branches, "", &mut |path, _| {
+    each_leaf(plan, "", &mut |path, _| {
         paths.insert(path.to_owned());
     });
     let mut traps = BTreeSet::new();
-    each_leaf(branches, "", &mut |path, alternatives| {
+    each_leaf(plan, "", &mut |path, alternatives| {
         let below = format!("{path}.");
         let above_another = paths
             .range(below.clone()..)
@@ -78,6 +92,8 @@ pub(super) fn traps(branches: &[Branch], source: Source) -> BTreeSet<(String, Tr
             Holds::Untyped => Some(Trap::NoType),
             Holds::Object => Some(Trap::NotALeaf),
             scalar @ (Holds::Text
+            | Holds::OneOf(_)
+            | Holds::Body
             | Holds::NumberText
             | Holds::Number
             | Holds::Bool
@@ -106,7 +122,19 @@ pub(super) fn traps(branches: &[Branch], source: Source) -> BTreeSet<(String, Tr
 fn never_accepted(holds: Holds, alternatives: &[Matcher]) -> Option<Trap> {
     let none = |accepts: fn(&Matcher) -> bool| !alternatives.iter().any(accepts);
     let (trapped, trap) = match holds {
-        Holds::Text => (none(Matcher::accepts_strings), Trap::StringsOnly),
+        Holds::Body if alternatives.iter().any(Matcher::asks_existence) => (true, Trap::BodyExists),
+        Holds::Body if alternatives.iter().any(Matcher::spells_json) => (true, Trap::JsonAsText),
+        Holds::Text | Holds::Body => (none(Matcher::accepts_strings), Trap::StringsOnly),
+        Holds::OneOf(_) if none(Matcher::accepts_strings) => (true, Trap::StringsOnly),
+        Holds::OneOf(texts) => {
+            let accepted = texts.iter().any(|text| {
+                let scalar = Scalar::Text(text);
+                alternatives
+                    .iter()
+                    .any(|one| one.accepts(&scalar) || one.asks_existence())
+            });
+            (!accepted, Trap::NoneOf(texts))
+        }
         Holds::Number => (none(Matcher::accepts_numbers), Trap::NumbersOnly),
         Holds::Bool => (none(Matcher::accepts_booleans), Trap::BooleansOnly),
         Holds::NumberText if !none(Matcher::names_a_number) => (true, Trap::NumberIsText),
@@ -116,12 +144,12 @@ fn never_accepted(holds: Holds, alternatives: &[Matcher]) -> Option<Trap> {
     trapped.then_some(trap)
 }
 
-fn each_leaf(branches: &[Branch], path: &str, visit: &mut impl FnMut(&str, &[Matcher])) {
-    for (name, node) in branches.iter().flatten() {
-        let path = join(path, name);
-        match node {
-            Node::Leaf(alternatives) => visit(&path, alternatives),
-            Node::Inner(branches) => each_leaf(branches, &path, visit),
+fn each_leaf(plan: &Plan, path: &str, visit: &mut impl FnMut(&str, &[Matcher])) {
+    for test in plan.tests() {
+        let path = join(path, &test.name);
+        match &test.check {
+            Check::Leaf(alternatives) => visit(&path, alternatives),
+            Check::Inner(plan) => each_leaf(plan, &path, visit),
         }
     }
 }

@@ -42,6 +42,10 @@ impl Wildcard {
 
     /// Each part in the middle is taken where it first occurs: an earlier place never costs a later part its own.
     pub(super) fn holds(&self, text: &str) -> bool {
+        self.holds_by(text, |text, part| text.find(part))
+    }
+
+    fn holds_by(&self, text: &str, mut find: impl FnMut(&str, &str) -> Option<usize>) -> bool {
         let Some((end, middle)) = self.rest.split_last() else {
             return text == self.first;
         };
@@ -52,7 +56,7 @@ impl Wildcard {
             return false;
         };
         for part in middle {
-            let Some(at) = text.find(part.as_str()) else {
+            let Some(at) = find(text, part) else {
                 return false;
             };
             text = &text[at + part.len()..];
@@ -101,6 +105,28 @@ mod tests {
                 expected,
                 "{pattern} on {text}"
             );
+        }
+    }
+
+    #[test]
+    fn no_byte_is_searched_twice_however_many_stars_there_are() {
+        let text = "ab".repeat(50_000);
+        for (pattern, expected) in [
+            ("*a".repeat(2000) + "*", true),
+            ("*a".repeat(2000) + "*c*", false),
+            ("*aba".repeat(1000) + "b", true),
+            ("*b".repeat(2000) + "*a", false),
+            ("*c".repeat(2000) + "*", false),
+        ] {
+            let wildcard = Wildcard::parse(&pattern).unwrap();
+            let mut searched = 0;
+            let held = wildcard.holds_by(&text, |text, part| {
+                let found = text.find(part);
+                searched += found.map_or(text.len(), |at| at + part.len());
+                found
+            });
+            assert_eq!(held, expected, "{}", &pattern[pattern.len() - 8..]);
+            assert!(searched <= text.len(), "{searched}");
         }
     }
 

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "import",
             "config",
             "logging",
             "clock",
@@ -73,6 +74,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
     ("metrics", &["status", "config", "clock", "model"]),
+    ("import", &["config"]),
     ("config", &["model"]),
     ("sim", &["clock", "model"]),
     ("logging", &[]),
