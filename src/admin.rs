@@ -1,12 +1,16 @@
 //! HTTP for operators on a listener of its own: health, readiness, metrics, version (contract section 3).
 //! It runs on its own thread with its own runtime, so that it answers while the data plane is saturated.
 
+pub mod access;
 pub mod answer;
+pub mod api;
 pub mod connections;
 pub mod heartbeat;
+pub mod port;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -15,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 use crate::status::Status;
+use api::Gate;
 use heartbeat::Heartbeat;
 
 /// Connections that may wait to be accepted. Beyond it a peer tries again after a whole second.
@@ -29,6 +34,8 @@ pub struct Admin {
     pub status: Status,
     /// `/livez`.
     pub heartbeat: Heartbeat,
+    /// The control API, where it is served.
+    pub api: Option<Arc<Gate>>,
 }
 
 /// Why there is no listener.

@@ -11,5 +11,6 @@ pub mod mappings;
 mod named;
 pub mod producer;
 mod renewed;
+pub mod sigv4;
 pub mod sqs;
 pub mod stream;

@@ -9,6 +9,7 @@ mod filter;
 mod import;
 mod managed;
 mod output;
+mod probe;
 mod run;
 mod signals;
 mod sim;
@@ -56,6 +57,8 @@ enum Verb {
     /// Show which records of an event a filter keeps, and where it refuses the others
     #[command(after_help = filter::NOTES)]
     Filter(filter::Args),
+    /// Ask a running service whether it lives: exit code 0, or 1 and why not
+    Probe(probe::Args),
     /// See it work, on this machine alone, with no account and no setup
     Demo(DemoArgs),
     /// Run only the embedded AWS, for the tests of other programs
@@ -114,6 +117,7 @@ pub fn main() -> Exit {
         Verb::Import(args) => import::run(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::Filter(args) => filter::run(&args),
+        Verb::Probe(args) => probe::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
         Verb::Checkpoint(args) => checkpoint::run(&args),

@@ -15,6 +15,8 @@ pub mod function;
 mod function_name;
 pub mod mapping;
 mod merge;
+pub mod origins;
+pub mod request;
 pub mod service;
 mod show;
 mod suggest;
@@ -35,6 +37,7 @@ use files::Source;
 use function::{FunctionEntry, Functions};
 use function_name::FunctionName;
 use mapping::Mapping;
+use origins::Origins;
 use service::Service;
 pub use show::{json, table};
 use tree::{Node, Value};
@@ -53,6 +56,8 @@ pub struct Config {
     pub functions: Vec<FunctionEntry>,
     /// The event source mappings, in the order of the files.
     pub mappings: Vec<Mapping>,
+    /// Where each mapping stands. Apart from the mapping: one that moved to another line is still the same.
+    pub origins: Origins,
     /// What is odd and stops nothing; each displays as one line, like an error.
     pub warnings: Vec<ConfigError>,
 }
@@ -194,6 +199,8 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         Some(at) => mapping::read_all(&at, &mut functions, report),
         None => Vec::new(),
     };
+    let origins = Origins::new(&mappings);
+    let mappings: Vec<Mapping> = mappings.into_iter().map(|(mapping, _)| mapping).collect();
     let streams = mappings
         .iter()
         .any(|mapping| mapping.enabled && mapping.stream.is_some());
@@ -220,6 +227,7 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         aws: aws?,
         functions: functions.finish(report),
         mappings,
+        origins,
         warnings: Vec::new(),
     })
 }

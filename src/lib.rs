@@ -17,6 +17,7 @@
 //! reports     what an engine tells: its counters, and its place in the status
 //! checkpoint  where positions of streams are kept: memory, or a file that is refused on any doubt
 //! status      the state of each mapping       metrics   every family, and a `record_*` per thing that happens
+//! control     AWS's control API, its pure half: requests in, decisions and answers out
 //! import      managed mappings -> a configuration file: from AWS, a template, Terraform; and what two lists differ in
 //! config      files -> mappings that cannot be wrong
 //! clock       the only reader of the wall clock
@@ -65,6 +66,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod destination;
 pub mod function;
 pub mod import;

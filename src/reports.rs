@@ -102,6 +102,7 @@ impl Reports {
 
     /// The last receive failed for this reason, or succeeded.
     pub fn source(&self, trouble: Option<String>) {
+        self.status.source(&self.mapping, trouble.clone());
         self.change(|health| health.source = trouble);
     }
 
@@ -135,6 +136,7 @@ impl Reports {
 
     /// The function ran, and handled what it was given or not.
     pub fn ran(&self, well: bool) {
+        self.status.ran(&self.mapping, well);
         self.change(|health| {
             health.failures = match well {
                 true => 0,

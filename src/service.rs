@@ -4,6 +4,7 @@
 //! to run stands on a [`Roster`] that may change: the crew follows it mapping by mapping.
 
 mod crew;
+pub mod desk;
 mod engines;
 mod roster;
 mod supervised;
@@ -58,6 +59,7 @@ pub async fn run(roster: &Roster, around: Surroundings, drain: CancellationToken
     let mut wanted = roster.watch();
     loop {
         crew.follow(&wanted.borrow_and_update().clone());
+        roster.are_here(crew.members());
         tokio::select! {
             biased;
             () = drain.cancelled() => break,

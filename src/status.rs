@@ -31,6 +31,23 @@ struct Entry {
     started: bool,
     state: State,
     reason: Option<String>,
+    /// The last invocation was handled, or not.
+    ran: Option<bool>,
+    /// Why the source can not be read.
+    source: Option<String>,
+}
+
+/// How it went last. // spec: 1.5
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Processed {
+    /// Nothing was invoked yet.
+    Nothing,
+    /// The function handled a batch, or told which of its records it did not.
+    Handled,
+    /// The function failed.
+    FunctionFailed,
+    /// The source can not be read, for this reason.
+    SourceFailed(String),
 }
 
 /// What `/readyz` shows.
@@ -83,8 +100,37 @@ impl Status {
                 false => State::Disabled,
             },
             reason: None,
+            ran: None,
+            source: None,
         });
         entry.enabled = enabled;
+    }
+
+    /// The function ran, and handled what it was given or not.
+    pub fn ran(&self, mapping: &str, well: bool) {
+        if let Some(entry) = self.page().mappings.get_mut(mapping) {
+            entry.ran = Some(well);
+        }
+    }
+
+    /// The source can not be read for this reason, or can.
+    pub fn source(&self, mapping: &str, trouble: Option<String>) {
+        if let Some(entry) = self.page().mappings.get_mut(mapping) {
+            entry.source = trouble;
+        }
+    }
+
+    /// What the mapping is doing, and how it went last; none where it is not known.
+    pub fn of(&self, mapping: &str) -> Option<(State, Processed)> {
+        let page = self.page();
+        let entry = page.mappings.get(mapping)?;
+        let processed = match (&entry.source, entry.ran) {
+            (Some(trouble), _) => Processed::SourceFailed(trouble.clone()),
+            (None, None) => Processed::Nothing,
+            (None, Some(true)) => Processed::Handled,
+            (None, Some(false)) => Processed::FunctionFailed,
+        };
+        Some((entry.state, processed))
     }
 
     /// A mapping is gone.

@@ -118,6 +118,7 @@ mod tests {
             metrics: Metrics::new(),
             status,
             heartbeat: Heartbeat::new(),
+            api: None,
         }
     }
 

@@ -14,7 +14,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Admin, answer::answer};
+use super::Admin;
+use super::answer::answer;
+use super::api::is_of_api;
 
 /// Connections served at once. One more ends the oldest: whoever hoards connections keeps no probe out.
 pub const CONNECTIONS_MAX: usize = 64;
@@ -59,9 +61,15 @@ async fn connection(stream: TcpStream, admin: Admin, cancel: CancellationToken) 
     // A socket that refuses it is slower, not wrong.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request: http::Request<Incoming>| {
-        // The body, if any, is dropped unread: nothing here takes one.
-        let response = answer(request.method(), request.uri().path(), &admin);
-        async { Ok::<_, Infallible>(response) }
+        let admin = &admin;
+        async move {
+            let gate = admin.api.as_ref();
+            Ok::<_, Infallible>(match gate.filter(|_| is_of_api(request.uri().path())) {
+                Some(gate) => gate.answer(request).await,
+                // The body, if any, is dropped unread: nothing here takes one.
+                None => answer(request.method(), request.uri().path(), admin),
+            })
+        }
     });
     let mut builder = http1::Builder::new();
     builder

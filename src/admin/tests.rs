@@ -16,6 +16,7 @@ fn admin() -> Admin {
         metrics: Metrics::new(),
         status: Status::new([("orders", true)]),
         heartbeat: Heartbeat::new(),
+        api: None,
     }
 }
 

@@ -4,26 +4,31 @@ mod reload;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{self, SignalKind};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::reload::Reload;
 use super::{Exit, environment, failed, in_runtime, log, refused};
+use crate::admin::access::Access;
+use crate::admin::api::Gate;
 use crate::admin::heartbeat::Heartbeat;
+use crate::admin::port::{Asked, Port};
 use crate::admin::{Admin, Server};
 use crate::aws::clients::Clients;
-use crate::checkpoint::{Broken, Owner, Store, StoreError};
+use crate::checkpoint::{Broken, Owner};
 use crate::clock::Clock;
 use crate::config::checkpoints::Checkpoints;
-use crate::config::mapping::Mapping;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
 use crate::reports::Account;
-use crate::service::{self, Roster, Surroundings};
+use crate::service::desk::{Desk, OpenError, Parts};
+use crate::service::{self, Surroundings};
 use crate::status::Status;
 
 #[derive(Debug, clap::Args)]
@@ -54,18 +59,19 @@ pub fn run(args: &Args) -> Exit {
         .mappings
         .iter()
         .map(|mapping| (mapping.name.as_str(), mapping.enabled));
+    let (port, asked) = Port::new();
+    let access = Access::new(&config.service.api, config.service.listen);
+    let clock = Clock::machine();
+    let gate = Gate::new(access, port, clock.clone(), seed(&clock));
     let admin = Admin {
         metrics: Metrics::new(),
         status: Status::new(mappings),
         heartbeat: Heartbeat::new(),
+        api: Some(Arc::new(gate)),
     };
     // Before anything is received: an address that is taken must not be found out with messages in hand.
     let server = match Server::start(config.service.listen, admin.clone()) {
         Ok(server) => server,
-        Err(error) => return failed(&error),
-    };
-    let store = match store(&config) {
-        Ok(store) => store,
         Err(error) => return failed(&error),
     };
     let drain = CancellationToken::new();
@@ -73,14 +79,14 @@ pub fn run(args: &Args) -> Exit {
     let work = serve(
         (args, watched),
         config,
-        admin,
+        (admin, asked),
         server.address(),
-        store,
         drain.clone(),
     );
     match in_runtime(Box::pin(work), drain) {
-        Ok((account, None)) => concluded(account),
-        Ok((account, Some(broken))) => {
+        Ok(Err(error)) => failed(&error),
+        Ok(Ok((account, None))) => concluded(account),
+        Ok(Ok((account, Some(broken)))) => {
             concluded(account);
             match &checkpoints {
                 Checkpoints::File(path) => failed(&format!("{}: {broken}", path.display())),
@@ -91,40 +97,36 @@ pub fn run(args: &Args) -> Exit {
     }
 }
 
-/// Where the progress of streams is kept; who reads queues alone needs no file.
-fn store(config: &Config) -> Result<Store, StoreError> {
-    match &config.checkpoints {
-        Checkpoints::File(path) if needs_store(config) => Store::open(path),
-        Checkpoints::File(_) | Checkpoints::Memory => Ok(Store::memory()),
-    }
-}
-
-fn needs_store(config: &Config) -> bool {
-    let needed = |mapping: &Mapping| mapping.enabled && mapping.stream.is_some();
-    config.mappings.iter().any(needed)
-}
-
 async fn serve(
     (args, watched): (&Args, Option<Vec<String>>),
     config: Config,
-    admin: Admin,
+    (admin, asked): (Admin, mpsc::Receiver<Asked>),
     listen: SocketAddr,
-    store: Store,
     drain: CancellationToken,
-) -> (Account, Option<Broken>) {
+) -> Result<(Account, Option<Broken>), OpenError> {
     let hangups = unix::signal(SignalKind::hangup());
-    // From here on signals are taken: who reads this line may send one.
-    let version = env!("CARGO_PKG_VERSION");
-    info!(version, %listen, mappings = config.mappings.len(), "started");
-    let mut beside = JoinSet::new();
-    beside.spawn(admin.heartbeat.run(CancellationToken::new()));
     let clock = Clock::machine();
     let region = config
         .mappings
         .first()
         .map(|mapping| mapping.source.region.clone());
+    let clients = Clients::from_environment(&config.aws, region.as_deref(), &clock).await;
+    let parts = Parts {
+        clients: clients.clone(),
+        status: admin.status.clone(),
+        clock: clock.clone(),
+        seed: seed(&clock),
+    };
+    let desk = Desk::open(&config, parts).await?;
+    // From here on signals are taken: who reads this line may send one.
+    let version = env!("CARGO_PKG_VERSION");
+    let mappings = desk.roster().now().mappings.len();
+    info!(version, %listen, mappings, "started");
+    let mut beside = JoinSet::new();
+    beside.spawn(admin.heartbeat.run(CancellationToken::new()));
+    beside.spawn(desk.clone().serve(asked));
     let around = Surroundings {
-        clients: Clients::from_environment(&config.aws, region.as_deref(), &clock).await,
+        clients,
         metrics: admin.metrics.clone(),
         status: admin.status.clone(),
         seed: seed(&clock),
@@ -132,14 +134,12 @@ async fn serve(
         grace: config.service.shutdown_grace,
         clock,
     };
-    let roster = Roster::new(config.mappings.clone(), store);
     match hangups {
         Ok(hangups) => {
             let reload = Reload {
                 paths: args.config.clone(),
-                opened: needs_store(&config),
                 config,
-                roster: roster.clone(),
+                desk: desk.clone(),
                 status: admin.status,
                 metrics: admin.metrics,
             };
@@ -147,12 +147,13 @@ async fn serve(
         }
         Err(error) => warn!(%error, "no reload: failed to listen for SIGHUP"),
     }
-    let account = service::run(&roster, around, drain).await;
+    let account = service::run(desk.roster(), around, drain).await;
     beside.shutdown().await;
-    let store = roster.now().store;
+    desk.close().await;
+    let store = desk.roster().now().store;
     let broken = store.broken();
     store.close().await;
-    (account, broken)
+    Ok((account, broken))
 }
 
 /// What became of the events. A drain that had to abandon some was not clean, though none of them is lost.

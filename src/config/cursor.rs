@@ -187,7 +187,8 @@ impl<'a> At<'a> {
 /// A message lists so many known keys, the first ones: what AWS only prints comes last.
 const KEYS_LISTED_MAX: usize = 10;
 
-fn unknown(key: &str, known: &[&str]) -> String {
+/// What to say of a key that is none of these.
+pub(super) fn unknown(key: &str, known: &[&str]) -> String {
     match nearest(key, known) {
         Some(nearest) => format!("unknown key; did you mean {nearest}?"),
         None => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A line of a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     /// The file as the user gave it.
     pub file: Arc<str>,
     /// Counted from 1; 0 stands for the file as a whole.

@@ -59,7 +59,8 @@ pub(super) struct Functions<'a> {
 
 #[derive(Debug)]
 struct Known<'a> {
-    at: At<'a>,
+    /// Where it stands; `None`: it was read before.
+    at: Option<At<'a>>,
     key: &'a str,
     name: FunctionName,
     /// `None`: the entry is wrong and was reported.
@@ -74,7 +75,7 @@ impl<'a> Functions<'a> {
                 Ok(name) => {
                     let entry = read_entry(key, &at, report);
                     functions.known.push(Known {
-                        at,
+                        at: Some(at),
                         key,
                         name,
                         entry,
@@ -84,6 +85,22 @@ impl<'a> Functions<'a> {
             }
         }
         functions
+    }
+
+    /// Entries that were read and checked before.
+    pub fn of(entries: &'a [FunctionEntry]) -> Functions<'a> {
+        let known = entries.iter().filter_map(|entry| {
+            Some(Known {
+                at: None,
+                key: &entry.key,
+                name: FunctionName::parse(&entry.key).ok()?,
+                entry: Some(entry.clone()),
+            })
+        });
+        Functions {
+            known: known.collect(),
+            used: BTreeSet::new(),
+        }
     }
 
     /// Where the function of a mapping runs. An entry of `Functions` is chosen in three steps, the first that has one counts:
@@ -138,8 +155,10 @@ impl<'a> Functions<'a> {
     /// The entries, and a warning for each that no mapping uses: its key may be misspelt, and the function run in AWS Lambda.
     pub fn finish(self, report: &mut Report) -> Vec<FunctionEntry> {
         for (index, known) in self.known.iter().enumerate() {
-            if !self.used.contains(&index) {
-                known.at.warn(report, "no mapping uses this function");
+            if let Some(at) = &known.at
+                && !self.used.contains(&index)
+            {
+                at.warn(report, "no mapping uses this function");
             }
         }
         self.known

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::arn::Arn;
 use super::cursor::{At, Fields};
-use super::error::Report;
+use super::error::{Place, Report};
 use super::function::{Functions, Target};
 use super::function_name::FunctionName;
 use crate::model::filter::Source as Filtered;
@@ -77,6 +77,23 @@ impl Mapping {
             Err(_) => self.function_name.clone(),
         }
     }
+
+    /// Whether a function's name in any of its forms is that of this mapping's function, exact on the qualifier; what it leaves
+    /// open is any. // spec: 1.1
+    ///
+    /// # Errors
+    /// The text is no name of a function.
+    pub fn invokes(&self, function_name: &str) -> Result<bool, String> {
+        let wanted = FunctionName::parse(function_name)?;
+        let own = FunctionName::parse(&self.function_name)?.completed(&self.source);
+        Ok(wanted.covers(&own) && wanted.qualifier == own.qualifier)
+    }
+
+    /// Under the same name with a part of its UUID behind: nobody else's, where two would have one name.
+    pub fn set_apart(self) -> Mapping {
+        let name = identity::suffixed(&self.name, &self.uuid);
+        Mapping { name, ..self }
+    }
 }
 
 /// What a mapping says apart from which source and function it joins.
@@ -91,12 +108,12 @@ struct Settings {
     stream: Option<stream::Settings>,
 }
 
-/// The mappings of all files, in their order. A wrong mapping is reported and left out.
+/// The mappings of all files, in their order, and where each stands. A wrong mapping is reported and left out.
 pub(super) fn read_all(
     list: &At<'_>,
     functions: &mut Functions<'_>,
     report: &mut Report,
-) -> Vec<Mapping> {
+) -> Vec<(Mapping, Place)> {
     let keys = known_keys();
     let mut read = Vec::new();
     for at in list.list(report).unwrap_or_default() {
@@ -140,7 +157,8 @@ pub(super) fn read_all(
         let stream = settings
             .stream
             .and_then(|stream| stream.of(&identity.source, settings.extensions));
-        mappings.push(Mapping {
+        let place = identity.at.place().clone();
+        let mapping = Mapping {
             name: label.name,
             uuid: label.uuid,
             enabled: settings.enabled,
@@ -153,7 +171,8 @@ pub(super) fn read_all(
             maximum_concurrency: settings.maximum_concurrency,
             filter_patterns: settings.filter_patterns,
             stream,
-        });
+        };
+        mappings.push((mapping, place));
     }
     mappings
 }

@@ -1,4 +1,6 @@
-//! `Service`: the admin listener and the drain.
+//! `Service`: the admin listener, who may change something there, and the drain.
+
+mod api;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -6,6 +8,7 @@ use std::time::Duration;
 use super::cursor::At;
 use super::error::{Report, quoted};
 use super::tree::Value;
+pub use api::{AccessKey, Api, Secret};
 
 /// What concerns the process, not one mapping.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,9 +18,11 @@ pub struct Service {
     /// `ShutdownGraceInSeconds`: how long a drain may take before running invocations are abandoned; 30 s by default, 0 to
     /// 3,600: a function may run for 900 s, and no platform waits an hour for a process to end.
     pub shutdown_grace: Duration,
+    /// `Api`: who may use the control API.
+    pub api: Api,
 }
 
-const KEYS: [&str; 2] = ["Listen", "ShutdownGraceInSeconds"];
+const KEYS: [&str; 3] = ["Listen", "ShutdownGraceInSeconds", "Api"];
 const LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9480);
 const SHUTDOWN_GRACE_S_DEFAULT: u64 = 30;
 const SHUTDOWN_GRACE_S_MAX: i64 = 3_600;
@@ -27,6 +32,7 @@ impl Default for Service {
         Service {
             listen: LISTEN_DEFAULT,
             shutdown_grace: Duration::from_secs(SHUTDOWN_GRACE_S_DEFAULT),
+            api: Api::default(),
         }
     }
 }
@@ -42,9 +48,14 @@ pub(super) fn read(at: &At<'_>, report: &mut Report) -> Option<Service> {
         Some(at) => at.integer(0..=SHUTDOWN_GRACE_S_MAX, report).map(seconds),
         None => Some(default.shutdown_grace),
     };
+    let api = match fields.get("Api") {
+        Some(at) => api::read(&at, report),
+        None => Some(default.api),
+    };
     Some(Service {
         listen: listen?,
         shutdown_grace: shutdown_grace?,
+        api: api?,
     })
 }
 

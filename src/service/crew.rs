@@ -1,6 +1,6 @@
 //! Those that run, and how they come to be those that are wanted: a mapping at a time, each in its own time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::task::{AbortHandle, JoinSet};
@@ -148,6 +148,11 @@ impl Crew {
             work,
         };
         self.members.insert(uuid, member);
+    }
+
+    /// The UUIDs of those that are here.
+    pub fn members(&self) -> BTreeSet<String> {
+        self.members.keys().cloned().collect()
     }
 
     fn forget(&mut self, uuid: &str) {

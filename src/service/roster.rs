@@ -1,5 +1,6 @@
 //! What is to run. It may change while the service runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -9,7 +10,10 @@ use crate::config::mapping::Mapping;
 
 /// The list that a service follows. Cheap to clone: all clones are the same list.
 #[derive(Clone, Debug)]
-pub struct Roster(watch::Sender<Wanted>);
+pub struct Roster {
+    wanted: watch::Sender<Wanted>,
+    here: watch::Sender<BTreeSet<String>>,
+}
 
 /// What is to run. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,20 +28,38 @@ impl Roster {
     /// With this to begin with.
     pub fn new(mappings: Vec<Mapping>, store: Store) -> Self {
         let mappings = mappings.into();
-        Self(watch::Sender::new(Wanted { mappings, store }))
+        Self {
+            wanted: watch::Sender::new(Wanted { mappings, store }),
+            here: watch::Sender::default(),
+        }
     }
 
     /// As it is now.
     pub fn now(&self) -> Wanted {
-        self.0.borrow().clone()
+        self.wanted.borrow().clone()
     }
 
     /// From now on this is wanted. Returns at once: the service follows.
     pub fn replace(&self, wanted: Wanted) {
-        self.0.send_replace(wanted);
+        self.wanted.send_replace(wanted);
     }
 
     pub(super) fn watch(&self) -> watch::Receiver<Wanted> {
-        self.0.subscribe()
+        self.wanted.subscribe()
+    }
+
+    /// Returns when the service has nothing of this mapping any more: what it had in hand is settled.
+    pub async fn gone(&self, uuid: &str) {
+        let mut here = self.here.subscribe();
+        // The roster is there for as long as we are.
+        let _ = here.wait_for(|here| !here.contains(uuid)).await;
+    }
+
+    pub(super) fn are_here(&self, uuids: BTreeSet<String>) {
+        self.here.send_if_modified(|here| {
+            let changed = *here != uuids;
+            *here = uuids;
+            changed
+        });
     }
 }

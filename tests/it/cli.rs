@@ -2,6 +2,7 @@
 
 mod demo;
 mod filter;
+mod probe;
 pub mod program;
 mod reload;
 mod service;
@@ -19,12 +20,13 @@ EventSourceMappings:
     FunctionName: process
 ";
 
-const VERBS: [&str; 9] = [
+const VERBS: [&str; 10] = [
     "run",
     "validate",
     "import",
     "diff",
     "filter",
+    "probe",
     "demo",
     "sim",
     "checkpoint",
@@ -39,7 +41,7 @@ fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 #[test]
 fn wrong_usage_is_said_on_stderr_and_ends_with_2() {
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "Usage: sluicegate <COMMAND>"),
         (&["runn"], "a similar subcommand exists: 'run'"),
         (&["run"], "--config <FILE>"),
@@ -103,6 +105,10 @@ fn wrong_usage_is_said_on_stderr_and_ends_with_2() {
                 "f=http://y/",
             ],
             "--function: f is given twice",
+        ),
+        (
+            &["probe", "--listen", "here"],
+            "write an IP address or localhost, and a port, such as 127.0.0.1:9480",
         ),
         (&["demo", "--duration", "20"], "such as 500ms, 20s or 2m"),
         (&["completion"], "<SHELL>"),

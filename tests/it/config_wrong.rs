@@ -213,7 +213,9 @@ fn the_service_is_checked() {
         ),
         (
             "Service: {Port: 1}\n",
-            &["a.yaml:1: Service.Port: unknown key; expected Listen or ShutdownGraceInSeconds"],
+            &[
+                "a.yaml:1: Service.Port: unknown key; expected Listen, ShutdownGraceInSeconds or Api",
+            ],
         ),
         (
             "Service: {ShutdownGraceInSeconds: -1}\n",
@@ -433,6 +435,58 @@ fn references_to_the_environment_are_checked() {
             "Service: {ShutdownGraceInSeconds: \"${WORD}\"}\n",
             &[
                 r#"a.yaml:1: Service.ShutdownGraceInSeconds: expected a whole number from 0 to 3600, found "ten""#,
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn who_may_use_the_control_api_is_checked_and_no_secret_is_shown() {
+    check(&[
+        (
+            "Service:
+  Api:
+    AccessKey: []
+    TokenFile: ''
+    ReadOnlyTokenFile: 5
+",
+            &[
+                "a.yaml:3: Service.Api.AccessKey: unknown key; did you mean AccessKeys?",
+                "a.yaml:4: Service.Api.TokenFile: expected the path of a file, found \"\"",
+                "a.yaml:5: Service.Api.ReadOnlyTokenFile: expected text, found 5; put it in quotes",
+            ],
+        ),
+        (
+            "Service:
+  Api:
+    AccessKeys:
+      - { AccessKeyId: AKIAIOSFODNN7EXAMPLE }
+      - { SecretAccessKey: wJalrXUtnFEMI/K7MDENG }
+      - { AccessKeyId: 1234567890123456, SecretAccessKey: 98765432109876543210 }
+      - { AccessKeyId: short, SecretAccessKey: wJalrXUtnFEMI/K7MDENG }
+      - { AccessKeyId: AKIAIOSFODNN7EXAMPLE, SecretAccessKey: short-secret }
+      - { AccessKeyId: AKIAIOSFODNN7EXAMPLE, SecretAccessKey: wJalrXUtnFEMI/K7MDENG }
+      - { AccessKeyId: AKIAIOSFODNN7EXAMPLE, SecretAccessKey: wJalrXUtnFEMI/K7MDENG, ReadOnly: 1 }
+",
+            &[
+                "a.yaml:4: Service.Api.AccessKeys[0]: SecretAccessKey is missing",
+                "a.yaml:5: Service.Api.AccessKeys[1]: AccessKeyId is missing",
+                "a.yaml:6: Service.Api.AccessKeys[2].AccessKeyId: expected text, in quotes",
+                "a.yaml:6: Service.Api.AccessKeys[2].SecretAccessKey: expected text, in quotes",
+                "a.yaml:7: Service.Api.AccessKeys[3].AccessKeyId: an access key's id has 16 to 128 letters and digits, such as AKIAIOSFODNN7EXAMPLE",
+                "a.yaml:8: Service.Api.AccessKeys[4].SecretAccessKey: a secret of fewer than 16 characters is guessed",
+                "a.yaml:10: Service.Api.AccessKeys[6].ReadOnly: expected true or false, found 1",
+            ],
+        ),
+        (
+            "Service:
+  Api:
+    AccessKeys:
+      - { AccessKeyId: AKIAIOSFODNN7EXAMPLE, SecretAccessKey: wJalrXUtnFEMI/K7MDENG }
+      - { AccessKeyId: AKIAIOSFODNN7EXAMPLE, SecretAccessKey: another-long-secret }
+",
+            &[
+                "a.yaml:5: Service.Api.AccessKeys[1].AccessKeyId: AKIAIOSFODNN7EXAMPLE is there already",
             ],
         ),
     ]);

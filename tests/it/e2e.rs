@@ -4,6 +4,7 @@
 //! Nothing is waited for by the clock: a test waits for what the functions' ledger, the queue's counts, the program's
 //! pages or its log show.
 
+mod control;
 mod delivery;
 mod failure;
 mod hostile;

@@ -90,6 +90,7 @@ impl House {
             metrics: self.metrics.clone(),
             status: status.clone(),
             heartbeat,
+            api: None,
         };
         let server = serve(listen, admin)?;
         let around = Surroundings {

@@ -213,7 +213,8 @@ fn shared(names: &[String]) -> Vec<usize> {
 /// So many characters of a UUID tell mappings of one name apart.
 const SUFFIX_CHARS: usize = 8;
 
-fn suffixed(name: &str, uuid: &str) -> String {
+/// A name that only the mapping with this UUID has.
+pub(super) fn suffixed(name: &str, uuid: &str) -> String {
     let kept = name.len().min(NAME_CHARS_MAX - SUFFIX_CHARS - 1);
     let suffixed = format!("{}-{}", &name[..kept], &uuid[..SUFFIX_CHARS]);
     suffixed.trim_start_matches('-').to_owned()

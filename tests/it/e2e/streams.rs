@@ -23,7 +23,7 @@ fn of(key: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
 }
 
 /// The texts of all calls, in the order of their arrival.
-fn delivered(calls: &[Call]) -> Vec<String> {
+pub fn delivered(calls: &[Call]) -> Vec<String> {
     calls.iter().flat_map(texts).collect()
 }
 

@@ -276,7 +276,7 @@ fn register(world: &World, name: &str, url: &str, timeout: Duration, concurrency
 }
 
 /// What all clients share: no TLS, no retries of their own.
-fn sdk_config(endpoint: &str) -> aws_config::SdkConfig {
+pub fn sdk_config(endpoint: &str) -> aws_config::SdkConfig {
     aws_config::SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(REGION))

@@ -21,6 +21,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "import",
             "config",
             "logging",
@@ -40,12 +41,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "aws",
             "status",
             "metrics",
+            "control",
             "config",
             "clock",
             "model",
         ],
     ),
-    ("admin", &["status", "metrics", "config", "clock", "model"]),
+    (
+        "admin",
+        &[
+            "aws", "status", "metrics", "control", "config", "clock", "model",
+        ],
+    ),
     (
         "queue",
         &[
@@ -74,6 +81,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     // A mapping's state is a label of a metric, and every label's values are written out by one macro.
     ("status", &["metrics"]),
     ("metrics", &["status", "config", "clock", "model"]),
+    ("control", &["status", "config", "model"]),
     ("import", &["config"]),
     ("config", &["model"]),
     ("sim", &["clock", "model"]),
