@@ -7,7 +7,7 @@
 //! main        arguments in, exit code out
 //! cli         one file per verb; `cli/demo` is the whole product on one machine
 //! logging     text on a terminal, JSON elsewhere
-//! service     one supervised task per mapping; readiness; reload; drain within the grace period
+//! service     one supervised task per mapping; readiness; reload; drain within the grace period; the desk of the control API
 //! admin       health, readiness, metrics, dashboard: on a thread and a listener of its own
 //! queue       engine 1, an SQS queue: slot, gather, deliver, settle; leases are extended meanwhile
 //! stream      engine 2, a Kinesis or DynamoDB stream: discover, read, lanes, deliver, discard, keep

@@ -26,8 +26,9 @@
 //! | `sluicegate_messages_passed_over_total` | reason | | Messages received and left to the queue, or in hand already. |
 //! | `sluicegate_replies_ignored_total` | | | Answers with batchItemFailures that nobody reads: FunctionResponseTypes lacks ReportBatchItemFailures, and the messages named in them are deleted. |
 //! | `sluicegate_replies_malformed_total` | reason | | Answers that cannot be read as a report of failed items: the whole batch counts as failed. |
-//! | `sluicegate_events_dropped_total` | reason | DroppedEventCount | Records discarded by a limit, of which no on-failure record tells. |
-//! | `sluicegate_events_on_failure_delivered_total` | | OnFailureDestinationDeliveredEventCount | Records discarded by a limit, whose on-failure record was delivered. |
+//! | `sluicegate_events_dropped_total` | reason | DroppedEventCount | Records discarded by a limit, of which no on-failure record tells; the final invocation of a window holds none. |
+//! | `sluicegate_events_on_failure_delivered_total` | | OnFailureDestinationDeliveredEventCount | Records discarded by a limit, whose on-failure record was delivered; the final invocation of a window holds none. |
+//! | `sluicegate_windows_discarded_total` | | | Tumbling windows whose final invocation was discarded by a limit: their records were handled, what became of the state is not known. |
 //! | `sluicegate_destination_deliveries_total` | outcome | DestinationDeliveryFailures and its complement | Attempts to deliver an on-failure record; a failed one is repeated. |
 //! | `sluicegate_iterator_age_seconds` | shard | IteratorAge | Age of the oldest record of the shard that is read and not settled, or how far reading is behind, which grows while reads fail; 0 when all is settled. |
 //! | `sluicegate_shard_failures` | shard | | Failures in a row on the records that the shard is at: above 0 it stands still. |

@@ -10,6 +10,7 @@
 
 mod admit;
 mod book;
+mod complaints;
 mod deliver;
 mod discard;
 mod discover;
@@ -23,6 +24,7 @@ mod terms;
 mod window;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ use crate::model::filter::Filters;
 use crate::model::shards::Lineage;
 use crate::reports::{Account, Reports};
 
+use complaints::Complaints;
 use lane::Rule;
 use terms::Terms;
 
@@ -73,6 +76,9 @@ pub struct Engine {
     clock: Clock,
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
+    complaints: Mutex<Complaints>,
+    /// So many batches wait to be invoked again, because their invocation did not run.
+    waiting: AtomicUsize,
     plan: Mutex<Plan>,
     began: Instant,
     /// Cancelled when nothing may be read any more though nobody asked for a drain.

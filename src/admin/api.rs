@@ -4,17 +4,17 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use serde_json::json;
 use tokio::time::{Instant, timeout};
 
 use super::access::{Access, Denied, Granted};
 use super::port::{Answer, Port, Silent};
 use crate::aws::sigv4;
 use crate::clock::Clock;
+use crate::control::Refusal;
 
 /// The longest body of a request: five filters of 4,096 characters, each of them escaped, are a tenth of it.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -25,8 +25,8 @@ pub const RATE_PER_SECOND: f64 = 20.0;
 /// See [`RATE_PER_SECOND`].
 pub const BURST: f64 = 100.0;
 
-/// What AWS calls the kind of an error.
-pub const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// Whoever asks too often comes again after this.
+const RETRY_AFTER_S: u64 = 1;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// Paths of AWS's APIs for mappings and for their tags.
@@ -71,7 +71,7 @@ impl Gate {
     pub async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let answer = match self.ask(request).await {
             Ok(answer) => answer,
-            Err(refusal) => refusal.answer(),
+            Err(refusal) => refusal.into(),
         };
         let mut response = Response::new(Full::new(answer.body));
         *response.status_mut() = answer.status;
@@ -87,14 +87,14 @@ impl Gate {
 
     async fn ask(&self, request: Request<Incoming>) -> Result<Answer, Refusal> {
         if !self.admitted() {
-            return Err(Refusal::often());
+            return Err(Refusal::throttled(RETRY_AFTER_S));
         }
         let (head, body) = request.into_parts();
         let body = timeout(BODY_TIME_MAX, Limited::new(body, BODY_BYTES_MAX).collect());
         let body = match body.await {
             Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::large()),
-            Ok(Err(_)) | Err(_) => return Err(Refusal::cut()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(large()),
+            Ok(Err(_)) | Err(_) => return Err(cut()),
         };
         let target = head.uri.path_and_query();
         let target = target.map_or("/", |target| target.as_str());
@@ -109,15 +109,16 @@ impl Gate {
             headers: &headers,
             body: &body,
         };
-        let granted = self.access.granted(&signed, self.clock.now())?;
+        let granted = self.access.granted(&signed, self.clock.now());
+        let granted = granted.map_err(denied)?;
         if granted == Granted::Reading && head.method != Method::GET {
-            return Err(Refusal::reading());
+            return Err(reading());
         }
         let (path, query) = (head.uri.path().to_owned(), head.uri.query());
         let asked = self
             .port
             .ask(head.method, path, query.map(str::to_owned), body);
-        asked.await.map_err(Refusal::from)
+        asked.await.map_err(unanswered)
     }
 
     /// For people who compare logs: nothing depends on it.
@@ -142,96 +143,38 @@ impl Gate {
     }
 }
 
-/// A request that was turned away at the door.
-#[derive(Debug)]
-struct Refusal {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-    /// In seconds.
-    retry_after: Option<&'static str>,
+fn large() -> Refusal {
+    let text = format!("a request has {BODY_BYTES_MAX} bytes at most");
+    Refusal::new(413, "RequestTooLargeException", text)
 }
 
-impl Refusal {
-    fn new(status: StatusCode, code: &'static str, message: &str) -> Self {
-        Self {
-            status,
-            code,
-            message: message.to_owned(),
-            retry_after: None,
-        }
-    }
-
-    // spec: 1.1
-    fn often() -> Self {
-        Self {
-            retry_after: Some("1"),
-            ..Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "TooManyRequestsException",
-                "Rate exceeded",
-            )
-        }
-    }
-
-    fn large() -> Self {
-        let text = format!("a request has {BODY_BYTES_MAX} bytes at most");
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Self::new(status, "RequestTooLargeException", &text)
-    }
-
-    fn cut() -> Self {
-        let code = "InvalidRequestContentException";
-        Self::new(StatusCode::BAD_REQUEST, code, "the body did not come whole")
-    }
-
-    fn reading() -> Self {
-        let text = "this key or token may look, and change nothing";
-        Self::new(StatusCode::FORBIDDEN, "AccessDeniedException", text)
-    }
-
-    fn answer(self) -> Answer {
-        let mut body = json!({ "Type": "User", "message": self.message });
-        if self.status == StatusCode::TOO_MANY_REQUESTS {
-            body["Reason"] = json!("CallerRateLimitExceeded");
-        }
-        if self.status.is_server_error() {
-            body["Type"] = json!("Service");
-        }
-        let mut headers = http::HeaderMap::new();
-        headers.insert(ERROR_TYPE, HeaderValue::from_static(self.code));
-        if let Some(seconds) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static(seconds));
-        }
-        Answer {
-            status: self.status,
-            headers,
-            body: Bytes::from(body.to_string()),
-        }
-    }
+fn cut() -> Refusal {
+    Refusal::new(
+        400,
+        "InvalidRequestContentException",
+        "the body did not come whole",
+    )
 }
 
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
-        Self::new(StatusCode::FORBIDDEN, denied.code, &denied.message)
-    }
+fn reading() -> Refusal {
+    let text = "this key or token may look, and change nothing";
+    Refusal::new(403, "AccessDeniedException", text)
 }
 
-impl From<Silent> for Refusal {
-    fn from(silent: Silent) -> Self {
-        let (status, text) = match silent {
-            Silent::Busy => return Self::often(),
-            Silent::Gone => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the service is starting or ending",
-            ),
-            Silent::Late => (
-                StatusCode::GATEWAY_TIMEOUT,
-                "no answer in time; what was asked for may be done all the same",
-            ),
-        };
-        Self::new(status, "ServiceException", text)
-    }
+fn denied(denied: Denied) -> Refusal {
+    Refusal::new(403, denied.code, denied.message)
+}
+
+fn unanswered(silent: Silent) -> Refusal {
+    let (status, text) = match silent {
+        Silent::Busy => return Refusal::throttled(RETRY_AFTER_S),
+        Silent::Gone => (503, "the service is starting or ending"),
+        Silent::Late => (
+            504,
+            "no answer in time; what was asked for may be done all the same",
+        ),
+    };
+    Refusal::new(status, "ServiceException", text)
 }
 
 #[cfg(test)]

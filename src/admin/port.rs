@@ -3,9 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, Method, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+
+use crate::control::Refusal;
+
+/// What AWS calls the kind of an error.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Requests that may wait; more are refused.
 pub const WAITING_MAX: usize = 64;
@@ -36,6 +42,22 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// JSON, or nothing.
     pub body: Bytes,
+}
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(ERROR_TYPE, HeaderValue::from_static(refusal.code));
+        if let Some(seconds) = refusal.retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        let status = StatusCode::from_u16(refusal.status);
+        Self {
+            status: status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            headers,
+            body: Bytes::from(refusal.body()),
+        }
+    }
 }
 
 /// The end at which it is asked. Cheap to clone.

@@ -1,5 +1,6 @@
 //! A stream, whatever its kind: the few calls in which Kinesis and DynamoDB Streams differ, in our own words.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::clients::Clients;
@@ -10,6 +11,7 @@ use super::kinesis::consumer::Consumer;
 use super::kinesis::subscription::Subscription;
 use crate::config::arn::Arn;
 use crate::config::mapping::stream::Kind;
+use crate::model::progress::Position;
 use crate::model::record::{DynamoRecord, KinesisRecord, SequenceNumber};
 
 /// A shard, and where it came from.
@@ -48,6 +50,18 @@ pub enum Start {
     From(SequenceNumber),
     /// Behind this record.
     After(SequenceNumber),
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Horizon => Position::Horizon.fmt(f),
+            Self::Latest => f.write_str("what arrives from now on"),
+            Self::Moment { ms } => Position::At { ms: *ms }.fmt(f),
+            Self::From(number) => write!(f, "record {number}"),
+            Self::After(number) => write!(f, "behind record {number}"),
+        }
+    }
 }
 
 /// A place in a shard, good for the next read and for some minutes: 5 in Kinesis, 15 in DynamoDB. // spec: 5.1
@@ -124,6 +138,17 @@ pub enum Status {
     Disabled,
     /// Being deleted: what it holds can not be relied on any more.
     Deleting,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "being made",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Deleting => "being deleted",
+        })
+    }
 }
 
 /// A stream.
@@ -222,6 +247,23 @@ pub(super) fn milliseconds(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_is_said_in_words() {
+        let number = SequenceNumber::try_from("495".to_owned()).unwrap();
+        for (start, words) in [
+            (Start::Horizon, "the oldest record that is left"),
+            (Start::Latest, "what arrives from now on"),
+            (
+                Start::Moment { ms: 0 },
+                "the first record from 1970-01-01T00:00:00.000Z on",
+            ),
+            (Start::From(number.clone()), "record 495"),
+            (Start::After(number), "behind record 495"),
+        ] {
+            assert_eq!(start.to_string(), words);
+        }
+    }
 
     #[test]
     fn a_decimal_time_is_its_nearest_millisecond() {

@@ -11,6 +11,8 @@ use super::{Owner, Revision};
 
 /// What to do about a file in doubt.
 const WAY_OUT: &str = "`sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
+/// And about one of which that prints nothing.
+const LAST_WAY_OUT: &str = "restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
 
 /// Why there is no store, or no answer from it.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +46,14 @@ pub enum StoreError {
     /// What it holds can not be trusted. It was left as it is.
     #[error("the checkpoint file {} is damaged: {what}; {WAY_OUT}", path.display())]
     Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// Nothing in it can be told apart: there is nothing to export. It was left as it is.
+    #[error("the checkpoint file {} is damaged, and nothing in it can be read: {what}; {LAST_WAY_OUT}", path.display())]
+    Unreadable {
         /// The file.
         path: PathBuf,
         /// What is wrong.
@@ -102,7 +112,7 @@ pub enum CommitError {
     },
     /// The position is before the stored one: a bug of the caller.
     #[error(
-        "the checkpoint of {shard} of mapping {mapping} would move back from {stored:?} to {offered:?}"
+        "the checkpoint of {shard} of mapping {mapping} would move back from {stored} to {offered}"
     )]
     Backwards {
         /// The mapping.

@@ -69,7 +69,11 @@ pub fn verify(path: &Path) -> Result<Verified, StoreError> {
 /// Nothing at all can be read, or another process has it.
 pub fn export(path: &Path) -> Result<Value, StoreError> {
     let mut flaws = Vec::new();
-    let mut exported = file::read(path, &mut flaws)?.export();
+    let read = file::read(path, &mut flaws).map_err(|error| match error {
+        StoreError::Damaged { path, what } => StoreError::Unreadable { path, what },
+        other => other,
+    });
+    let mut exported = read?.export();
     exported.flaws = flaws;
     Ok(serde_json::json!(exported))
 }

@@ -84,6 +84,7 @@ fn full(sequence: u64) -> ShardProgress {
             final_first_failed_ms: None,
             final_last: Some(LastInvocation::default()),
         }),
+        windows_from_ms: Some(1_767_224_700_000),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `sluicegate sim`: only the embedded AWS, for the tests of other programs.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -64,6 +65,8 @@ enum SimError {
     Bind(SocketAddr, io::Error),
     #[error("--function: {0}")]
     Function(#[from] sim::lambda::BadUrl),
+    #[error("--function: {0} is given twice")]
+    Twice(String),
 }
 
 pub fn run(args: Args) -> Exit {
@@ -74,7 +77,7 @@ pub fn run(args: Args) -> Exit {
     match in_runtime(serve(args, stop.clone()), stop) {
         Ok(Ok(exit)) => exit,
         Ok(Err(error @ SimError::Bind(..))) => failed(&error),
-        Ok(Err(error @ SimError::Function(_))) => {
+        Ok(Err(error @ (SimError::Function(_) | SimError::Twice(_)))) => {
             output::complain(&error);
             Exit::Usage
         }
@@ -89,7 +92,11 @@ async fn serve(args: Args, stop: CancellationToken) -> Result<Exit, SimError> {
         history_max: 0,
         ..Settings::default()
     });
+    let mut names = BTreeSet::new();
     for FunctionAt { name, url } in &args.functions {
+        if !names.insert(name) {
+            return Err(SimError::Twice(name.clone()));
+        }
         let config = FunctionConfig {
             timeout: FUNCTION_TIMEOUT,
             ..FunctionConfig::default()

@@ -45,6 +45,7 @@ pub(super) struct Cells {
     pub(super) source: Source,
     pub(super) dropped: [AtomicU64; Dropped::ALL.len()],
     pub(super) on_failure_delivered: AtomicU64,
+    pub(super) windows_discarded: AtomicU64,
     pub(super) destination_deliveries: [AtomicU64; DeliveryOutcome::ALL.len()],
     pub(super) checkpoint_commits: [AtomicU64; CommitOutcome::ALL.len()],
     pub(super) gaps: AtomicU64,
@@ -87,6 +88,7 @@ impl MappingMetrics {
             source,
             dropped: Default::default(),
             on_failure_delivered: AtomicU64::default(),
+            windows_discarded: AtomicU64::default(),
             destination_deliveries: Default::default(),
             checkpoint_commits: Default::default(),
             gaps: AtomicU64::default(),
@@ -214,7 +216,8 @@ impl MappingMetrics {
         self.0.shards_waiting.store(count, Relaxed);
     }
 
-    /// `count` records were discarded, and no on-failure record tells of them.
+    /// `count` records were discarded, and no on-failure record tells of them. The final invocation of a window has no
+    /// record, and counts by itself: AWS counts events here, and those of the window were handled. // spec: 5.8, 8
     pub fn record_dropped(&self, reason: Dropped, count: usize) {
         add(&self.0.dropped[reason.index()], count);
     }
@@ -222,6 +225,11 @@ impl MappingMetrics {
     /// The on-failure record of `count` records was delivered.
     pub fn record_on_failure_delivered(&self, count: usize) {
         add(&self.0.on_failure_delivered, count);
+    }
+
+    /// The final invocation of a tumbling window was discarded, whether or not an on-failure record tells of it.
+    pub fn record_window_discarded(&self) {
+        add(&self.0.windows_discarded, 1);
     }
 
     /// An attempt to deliver an on-failure record ended.

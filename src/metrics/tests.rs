@@ -174,6 +174,7 @@ fn a_stream_has_the_series_of_a_stream() {
 
     clicks.record_dropped(Dropped::RecordAgeExceeded, 4);
     clicks.record_on_failure_delivered(2);
+    clicks.record_window_discarded();
     clicks.record_destination_delivery(DeliveryOutcome::Failure);
     clicks.record_checkpoint_commit(CommitOutcome::Success);
     clicks.record_gap();
@@ -189,6 +190,7 @@ fn a_stream_has_the_series_of_a_stream() {
         [
             "sluicegate_events_dropped_total{mapping=\"clicks\",reason=\"record_age_exceeded\"} 4",
             "sluicegate_events_on_failure_delivered_total{mapping=\"clicks\"} 2",
+            "sluicegate_windows_discarded_total{mapping=\"clicks\"} 1",
             "sluicegate_destination_deliveries_total{mapping=\"clicks\",outcome=\"failure\"} 1",
             "sluicegate_shards_waiting{mapping=\"clicks\"} 3",
             "sluicegate_stream_gaps_total{mapping=\"clicks\"} 1",

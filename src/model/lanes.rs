@@ -285,6 +285,7 @@ impl Lanes {
             factor: self.factor,
             lanes: lanes.collect(),
             window: None,
+            windows_from_ms: None,
         }
     }
 

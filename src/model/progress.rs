@@ -3,10 +3,13 @@
 //! A reader that begins at `position` and leaves out what `lanes` says is settled meets exactly the records that are
 //! still owed, in their order; `owed` gives those of them that were tried already their counts back.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::on_failure::Response;
 use super::record::SequenceNumber;
+use super::utc::Utc;
 
 /// Where reading goes on. Ordered: a shard's position never moves back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +30,21 @@ pub enum Position {
     End,
 }
 
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Horizon => f.write_str("the oldest record that is left"),
+            Self::At { ms } => write!(
+                f,
+                "the first record from {} on",
+                Utc::at(*ms).milliseconds()
+            ),
+            Self::After { sequence_number } => write!(f, "behind record {sequence_number}"),
+            Self::End => f.write_str("the end of the shard"),
+        }
+    }
+}
+
 /// The checkpoint of one shard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShardProgress {
@@ -40,6 +58,9 @@ pub struct ShardProgress {
     /// The tumbling window that is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowProgress>,
+    /// All tumbling windows that begin before it are closed, in milliseconds since 1970. // spec: 5.8
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub windows_from_ms: Option<u64>,
 }
 
 /// How far a lane is, and what it owes.
@@ -139,11 +160,33 @@ impl ShardProgress {
             factor,
             lanes: Vec::new(),
             window: None,
+            windows_from_ms: None,
         }
     }
 
     /// The shard is closed and settled.
     pub fn ended(&self) -> bool {
         self.position == Position::End
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_said_in_words() {
+        let sequence_number = SequenceNumber::try_from("495".to_owned()).unwrap();
+        for (position, words) in [
+            (Position::Horizon, "the oldest record that is left"),
+            (
+                Position::At { ms: 1_500 },
+                "the first record from 1970-01-01T00:00:01.500Z on",
+            ),
+            (Position::After { sequence_number }, "behind record 495"),
+            (Position::End, "the end of the shard"),
+        ] {
+            assert_eq!(position.to_string(), words);
+        }
     }
 }

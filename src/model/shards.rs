@@ -108,6 +108,13 @@ impl Lineage {
         !listed.iter().all(known)
     }
 
+    /// Whether everything in every known shard is settled: nothing is read, and nothing waits.
+    pub fn all_settled(&self) -> bool {
+        self.shards
+            .values()
+            .all(|node| node.stage == Stage::Settled)
+    }
+
     /// The settled shards that the source has forgotten for long: their checkpoints may go.
     pub fn forget(&mut self, now: Duration) -> Vec<String> {
         let gone = |node: &Node| {

@@ -2,8 +2,8 @@
 //!
 //! A shard has at most one window open, and its records go through the windows in order: a record that arrived before
 //! the window of the record before it (clocks of a source differ) joins that later window, because its own is closed and
-//! its state gone. (After a restart that is only known of the window that is open.) A window is open once the function has returned a state for it; one in which nothing was handled
-//! has nothing to end. A record that a filter drops moves time on like any other.
+//! its state gone. After a restart that is known of the window that is open and of those that were closed. A window is
+//! open once the function has returned a state for it; one in which nothing was handled has nothing to end. A record that a filter drops moves time on like any other.
 //!
 //! The loop asks [`Tumbling::next`] before each delivery, also between the slices of a batch: a state may outgrow its
 //! limit there. What fails leaves the state as it was, so that a repeat is given the state from before.
@@ -27,6 +27,8 @@ const STATE_FRESH: &str = "{}";
 pub struct Tumbling {
     length_ms: u64,
     open: Option<WindowProgress>,
+    /// All windows that begin before it are closed.
+    from_ms: Option<u64>,
 }
 
 /// What lies ahead in the shard.
@@ -81,20 +83,24 @@ pub struct Invocation<'a> {
 
 impl Tumbling {
     /// Windows of this length, at least a millisecond; `open` where the checkpoint left one open. One of another length
-    /// (the setting was changed) is ended early before anything else.
-    pub fn new(length: Duration, open: Option<WindowProgress>) -> Self {
+    /// (the setting was changed) is ended early before anything else. What begins before `from_ms` is closed.
+    pub fn new(length: Duration, open: Option<WindowProgress>, from_ms: Option<u64>) -> Self {
         let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         Self {
             length_ms: length_ms.max(1),
             open,
+            from_ms,
         }
     }
 
     /// The beginning of the window to which a record belongs: a multiple of the length, and no earlier than that of the
-    /// record before it in the shard (`None` for the first that was read, whatever is settled).
+    /// record before it in the shard (`None` for the first that was read, whatever is settled), nor one that is closed.
     pub fn assign(&self, before: Option<u64>, arrived_ms: u64) -> u64 {
         let open = self.open.as_ref().map(|open| self.aligned(open.start_ms));
-        self.aligned(arrived_ms).max(before.or(open).unwrap_or(0))
+        let from = self.from_ms.map(|from_ms| self.aligned(from_ms));
+        self.aligned(arrived_ms)
+            .max(before.or(open).unwrap_or(0))
+            .max(from.unwrap_or(0))
     }
 
     /// The next step. A question: it changes nothing.
@@ -185,7 +191,14 @@ impl Tumbling {
     /// open.
     pub fn closed_so_far(&mut self, closing: &Delivery, last: Option<LastInvocation>) {
         let Some(owed) = closing.owed().next() else {
-            self.open = None;
+            if let Some(closed) = self.open.take() {
+                // One that ended early may go on with a fresh state.
+                let from_ms = match self.terminated_early(&closed) {
+                    true => closed.start_ms,
+                    false => end_ms(&closed),
+                };
+                self.from_ms = self.from_ms.max(Some(from_ms));
+            }
             return;
         };
         if let Some(open) = &mut self.open {
@@ -206,6 +219,11 @@ impl Tumbling {
     /// What the checkpoint keeps.
     pub fn progress(&self) -> Option<&WindowProgress> {
         self.open.as_ref()
+    }
+
+    /// What the checkpoint keeps beside it: no record belongs to a window that begins before, in milliseconds since 1970.
+    pub fn from_ms(&self) -> Option<u64> {
+        self.from_ms
     }
 
     fn aligned(&self, ms: u64) -> u64 {

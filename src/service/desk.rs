@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use http::header::{HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -15,7 +14,6 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::roster::{Roster, Wanted};
-use crate::admin::api::ERROR_TYPE;
 use crate::admin::port::{Answer, Asked};
 use crate::aws::clients::Clients;
 use crate::checkpoint::{Store, StoreError};
@@ -217,7 +215,7 @@ impl Desk {
         };
         let (answered, deleted) = match done {
             Ok(Done { answer, deleted }) => (answer, deleted),
-            Err(refusal) => (refused(&refusal), None),
+            Err(refusal) => (refusal.into(), None),
         };
         // Who asked may have gone.
         let _ = answer.send(answered);
@@ -378,19 +376,6 @@ fn json_answer(status: StatusCode, value: &Value) -> Answer {
         status,
         headers: HeaderMap::new(),
         body: Bytes::from(value.to_string()),
-    }
-}
-
-fn refused(refusal: &Refusal) -> Answer {
-    let mut headers = HeaderMap::new();
-    headers.insert(ERROR_TYPE, HeaderValue::from_static(refusal.code));
-    if let Some(seconds) = refusal.retry_after_s {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    Answer {
-        status: StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        headers,
-        body: Bytes::from(refusal.body()),
     }
 }
 

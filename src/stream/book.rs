@@ -51,7 +51,7 @@ impl Book {
             metrics: engine.metrics.clone(),
             page: Mutex::new(Page {
                 lanes: Lanes::resume(progress, stream.parallelization_factor),
-                windows: windows(stream.tumbling_window, progress.window.as_ref()),
+                windows: windows(stream.tumbling_window, progress),
                 version: 0,
             }),
             kept: tokio::sync::Mutex::new(Kept {
@@ -117,6 +117,7 @@ impl Book {
 fn progress(page: &Page) -> ShardProgress {
     ShardProgress {
         window: page.windows.as_ref().and_then(Tumbling::progress).cloned(),
+        windows_from_ms: page.windows.as_ref().and_then(Tumbling::from_ms),
         ..page.lanes.progress()
     }
 }

@@ -1,6 +1,7 @@
 //! Deliver a batch until every record of it is handled or discarded: ask the policy, act, report back, keep. // spec: 3, 5
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tracing::{info, warn};
 
 use super::Engine;
 use super::book::Book;
+use super::complaints::Work;
 use super::judge::Judged;
 use super::lane::Item;
 use super::shard::DELIVERY;
@@ -96,6 +98,9 @@ impl Line {
                     invoke_count,
                 } => {
                     let count = records.len();
+                    if records.end == items.len() {
+                        self.waits_no_more(&mut calls);
+                    }
                     // What came before it is not theirs. // spec: 6.1
                     if !was_invoked(reason, invoke_count) {
                         last = LastInvocation::default();
@@ -177,8 +182,8 @@ impl Line {
         if EVENT_BYTES_MAX < event.len() {
             // spec: 5.7
             warn!(
-                mapping = %engine.mapping.name, shard = %self.id, bytes = event.len(),
-                "a record makes a larger event than any function may be given: it is not invoked"
+                mapping = %engine.mapping.name, shard = %self.id, events = batch.len(), bytes = event.len(),
+                "{}", too_large(batch.len())
             );
             last.response = None;
             return Some(Ran {
@@ -211,17 +216,35 @@ impl Line {
         match judged {
             Judged::Ran { ran, response } => {
                 last.response = response;
-                calls.0.reset();
+                self.waits_no_more(calls);
+                calls.backoff.reset();
                 Some(ran)
             }
             Judged::Repeat { after } => {
+                if !std::mem::replace(&mut calls.waits, true) {
+                    engine.waiting.fetch_add(1, Relaxed);
+                }
                 let delay = calls
-                    .0
+                    .backoff
                     .delay(engine.jitter())
                     .max(after.unwrap_or_default().min(RETRY_AFTER_MAX));
                 engine.rest(delay, drain).await;
                 None
             }
+        }
+    }
+
+    /// What could not be invoked was, or is not to be any more. Nobody waits for the function behind the last of these,
+    /// so that its state is no trouble.
+    fn waits_no_more(&self, calls: &mut Calls) {
+        if !std::mem::take(&mut calls.waits) {
+            return;
+        }
+        let engine = &*self.engine;
+        engine.leaves(Work::Invoking, &self.id);
+        if engine.waiting.fetch_sub(1, Relaxed) == 1 {
+            engine.reports.function(None);
+            engine.reports.throttled(false);
         }
     }
 
@@ -303,13 +326,21 @@ impl Line {
     }
 }
 
-/// The delays between invocations that did not run.
+/// The invocations of a batch that did not run.
 #[derive(Debug)]
-pub(super) struct Calls(Backoff);
+pub(super) struct Calls {
+    /// The delays between them.
+    backoff: Backoff,
+    /// The last one did not, and is to be repeated.
+    waits: bool,
+}
 
 impl Default for Calls {
     fn default() -> Self {
-        Self(Backoff::new(RETRY_FIRST, RETRY_LONGEST))
+        Self {
+            backoff: Backoff::new(RETRY_FIRST, RETRY_LONGEST),
+            waits: false,
+        }
     }
 }
 
@@ -419,6 +450,17 @@ pub(super) fn repeat_delay(failures: u32, jitter: f64) -> Duration {
     backoff.delay(jitter)
 }
 
+/// What is said of an event that is too large, with so many records.
+fn too_large(records: usize) -> &'static str {
+    match records {
+        0 => {
+            "the state of a window makes a larger event than any function may be given: it is not invoked"
+        }
+        1 => "a record makes a larger event than any function may be given: it is not invoked",
+        _ => "records make a larger event than any function may be given: they are taken apart",
+    }
+}
+
 /// A batch that was in hand when the process ended.
 pub(super) fn told_of_resumption(mapping: &str, shard: &str, slices: &[Slice]) {
     let failures: u32 = slices.iter().map(|slice| slice.failures).max().unwrap_or(0);
@@ -448,6 +490,13 @@ mod tests {
         );
         assert_eq!(repeat_delay(10_000, 1.0), REPEAT_LONGEST);
         assert_eq!(repeat_delay(1, 0.0).as_millis(), 525);
+    }
+
+    #[test]
+    fn records_that_are_too_large_together_are_not_called_one() {
+        for (records, start) in [(0, "the state"), (1, "a record"), (2, "records")] {
+            assert!(too_large(records).starts_with(start), "{records}");
+        }
     }
 
     // spec: 14: the recording says 8, which is invocations + 1

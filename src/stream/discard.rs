@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::deliver::{Discard, Line, Trouble};
-use super::lane::Item;
 use crate::config::mapping::stream::Kind;
 use crate::metrics::{DeliveryOutcome, Dropped};
 use crate::model::backoff::Backoff;
 use crate::model::delivery::Reason;
 use crate::model::on_failure::{Condition, OnFailure, Records, Source};
+use crate::model::utc::Utc;
 
 /// Repeats of a delivery: the first delay and the longest.
 const REPEAT_FIRST: Duration = Duration::from_millis(500);
@@ -24,24 +24,9 @@ impl Line {
     pub(super) async fn discard(&self, discard: Discard<'_>, drain: &CancellationToken) -> bool {
         let engine = &*self.engine;
         let (mapping, shard) = (engine.mapping.name.as_str(), self.id.as_str());
-        let (events, count) = (discard.items.len(), discard.invoke_count);
-        let reason = dropped(discard.reason);
-        let number = |item: Option<&Item>| item.map(|item| item.number.to_string());
-        let first = number(discard.items.first()).unwrap_or_default();
-        let last = number(discard.items.last()).unwrap_or_default();
+        let events = discard.items.len();
         let Some(destination) = &engine.destination else {
-            warn!(
-                mapping,
-                shard,
-                events,
-                first,
-                last,
-                ?reason,
-                invocations = count,
-                "records are discarded; no on-failure destination is configured"
-            );
-            engine.metrics.record_dropped(reason, events);
-            engine.account(|account| account.discarded += events as u64);
+            self.discarded(&discard, false);
             return true;
         };
         let record = self.on_failure(&discard);
@@ -53,18 +38,7 @@ impl Line {
                 Err(_) => DeliveryOutcome::Failure,
             });
             let Err(failure) = sent else {
-                info!(
-                    mapping,
-                    shard,
-                    events,
-                    first,
-                    last,
-                    ?reason,
-                    invocations = count,
-                    "records are discarded; their on-failure record is delivered"
-                );
-                engine.metrics.record_on_failure_delivered(events);
-                engine.account(|account| account.discarded += events as u64);
+                self.discarded(&discard, true);
                 self.stands(discard.lane, Trouble::default());
                 return true;
             };
@@ -73,11 +47,13 @@ impl Line {
                 mapping, shard, events, %failure, delay_ms = delay.as_millis() as u64,
                 "the on-failure record was not delivered: the shard waits"
             );
-            let told = format!(
-                "the on-failure record of {events} records can not be delivered: {failure}"
-            );
+            let of = match events {
+                0 => "the end of a window".to_owned(),
+                _ => format!("{events} records"),
+            };
+            let told = format!("the on-failure record of {of} can not be delivered: {failure}");
             let trouble = Trouble {
-                failures: count,
+                failures: discard.invoke_count,
                 told: Some(told),
             };
             self.stands(discard.lane, trouble);
@@ -90,6 +66,47 @@ impl Line {
 }
 
 impl Line {
+    /// Count it, and say so: `delivered`, whether an on-failure record tells of it.
+    fn discarded(&self, discard: &Discard<'_>, delivered: bool) {
+        let engine = &*self.engine;
+        let (mapping, shard) = (engine.mapping.name.as_str(), self.id.as_str());
+        let (invocations, reason) = (discard.invoke_count, dropped(discard.reason));
+        let told = match delivered {
+            true => "the on-failure record is delivered",
+            false => "no on-failure destination is configured",
+        };
+        let (Some(first), Some(last)) = (discard.items.first(), discard.items.last()) else {
+            engine.metrics.record_window_discarded();
+            let window = self.window_told(None);
+            let window = window.map(|window| Utc::at(window.start_ms).milliseconds());
+            warn!(
+                mapping,
+                shard,
+                window,
+                ?reason,
+                invocations,
+                "the final invocation of a window is discarded; {told}"
+            );
+            return;
+        };
+        let events = discard.items.len();
+        let (first, last) = (&first.number, &last.number);
+        if delivered {
+            engine.metrics.record_on_failure_delivered(events);
+            info!(
+                mapping, shard, events, %first, %last, ?reason, invocations,
+                "records are discarded; {told}"
+            );
+        } else {
+            engine.metrics.record_dropped(reason, events);
+            warn!(
+                mapping, shard, events, %first, %last, ?reason, invocations,
+                "records are discarded; {told}"
+            );
+        }
+        engine.account(|account| account.discarded += events as u64);
+    }
+
     /// The record that tells of a discard; told again it is the same. // spec: 6.1
     fn on_failure(&self, discard: &Discard<'_>) -> OnFailure {
         let engine = &*self.engine;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::Engine;
+use super::complaints::{Matter, Work};
 use super::deliver::Ran;
 use super::lane::Item;
 use crate::function::{Answer, Invoked};
@@ -56,6 +57,17 @@ impl Engine {
         });
         self.reports
             .throttled(matches!(invoked.answer, Answer::Throttled { .. }));
+        match &invoked.answer {
+            Answer::Throttled { .. } => {
+                self.complain(Matter::FunctionThrottled, shard, &"too many requests", None);
+            }
+            Answer::Unavailable(failure) => {
+                self.complain(Matter::FunctionUnavailable, shard, failure, None);
+            }
+            Answer::Replied(_) | Answer::Errored { .. } | Answer::Refused(_) => {
+                self.gets_on(Work::Invoking, shard);
+            }
+        }
         match invoked.answer {
             Answer::Replied(body) => match self.read_reply(shard, batch, &body) {
                 Ok((outcome, state)) => {
@@ -87,17 +99,11 @@ impl Engine {
                 };
                 (ran(Outcome::Failed, Some(named)), outcome)
             }
-            Answer::Throttled { after } => {
-                info!(mapping, shard, events, "the function is throttled");
-                (Judged::Repeat { after }, metrics::Outcome::Throttled)
-            }
-            Answer::Unavailable(failure) => {
-                warn!(mapping, shard, events, %failure, "the function could not be invoked");
-                (
-                    Judged::Repeat { after: None },
-                    metrics::Outcome::ServiceError,
-                )
-            }
+            Answer::Throttled { after } => (Judged::Repeat { after }, metrics::Outcome::Throttled),
+            Answer::Unavailable(_) => (
+                Judged::Repeat { after: None },
+                metrics::Outcome::ServiceError,
+            ),
             Answer::Refused(failure) => {
                 warn!(mapping, shard, events, %failure, "the event was refused");
                 let ran = Ran {

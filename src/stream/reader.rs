@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use super::Engine;
+use super::complaints::Matter;
 use super::fetch::{Brought, Fetched, Next};
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{Opened, Records, Start};
@@ -285,14 +286,11 @@ impl Reader {
             }
             Fault::Transient => self.opened = opened,
             // It is opened anew behind what was read. // spec: 5.1
-            Fault::Expired => {
-                info!(mapping, shard, %failure, "the shard's iterator expired: it is opened anew");
-                told = false;
-            }
+            Fault::Expired => {}
             Fault::Trimmed => {
                 engine.metrics.record_gap();
                 warn!(
-                    mapping, shard, %failure, position = ?self.start,
+                    mapping, shard, %failure, position = %self.start,
                     "the source trimmed records before they were read: they are lost; reading goes on at the oldest that is left"
                 );
                 self.start = Start::Horizon;
@@ -304,12 +302,18 @@ impl Reader {
             Fault::Denied | Fault::Invalid => told = true,
             Fault::Gone => return Trouble::Gone,
         }
-        warn!(mapping, shard, %failure, delay_ms = delay.as_millis() as u64, "read failed");
         self.next_at = engine.now() + delay;
+        if told {
+            let matter = Matter::of_read(failure.fault);
+            engine.complain(matter, shard, failure, Some(delay));
+        } else {
+            let delay_ms = delay.as_millis() as u64;
+            debug!(mapping, shard, %failure, delay_ms, "a read failed: it is tried again");
+        }
         Trouble::Wait {
             told: told.then(|| match failure.fault {
                 Fault::Invalid => format!(
-                    "the source refuses its position {:?}: {failure}; was the stream made anew?",
+                    "the source refuses its position ({}): {failure}; was the stream made anew?",
                     self.start
                 ),
                 Fault::Throttled { .. }
@@ -332,15 +336,12 @@ impl Reader {
         let told = ended || FAILURES_TOLD <= self.failures;
         let delay = if told { TAKEN_PAUSE } else { SUBSCRIBE_GAP }.mul_f64(1.0 + engine.jitter());
         self.next_at = engine.now() + delay;
-        let delay_ms = delay.as_millis() as u64;
         if !told {
+            let delay_ms = delay.as_millis() as u64;
             debug!(mapping, shard, %failure, delay_ms, "the shard was subscribed to a moment ago");
             return Trouble::Wait { told: None };
         }
-        warn!(
-            mapping, shard, %failure, delay_ms,
-            "somebody else subscribes to the shard as the same consumer: each has to have its own"
-        );
+        engine.complain(Matter::Taken, shard, failure, Some(delay));
         let told = format!("somebody else subscribes as the same consumer: {failure}");
         Trouble::Wait { told: Some(told) }
     }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::Engine;
 use super::admit::{Raw, Written};
 use super::book::{Book, Page};
+use super::complaints::Work;
 use super::deliver::{Ended, Line, told_of_resumption};
 use super::fetch::Fetched;
 use super::lane::{Due, Item, Lane, Reading};
@@ -118,9 +119,7 @@ impl Shard {
             }
             self.start_keeping(stopping);
             if let Some(ended) = self.over(stopping).await {
-                let reports = &self.line.engine.reports;
-                reports.shard(&self.line.id, DELIVERY, None);
-                reports.shard(&self.line.id, READING, None);
+                self.tell(&ended);
                 return ended;
             }
             let wake = self.wake();
@@ -140,6 +139,19 @@ impl Shard {
                 Err(panic) => std::panic::resume_unwind(panic.into_panic()),
             }
         }
+    }
+
+    /// What is left to tell of the shard. One that was stopped is no better than it was.
+    fn tell(&self, ended: &ShardEnded) {
+        let reports = &self.line.engine.reports;
+        let reading = match ended {
+            ShardEnded::Settled => None,
+            ShardEnded::Gone(_) => Some("the source does not know it any more".to_owned()),
+            ShardEnded::Stopped | ShardEnded::Lost(_) => return,
+        };
+        reports.shard(&self.line.id, READING, reading);
+        reports.shard(&self.line.id, DELIVERY, None);
+        self.line.engine.leaves(Work::Reading, &self.line.id);
     }
 
     /// Whether nothing is left to do.
@@ -202,6 +214,7 @@ impl Shard {
         match self.reader.answered(fetched, last.as_ref(), now) {
             Ok(read) => {
                 engine.reports.shard(&self.line.id, READING, None);
+                engine.gets_on(Work::Reading, &self.line.id);
                 self.line.metrics.set_unreadable(None);
                 engine.metrics.record_polled(read.records.len());
                 if let Some(behind_ms) = read.behind_ms {

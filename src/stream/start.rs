@@ -5,6 +5,7 @@
 //! tip, and in the checkpoint the time of that, for a restart before the first record came. // spec: 5.6
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -130,7 +131,7 @@ impl Engine {
                 "the stream is switched off: what it still holds is read; if it was switched on again, it has another ARN"
             ),
             Status::Starting | Status::Deleting => {
-                let text = format!("{status:?}");
+                let text = format!("it is {status}");
                 let failure = Failure::new(Fault::Transient, "not active", &text);
                 return Err(StartError::Stream(mapping.source.clone(), failure));
             }
@@ -193,6 +194,8 @@ impl Engine {
             metrics: parts.reports.metrics.clone(),
             chance: Mutex::new(parts.chance),
             account: Mutex::default(),
+            complaints: Mutex::default(),
+            waiting: AtomicUsize::default(),
             plan: Mutex::new(plan),
             terms: watch::Sender::new(terms),
             began: Instant::now(),

@@ -12,7 +12,8 @@ use tracing::{debug, error, info, warn};
 
 use super::Engine;
 use super::StartError;
-use crate::aws::stream::{Status, Stream};
+use crate::aws::fault::Failure;
+use crate::aws::stream::{Description, Status, Stream};
 use crate::config::mapping::Mapping;
 use crate::config::mapping::stream::Kind;
 use crate::function::{Answer, Function, Invoked};
@@ -102,8 +103,7 @@ impl Engine {
         }
     }
 
-    /// Look whether anything changed. In a stream that was made anew under the old name our positions mean nothing: the
-    /// engine ends, and its next start says so. // reliability: I11
+    /// Look whether anything changed.
     pub(super) async fn look_again(&self) {
         let looked = Terms::look(
             &self.source,
@@ -114,10 +114,7 @@ impl Engine {
         );
         match looked.await {
             Ok((terms, _)) => {
-                let before = self.terms.borrow().created_ms;
-                if other(before, terms.created_ms) {
-                    error!(mapping = %self.mapping.name, "the stream was deleted and made anew");
-                    self.halt.cancel();
+                if self.is_another(terms.created_ms) {
                     return;
                 }
                 let said = |terms: &Terms| {
@@ -126,7 +123,11 @@ impl Engine {
                 };
                 let (now, before) = (said(&terms), said(&self.terms.send_replace(terms)));
                 if now != before {
-                    info!(mapping = %self.mapping.name, terms = ?now, "the terms changed");
+                    let (retention, timeout, role) = now;
+                    info!(
+                        mapping = %self.mapping.name, retention_s = retention.as_secs(),
+                        timeout_s = timeout.map(|timeout| timeout.as_secs()), role, "the terms changed"
+                    );
                 }
             }
             Err(error) => {
@@ -135,16 +136,35 @@ impl Engine {
         }
     }
 
+    /// What the stream is good for at present; the engine ends where it is another one than that of the positions.
+    pub(super) async fn described(&self) -> Result<Description, Failure> {
+        let described = self.source.describe().await;
+        self.reports
+            .request(describing(&self.stream.kind), &described);
+        if let Ok(description) = &described {
+            self.is_another(description.created_ms);
+        }
+        described
+    }
+
     /// Whether the source says that the stream is the one that the positions are of.
     pub(super) async fn is_same(&self) -> bool {
         let before = self.terms.borrow().created_ms;
-        let now = self.source.describe().await;
-        self.reports.request(describing(&self.stream.kind), &now);
-        let now = now.ok().and_then(|now| now.created_ms);
-        if other(before, now) {
-            self.look_again().await;
+        let now = self.described().await;
+        before.is_some() && before == now.ok().and_then(|now| now.created_ms)
+    }
+
+    /// Whether a stream that was made then is another one. In one that was made anew under the old name our positions mean
+    /// nothing: the engine ends, and its next start says so. // reliability: I11
+    fn is_another(&self, created_ms: Option<u64>) -> bool {
+        let is_another = other(self.terms.borrow().created_ms, created_ms);
+        if is_another && !self.halt.is_cancelled() {
+            let told = "the stream was deleted and made anew";
+            error!(mapping = %self.mapping.name, "{told}");
+            self.reports.source(Some(told.to_owned()));
+            self.halt.cancel();
         }
-        before.is_some() && before == now
+        is_another
     }
 
     /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not

@@ -10,7 +10,7 @@ use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Line, Trouble, repeat
 use crate::model::delivery::{Outcome, Reason, Step};
 use crate::model::event::{WindowEnvelope, window_event};
 use crate::model::on_failure::Window;
-use crate::model::progress::{LastInvocation, WindowProgress};
+use crate::model::progress::{LastInvocation, ShardProgress};
 use crate::model::tumbling::{Ahead, Next, Tumbling};
 
 /// A window whose setting was removed is ended as one of another length: this one stands for none.
@@ -20,15 +20,14 @@ const NO_LENGTH: Duration = Duration::from_millis(1);
 const WINDOWS_LANE: u32 = 0;
 
 /// The windows of a shard: none without the setting, unless a checkpoint left one open.
-pub(super) fn windows(
-    setting: Option<Duration>,
-    open: Option<&WindowProgress>,
-) -> Option<Tumbling> {
-    match (setting, open) {
-        (None, None) => None,
-        (None, Some(_)) => Some(Tumbling::new(NO_LENGTH, open.cloned())),
-        (Some(length), _) => Some(Tumbling::new(length, open.cloned())),
-    }
+pub(super) fn windows(setting: Option<Duration>, progress: &ShardProgress) -> Option<Tumbling> {
+    let length = match (setting, &progress.window) {
+        (None, None) => return None,
+        (None, Some(_)) => NO_LENGTH,
+        (Some(length), _) => length,
+    };
+    let (open, from_ms) = (progress.window.clone(), progress.windows_from_ms);
+    Some(Tumbling::new(length, open, from_ms))
 }
 
 impl Line {

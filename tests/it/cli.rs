@@ -41,7 +41,7 @@ fn written(folder: &Path, name: &str, text: &str) -> PathBuf {
 
 #[test]
 fn wrong_usage_is_said_on_stderr_and_ends_with_2() {
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "Usage: sluicegate <COMMAND>"),
         (&["runn"], "a similar subcommand exists: 'run'"),
         (&["run"], "--config <FILE>"),
@@ -93,6 +93,18 @@ fn wrong_usage_is_said_on_stderr_and_ends_with_2() {
         (
             &["sim", "--listen", "127.0.0.1:0", "--function", "f=ftp://x/"],
             "--function: \"ftp://x/\" is no absolute http URL",
+        ),
+        (
+            &[
+                "sim",
+                "--listen",
+                "127.0.0.1:0",
+                "--function",
+                "f=http://x/",
+                "--function",
+                "f=http://y/",
+            ],
+            "--function: f is given twice",
         ),
         (
             &["probe", "--listen", "here"],
@@ -196,6 +208,11 @@ fn a_checkpoint_file_is_verified_copied_out_and_made_anew() {
     let told =
         refused.err.contains("is damaged") && refused.err.contains("restore it from a backup");
     assert!(told, "{}", refused.err);
+    let empty = run(&["checkpoint", "export", &torn]);
+    assert_eq!(empty.code, Some(1));
+    let told = empty.err.contains("nothing in it can be read")
+        && empty.err.contains("restore it from a backup");
+    assert!(told && !empty.err.contains("export"), "{}", empty.err);
 }
 
 #[test]

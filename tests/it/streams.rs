@@ -10,6 +10,7 @@ mod filters;
 mod idle;
 mod lanes;
 mod limits;
+mod log;
 mod policy;
 mod positions;
 mod reading;
@@ -18,6 +19,7 @@ mod replies;
 mod reshard;
 mod simulation;
 mod stop;
+mod troubles;
 mod windows;
 
 use std::ops::Range;

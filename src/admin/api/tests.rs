@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -141,7 +142,7 @@ async fn a_page_that_is_open_in_a_browser_can_ask_for_nothing() {
     let page = door
         .told(&head, "Origin: https://example.com\r\n", b"{}")
         .await;
-    let body = r#"{"Type":"User","message":"a request of a web page, or to another host than this machine, needs Service.Api"}"#;
+    let body = r#"{"message":"a request of a web page, or to another host than this machine, needs Service.Api"}"#;
     assert_eq!(page, refused(403, "AccessDeniedException", body));
 }
 
@@ -215,19 +216,19 @@ async fn whoever_asks_too_often_is_told_to_wait() {
     assert_eq!(admitted(&gate), RATE_PER_SECOND as usize);
     tokio::time::advance(Duration::from_secs(3600)).await;
     assert_eq!(admitted(&gate), BURST as usize);
-    let answer = Refusal::often().answer();
+    let answer = Answer::from(unanswered(Silent::Busy));
     assert_eq!(answer.status, 429);
-    assert_eq!(answer.headers[RETRY_AFTER], "1");
+    assert_eq!(answer.headers["retry-after"], "1");
     assert_eq!(
         answer.body,
-        r#"{"Reason":"CallerRateLimitExceeded","Type":"User","message":"Rate exceeded"}"#
+        r#"{"Type":"User","message":"Rate exceeded","Reason":"CallerRateLimitExceeded"}"#
     );
 }
 
 #[tokio::test]
 async fn a_service_that_is_gone_says_so() {
     let door = Door::with(Api::default(), |asked| async move { drop(asked) }).await;
-    let body = r#"{"Type":"Service","message":"the service is starting or ending"}"#;
+    let body = r#"{"Type":"Service","Message":"the service is starting or ending"}"#;
     assert_eq!(
         door.told(&format!("GET {PATH}"), "", b"").await,
         refused(503, "ServiceException", body)

@@ -261,7 +261,7 @@ async fn an_export_tells_what_is_whole_in_a_damaged_file_and_leaves_it_alone() {
     assert!(verify(&path).is_err());
     match export(&path) {
         Ok(exported) => assert_ne!(exported["flaws"], json!([])),
-        Err(error) => assert!(matches!(error, StoreError::Damaged { .. }), "{error}"),
+        Err(error) => assert!(matches!(error, StoreError::Unreadable { .. }), "{error}"),
     }
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }

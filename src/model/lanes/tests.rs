@@ -200,6 +200,7 @@ fn with_another_factor_the_old_lanes_serve_until_nothing_is_left_of_them() {
             last: None,
         }],
         window: None,
+        windows_from_ms: None,
     };
     let mut lanes = Lanes::resume(&saved, 7);
     assert_eq!(lanes.factor(), 2);

@@ -222,7 +222,8 @@ async fn a_stream_that_was_switched_off_is_read_to_its_end() {
     stage.world().set_table_stream(TABLE, None).unwrap();
     stage.until_delivered(10).await;
     seconds(60).await;
-    assert_eq!(stage.status().state, State::Enabled);
+    // From then on nothing more comes.
+    assert_eq!(stage.status().state, State::Failing);
     running.stop().await;
     // Switched on again it is another stream, with an ARN of its own.
     stage

@@ -240,7 +240,7 @@ async fn being_away_for_that_long_before_the_first_record_was_read_is_a_gap_too(
     assert_eq!(stage.counted("stream_gaps_total"), 1.0);
 }
 
-async fn make_anew(stage: &StreamStage, shards: u32) {
+pub async fn make_anew(stage: &StreamStage, shards: u32) {
     let client = stage.world().kinesis_client();
     client
         .delete_stream()
