@@ -219,7 +219,7 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         }
     }
     if mappings.is_empty() {
-        top.warn(report, "no EventSourceMappings: there is nothing to do");
+        top.warn(report, "no EventSourceMappings: nothing runs until one is made through the control API, or comes with a reload");
     }
     Some(Config {
         service: service?,

@@ -229,7 +229,7 @@ fn what_is_odd_and_stops_nothing_is_a_warning() {
     let cases = [
         (
             "Service: {}\n".to_owned(),
-            "a.yaml: no EventSourceMappings: there is nothing to do",
+            "a.yaml: no EventSourceMappings: nothing runs until one is made through the control API, or comes with a reload",
         ),
         (
             mappings(&["f"]) + unused,
