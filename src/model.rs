@@ -20,4 +20,5 @@ pub mod settlement;
 pub mod shards;
 pub mod tumbling;
 pub mod utc;
+pub mod uuid;
 pub mod window;

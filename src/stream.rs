@@ -46,6 +46,7 @@ use crate::model::delivery::Policy;
 use crate::model::event::StreamStamp;
 use crate::model::filter::Filters;
 use crate::model::shards::Lineage;
+use crate::model::uuid;
 use crate::reports::{Account, Reports};
 
 use complaints::Complaints;
@@ -152,21 +153,8 @@ impl Engine {
 
     /// A random UUID, version 4.
     fn uuid(&self) -> String {
-        let bits = self
-            .chance
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .u128(..);
-        let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-        let hex = format!("{bits:032x}");
-        let (a, b, c, d, e) = (
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..],
-        );
-        format!("{a}-{b}-{c}-{d}-{e}")
+        let mut chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner);
+        uuid::random(chance.u128(..))
     }
 
     fn account(&self, change: impl FnOnce(&mut Account)) {

@@ -15,6 +15,7 @@ use super::port::{Answer, Port, Silent};
 use crate::aws::sigv4;
 use crate::clock::Clock;
 use crate::control::Refusal;
+use crate::model::uuid;
 
 /// The longest body of a request: five filters of 4,096 characters, each of them escaped, are a tenth of it.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -124,9 +125,7 @@ impl Gate {
     /// For people who compare logs: nothing depends on it.
     fn request_id(&self) -> String {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let digits = format!("{:032x}", ids.u128(..));
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
-        parts.map(|part| &digits[part]).join("-")
+        uuid::random(ids.u128(..))
     }
 
     fn admitted(&self) -> bool {

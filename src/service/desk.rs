@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::config::checkpoints::Checkpoints;
 use crate::config::mapping::Mapping;
 use crate::control::{Call, Change, Effect, Last, Refusal, Registration, Registry, Told, route};
+use crate::model::uuid;
 use crate::status::{Processed, Status};
 
 /// Requests that are worked on at once; what they have to wait for is bounded by the calls that they make.
@@ -342,11 +343,7 @@ impl Desk {
     /// A random UUID, version 4.
     fn fresh(&self) -> String {
         let mut ids = self.ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let random = ids.u128(..);
-        let version = (random & !(0xf << 76)) | (0x4 << 76);
-        let digits = format!("{:032x}", (version & !(0x3 << 62)) | (0x2 << 62));
-        let parts = [0..8, 8..12, 12..16, 16..20, 20..32];
-        parts.map(|part| &digits[part]).join("-")
+        uuid::random(ids.u128(..))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

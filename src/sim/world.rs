@@ -203,14 +203,5 @@ impl fmt::Debug for World {
 
 /// A random identifier in the form of a version 4 UUID.
 pub(super) fn uuid(rng: &mut Rng) -> String {
-    let bits = rng.u128(..) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let hex = format!("{bits:032x}");
-    format!(
-        "{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..]
-    )
+    crate::model::uuid::random(rng.u128(..))
 }

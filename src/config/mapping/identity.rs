@@ -8,6 +8,7 @@ use super::source::{Family, Source};
 use crate::config::cursor::{At, Fields};
 use crate::config::error::{Report, quoted};
 use crate::config::function_name::FunctionName;
+use crate::model::uuid;
 
 /// A mapping before it has its labels.
 pub(super) struct Identity<'a> {
@@ -248,17 +249,6 @@ impl Identity<'_> {
             return uuid.to_owned();
         }
         let (source, function) = self.pair();
-        let mut bytes: [u8; 16] = Md5::digest(format!("{source}\n{function}")).into();
-        bytes[6] = bytes[6] & 0x0f | 0x30;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!(
-            "{}-{}-{}-{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[12..16],
-            &hex[16..20],
-            &hex[20..]
-        )
+        uuid::named(Md5::digest(format!("{source}\n{function}")).into())
     }
 }
