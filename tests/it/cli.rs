@@ -308,7 +308,7 @@ fn a_warning_is_said_and_stops_nothing() {
         run(&["validate", "--config", path.to_str().expect("a plain name")]);
     assert_eq!(code, Some(0));
     assert!(
-        err.starts_with("warning: ") && err.contains("nothing to do") && err.lines().count() == 1,
+        err.starts_with("warning: ") && err.contains("nothing runs") && err.lines().count() == 1,
         "{err}"
     );
 }
