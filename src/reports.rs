@@ -10,7 +10,7 @@ use tracing::info;
 use crate::aws::fault::{Failure, Fault};
 use crate::metrics::{Malformed, MappingMetrics, Metrics, Operation, RequestOutcome, Source};
 use crate::model::response;
-use crate::status::{State, Status};
+use crate::status::{Processed, State, Status};
 
 pub use account::Account;
 
@@ -29,6 +29,16 @@ impl Health {
         let failures = self.failures;
         (FAILURES_NOTED <= failures)
             .then(|| format!("the function failed {failures} times in a row"))
+    }
+
+    /// How it went last. // spec: 1.5
+    fn processed(&self) -> Processed {
+        match (&self.source, self.ran) {
+            (Some(trouble), _) => Processed::SourceFailed(trouble.clone()),
+            (None, None) => Processed::Nothing,
+            (None, Some(true)) => Processed::Handled,
+            (None, Some(false)) => Processed::FunctionFailed,
+        }
     }
 
     /// Empty where nothing is wrong.
@@ -70,6 +80,8 @@ struct Health {
     throttled: bool,
     /// How often in a row the function ran and failed: the mapping works, and its work does not get done.
     failures: u32,
+    /// The last invocation was handled, or not.
+    ran: Option<bool>,
     /// The mapping drains, and from now on this is its state.
     draining: Option<State>,
 }
@@ -102,7 +114,6 @@ impl Reports {
 
     /// The last receive failed for this reason, or succeeded.
     pub fn source(&self, trouble: Option<String>) {
-        self.status.source(&self.mapping, trouble.clone());
         self.change(|health| health.source = trouble);
     }
 
@@ -136,8 +147,8 @@ impl Reports {
 
     /// The function ran, and handled what it was given or not.
     pub fn ran(&self, well: bool) {
-        self.status.ran(&self.mapping, well);
         self.change(|health| {
+            health.ran = Some(well);
             health.failures = match well {
                 true => 0,
                 false => health.failures.saturating_add(1),
@@ -164,6 +175,7 @@ impl Reports {
         if *health == before {
             return;
         }
+        self.status.processed(&self.mapping, health.processed());
         let reason = health.reason();
         match (health.draining, reason.is_empty()) {
             (Some(state), _) => self.state(state, None),
@@ -180,7 +192,15 @@ impl Reports {
     /// The mapping was started: it counts as ready from now on, whatever comes. What kept an engine before this one
     /// from its work is forgotten, lest the same trouble be taken for told.
     pub fn started(&self) {
-        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = Health::default();
+        let processed = {
+            let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+            *health = Health {
+                ran: health.ran,
+                ..Health::default()
+            };
+            health.processed()
+        };
+        self.status.processed(&self.mapping, processed);
         self.status.started(&self.mapping);
         self.state(State::Enabled, None);
     }

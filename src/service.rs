@@ -3,6 +3,7 @@
 //! A mapping that can not start, or that ends in a panic, is tried again with growing delays and hurts no other. What is
 //! to run stands on a [`Roster`] that may change: the crew follows it mapping by mapping.
 
+mod aside;
 mod crew;
 pub mod desk;
 mod engines;
@@ -21,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::reports::Account;
 use crate::status::Status;
 
+pub use aside::aside;
 use crew::Crew;
 pub use roster::{Roster, Wanted};
 

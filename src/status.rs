@@ -31,10 +31,7 @@ struct Entry {
     started: bool,
     state: State,
     reason: Option<String>,
-    /// The last invocation was handled, or not.
-    ran: Option<bool>,
-    /// Why the source can not be read.
-    source: Option<String>,
+    processed: Processed,
 }
 
 /// How it went last. // spec: 1.5
@@ -100,23 +97,15 @@ impl Status {
                 false => State::Disabled,
             },
             reason: None,
-            ran: None,
-            source: None,
+            processed: Processed::Nothing,
         });
         entry.enabled = enabled;
     }
 
-    /// The function ran, and handled what it was given or not.
-    pub fn ran(&self, mapping: &str, well: bool) {
+    /// How it went last.
+    pub fn processed(&self, mapping: &str, processed: Processed) {
         if let Some(entry) = self.page().mappings.get_mut(mapping) {
-            entry.ran = Some(well);
-        }
-    }
-
-    /// The source can not be read for this reason, or can.
-    pub fn source(&self, mapping: &str, trouble: Option<String>) {
-        if let Some(entry) = self.page().mappings.get_mut(mapping) {
-            entry.source = trouble;
+            entry.processed = processed;
         }
     }
 
@@ -124,13 +113,7 @@ impl Status {
     pub fn of(&self, mapping: &str) -> Option<(State, Processed)> {
         let page = self.page();
         let entry = page.mappings.get(mapping)?;
-        let processed = match (&entry.source, entry.ran) {
-            (Some(trouble), _) => Processed::SourceFailed(trouble.clone()),
-            (None, None) => Processed::Nothing,
-            (None, Some(true)) => Processed::Handled,
-            (None, Some(false)) => Processed::FunctionFailed,
-        };
-        Some((entry.state, processed))
+        Some((entry.state, entry.processed.clone()))
     }
 
     /// A mapping is gone.

@@ -68,6 +68,11 @@ impl Crew {
     /// another is begun when it is called again.
     pub fn follow(&mut self, wanted: &Wanted) {
         self.leave(wanted);
+        let mut names: BTreeMap<String, String> = self
+            .members
+            .iter()
+            .map(|(uuid, member)| (member.mapping.name.clone(), uuid.clone()))
+            .collect();
         for mapping in wanted.mappings.iter() {
             let before = match self.members.get(&mapping.uuid) {
                 Some(member) if member.stays_for(mapping) => continue,
@@ -75,10 +80,9 @@ impl Crew {
                 None => None,
             };
             // Nor can two have a name at once.
-            let taken = |member: &Member| {
-                member.mapping.name == mapping.name && member.mapping.uuid != mapping.uuid
-            };
-            if !self.members.values().any(taken) {
+            let owner = names.get(&mapping.name);
+            if owner.is_none_or(|owner| *owner == mapping.uuid) {
+                names.insert(mapping.name.clone(), mapping.uuid.clone());
                 self.begin(mapping.clone(), before, &wanted.store);
             }
         }
@@ -86,9 +90,13 @@ impl Crew {
 
     /// Whoever is not wanted as he is.
     fn leave(&mut self, wanted: &Wanted) {
+        let wanted = wanted.mappings.iter();
+        let wanted: BTreeMap<&str, &Mapping> = wanted
+            .map(|mapping| (mapping.uuid.as_str(), mapping))
+            .collect();
         let mut gone = Vec::new();
         for (uuid, member) in &mut self.members {
-            let next = wanted.mappings.iter().find(|next| next.uuid == *uuid);
+            let next = wanted.get(uuid.as_str()).copied();
             if next == Some(&member.mapping) {
                 continue;
             }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::aside;
 use super::roster::{Roster, Wanted};
 use crate::admin::port::{Answer, Asked};
 use crate::aws::clients::Clients;
@@ -306,13 +307,7 @@ impl Desk {
         let Some(path) = keeping.closed.clone() else {
             return Ok(self.roster.now().store);
         };
-        let mut opening = JoinSet::new();
-        opening.spawn_blocking(move || Store::open(&path));
-        let store = match opening.join_next().await {
-            Some(Ok(opened)) => opened?,
-            Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-            None => return Ok(self.roster.now().store),
-        };
+        let store = aside(move || Store::open(&path)).await?;
         keeping.closed = None;
         self.roster.replace(Wanted {
             store: store.clone(),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::Signal;
-use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::cli::environment;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
+use crate::service::aside;
 use crate::service::desk::{Concerned, Desk};
 use crate::status::Status;
 
@@ -139,15 +139,4 @@ impl Files {
 async fn texts(paths: &[PathBuf]) -> Vec<String> {
     let paths = paths.to_vec();
     aside(move || config::texts(&paths)).await
-}
-
-/// Files are read where nobody waits for them.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let mut task = JoinSet::new();
-    task.spawn_blocking(work);
-    match task.join_next().await {
-        Some(Ok(done)) => done,
-        Some(Err(panic)) => std::panic::resume_unwind(panic.into_panic()),
-        None => unreachable!("it was just begun"),
-    }
 }
