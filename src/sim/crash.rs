@@ -34,6 +34,10 @@ pub struct CrashPoint {
 pub(super) struct Crashes {
     passed: u64,
     armed: Option<(u64, Arc<Notify>)>,
+    /// Counts all that were ever passed.
+    ever: u64,
+    /// At which of them somebody is to be told.
+    watched: Option<(u64, Arc<Notify>)>,
     last: Option<CrashPoint>,
     /// Grows with each crash; a connector of an earlier life is dead.
     life: u64,
@@ -47,6 +51,14 @@ impl World {
         let mut state = self.lock();
         state.crashes.passed = 0;
         state.crashes.armed = Some((number, notice.clone()));
+        notice
+    }
+
+    /// Gives notice at the `number`-th crash point from now (from 1), and lets everything go on: a test asks its service to stop there.
+    pub fn notice_at(&self, number: u64) -> Arc<Notify> {
+        let notice = Arc::new(Notify::new());
+        let crashes = &mut self.lock().crashes;
+        crashes.watched = Some((crashes.ever + number, notice.clone()));
         notice
     }
 
@@ -80,6 +92,10 @@ impl World {
         }
         let crashes = &mut state.crashes;
         crashes.passed += 1;
+        crashes.ever += 1;
+        if let Some((_, notice)) = crashes.watched.take_if(|(at, _)| *at == crashes.ever) {
+            notice.notify_one();
+        }
         let Some((_, notice)) = crashes
             .armed
             .take_if(|(number, _)| *number == crashes.passed)

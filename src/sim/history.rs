@@ -172,6 +172,17 @@ impl History {
         self.entries.iter().cloned().collect()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn since(&self, first: usize) -> Vec<Entry> {
+        self.entries
+            .range(first.min(self.entries.len())..)
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }
