@@ -376,3 +376,20 @@ impl StorageBackend for Disk {
         self.with(|state| state.next(Some(Write::At(offset, data.to_vec()))))
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_fails_while_nothing_comes_ends_the_service() {
+    let mut stage = crate::streams::StreamStage::kinesis(1, 1);
+    let disk = Disk::new(stage.world(), 1);
+    stage.stage.store = Store::on(disk.clone()).unwrap();
+    let mut running = stage.start("TRIM_HORIZON", &[]);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(stage.stage.status.readiness().ready);
+    disk.fail_at(1, Failure::Sync);
+    // The note about the mapping is renewed so often.
+    let soon = Duration::from_secs(400);
+    let ended = tokio::time::timeout(soon, running.ended()).await;
+    assert!(ended.is_ok(), "it goes on");
+    assert!(stage.stage.store.broken().is_some());
+    assert!(!stage.stage.status.readiness().ready);
+}

@@ -184,7 +184,10 @@ impl Theatre {
                 let disk = self.disk.as_ref().expect("a plan with a file");
                 self.kill = disk.kill_at(number, loss);
             }
-            Kill::Asked(number) => self.ask = self.stage.world.notice_at(number),
+            Kill::Asked(number) => {
+                self.budget.restarts = 0;
+                self.ask = self.stage.world.notice_at(number);
+            }
         }
         loop {
             running = self.act(running).await;

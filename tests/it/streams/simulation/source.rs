@@ -173,6 +173,11 @@ impl Source {
         self.world.trim_shard(STREAM, &shard.id, count).unwrap();
     }
 
+    /// What is a day old goes.
+    pub fn keeps_a_day(&self) -> bool {
+        self.kind != Kind::Dynamo && self.kept_hours == DAY_HOURS
+    }
+
     /// From now on records are kept for a day, and no longer. False where that is so already.
     pub fn keep_less(&mut self) -> bool {
         let longer = self.kept_hours > DAY_HOURS;

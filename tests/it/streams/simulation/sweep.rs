@@ -11,12 +11,14 @@ use crate::support::bars::{Figures, number};
 const STRIDE: usize = 16;
 
 fn played(plan: &Plan, kill: Kill) -> Outcome {
-    let crashes = match kill {
-        Kill::Nowhere | Kill::Asked(_) => 0,
-        Kill::Point(_) | Kill::Write(..) => 1,
+    let (crashes, restarts) = match kill {
+        Kill::Nowhere => (0, 0),
+        Kill::Asked(_) => (0, 1),
+        Kill::Point(_) | Kill::Write(..) => (1, 0),
     };
     let plan = Plan {
         crashes,
+        restarts,
         ..plan.clone()
     };
     block_on(async { Theatre::new(&plan).play(kill).await })

@@ -73,9 +73,10 @@ impl Theatre {
         if let Some(disk) = &self.disk
             && self.budget.disk_faults > 0
             && !self.healed
+            && disk.failed().is_none()
         {
             let how = FAILURES[self.rng.usize(..FAILURES.len())];
-            disk.fail_at(20 + self.rng.u64(..400), how);
+            disk.fail_at(5 + self.rng.u64(..200), how);
         }
     }
 

@@ -234,7 +234,8 @@ impl Theatre {
             }
             Quiet::Away { s } => {
                 let was_cut = self.stop(running).await;
-                let lost = cut && self.plan.grows_old() && !self.plan.loss;
+                let short = cut || self.source.keeps_a_day();
+                let lost = short && self.plan.grows_old() && !self.plan.loss;
                 if self.plan.comes_while_away() && !lost && self.budget.records == 0 {
                     for _ in 0..self.rng.usize(..10) {
                         self.put_one(false);
