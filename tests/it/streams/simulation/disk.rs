@@ -380,6 +380,7 @@ impl StorageBackend for Disk {
 #[tokio::test(start_paused = true)]
 async fn a_disk_that_fails_while_nothing_comes_ends_the_service() {
     let mut stage = crate::streams::StreamStage::kinesis(1, 1);
+    stage.answers(|_| sluicegate::sim::Reply::ok("{}"));
     let disk = Disk::new(stage.world(), 1);
     stage.stage.store = Store::on(disk.clone()).unwrap();
     let mut running = stage.start("TRIM_HORIZON", &[]);

@@ -35,10 +35,13 @@ fn sweep(name: &str, plan: Plan) {
         assert!(run.broken.is_empty(), "{name}, {kill:?}: {:?}", run.broken);
         figures.crash_points += 1;
         figures.crash_images += run.images;
+        for (what, count) in run.harm {
+            *figures.faults.entry(what.to_owned()).or_default() += count;
+        }
     };
     let calm = played(&plan, Kill::Nowhere);
     assert_eq!(calm.broken, Vec::<String>::new(), "{plan:?}");
-    assert!(calm.points > 60, "{}", calm.points);
+    assert!(calm.points > 30, "{}", calm.points);
     let told = calm.truth.discarded > 0;
     assert_eq!(told, plan.poison > 0, "{:?}", calm.truth);
     for number in (1..=calm.points).step_by(stride) {

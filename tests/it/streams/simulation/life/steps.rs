@@ -255,7 +255,9 @@ impl Theatre {
         };
         // Nobody else does that in the meantime.
         let rolled = (self.source.lines.len() - lines) as u64;
-        *self.harm.entry("ShardsRollOver").or_default() += rolled;
+        if rolled > 0 {
+            *self.harm.entry("ShardsRollOver").or_default() += rolled;
+        }
         running
     }
 

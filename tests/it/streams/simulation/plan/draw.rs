@@ -137,12 +137,12 @@ fn quiet(rng: &mut fastrand::Rng, kind: Kind, may_grow_old: bool) -> Quiet {
         2 | 3 if kind == Kind::FanOut => Quiet::Idle {
             s: rng.u64(HOUR..6 * HOUR),
         },
-        // Its shards roll over.
-        2 if kind == Kind::Dynamo => Quiet::Idle {
+        // Its shards roll over while they are read.
+        2 if kind == Kind::Dynamo && rng.u32(..4) == 0 => Quiet::Idle {
             s: rng.u64(4 * HOUR..5 * HOUR),
         },
         _ => Quiet::Idle {
-            s: rng.u64(60..HOUR / 2),
+            s: rng.u64(60..HOUR / 4),
         },
     }
 }
