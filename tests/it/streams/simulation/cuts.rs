@@ -61,7 +61,9 @@ fn promises(broken: &[String]) -> BTreeSet<&str> {
 }
 
 /// The smallest that is found to break one of the same promises, and how to replay it.
-pub fn smallest(plan: &Plan) -> String {
+/// `cuts`: those that the plan has already.
+pub fn smallest(plan: &Plan, cuts: &str) -> String {
+    let before = cuts;
     let (broken, _) = tried(plan);
     let (small, cuts) = shrunk(plan, TRIES_MAX, |smaller| {
         let (again, _) = tried(smaller);
@@ -78,7 +80,7 @@ pub fn smallest(plan: &Plan) -> String {
         "{small:?}\n  {}\nto replay it: SLUICEGATE_SEED={} SLUICEGATE_CUTS={} SLUICEGATE_STORY=1 cargo test --locked --test it -- streams::simulation::{test}",
         broken[..broken.len().min(6)].join("\n  "),
         plan.seed,
-        cuts.join(",")
+        [&[before], &cuts[..]].concat().join(",")
     )
 }
 

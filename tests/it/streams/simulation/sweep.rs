@@ -8,7 +8,7 @@ use super::{Outcome, block_on};
 use crate::support::bars::{Figures, number};
 
 /// One that is tried of so many.
-const STRIDE: usize = 16;
+const STRIDE: usize = 32;
 
 fn played(plan: &Plan, kill: Kill) -> Outcome {
     let (crashes, restarts) = match kill {

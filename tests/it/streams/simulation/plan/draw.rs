@@ -63,7 +63,7 @@ impl Plan {
             1 if kinesis => From::Moment,
             _ => From::Horizon,
         };
-        let file = chance(rng, if stormy { 2 } else { 3 });
+        let file = chance(rng, 3) != stormy;
         Self {
             seed,
             kind,
@@ -112,7 +112,7 @@ impl Plan {
             acts: rng.usize(1..5).min(3),
             quiet: quiet(rng, kind, weather > 0),
             pauses: if stormy { rng.usize(..4) } else { 0 },
-            disk_faults: if stormy && file { rng.usize(..5) } else { 0 },
+            disk_faults: if stormy && file { rng.usize(1..6) } else { 0 },
             outages: if stormy { rng.usize(..3) } else { 0 },
             ending: match kind {
                 _ if chance(rng, 2) => Ending::Calm,
