@@ -33,6 +33,8 @@ struct Life {
     /// How often the order of a key may begin anew.
     breaks: usize,
     splits: usize,
+    /// Seeks that were answered, and that were cut off by the end of the process.
+    seeks: [usize; 2],
 }
 
 fn keys(invocation: &Invocation) -> Vec<String> {
@@ -73,6 +75,7 @@ impl Life {
             skipped_before: None,
             breaks: 0,
             splits: 0,
+            seeks: [0, 0],
         }
     }
 
@@ -125,6 +128,7 @@ impl Life {
         let before = std::mem::take(&mut self.skipped);
         match tokio::time::timeout(patience, asked).await {
             Ok((200, _)) => {
+                self.seeks[0] += 1;
                 self.skipped = then.expect("nothing is undone where nothing was set");
                 self.skipped_before = (!is_undo).then_some(before);
                 true
@@ -138,6 +142,7 @@ impl Life {
             Ok(other) => panic!("{body}: {other:?}"),
             // Done, or not: then whatever follows from either.
             Err(_) => {
+                self.seeks[1] += 1;
                 self.breaks += 1;
                 let then = then.unwrap_or_default();
                 let aside = self.skipped_before.take().unwrap_or_default();
@@ -148,7 +153,8 @@ impl Life {
         }
     }
 
-    async fn live(mut self) {
+    /// How many seeks it saw, as `seeks` has them.
+    async fn live(mut self) -> [usize; 2] {
         let mut text = self.text();
         let mut attended = Attended::start(&self.stage, &text).await;
         let uuid = self.stage.uuid();
@@ -192,6 +198,7 @@ impl Life {
         attended.stop().await;
         assert_eq!(state.reason, None, "{state:?}");
         self.judge();
+        self.seeks
     }
 
     fn judge(&self) {
@@ -211,6 +218,7 @@ impl Life {
 
 #[test]
 fn whatever_hands_do_nothing_is_lost_and_keys_keep_their_order() {
+    let mut seeks = [0, 0];
     for seed in 0..SEEDS {
         let life = std::panic::AssertUnwindSafe(|| {
             tokio::runtime::Builder::new_current_thread()
@@ -218,9 +226,12 @@ fn whatever_hands_do_nothing_is_lost_and_keys_keep_their_order() {
                 .start_paused(true)
                 .build()
                 .unwrap()
-                .block_on(async { Life::new(seed).live().await });
+                .block_on(async { Life::new(seed).live().await })
         });
         let lived = std::panic::catch_unwind(life);
-        assert!(lived.is_ok(), "seed {seed}");
+        let [done, cut] = lived.unwrap_or_else(|_| panic!("seed {seed}"));
+        seeks = [seeks[0] + done, seeks[1] + cut];
     }
+    let many = usize::try_from(SEEDS).unwrap();
+    assert!(seeks[0] >= many && seeks[1] >= many / 4, "{seeks:?}");
 }
