@@ -12,7 +12,7 @@ use sluicegate::sim::{Invocation, Reply};
 use super::{Attended, to, undo};
 use crate::streams::{STREAM, StreamStage, event, numbers, pass, seconds};
 
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 10;
 const STEPS: usize = 40;
 const KEYS: usize = 6;
 
@@ -122,7 +122,7 @@ impl Life {
         let is_undo = body == undo();
         let asked = attended.ask(Method::PUT, &uuid, "/position", &body);
         let patience = match self.chance.u8(..3) {
-            0 => Duration::from_millis(self.chance.u64(..700)),
+            0 => Duration::from_millis(self.chance.u64(..8)),
             _ => Duration::from_secs(60),
         };
         let before = std::mem::take(&mut self.skipped);
@@ -233,5 +233,5 @@ fn whatever_hands_do_nothing_is_lost_and_keys_keep_their_order() {
         seeks = [seeks[0] + done, seeks[1] + cut];
     }
     let many = usize::try_from(SEEDS).unwrap();
-    assert!(seeks[0] >= many && seeks[1] >= many / 4, "{seeks:?}");
+    assert!(seeks[0] >= many && seeks[1] > 1, "{seeks:?}");
 }
