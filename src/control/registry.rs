@@ -162,7 +162,8 @@ impl Registry {
         uuid: &str,
         told: impl Fn(&Mapping) -> Option<Told>,
     ) -> Result<Value, Refusal> {
-        Ok(self.entry(uuid)?.shown(told))
+        let entry = self.entry(uuid)?;
+        Ok(entry.labelled(entry.shown(told)))
     }
 
     /// The mapping with this UUID, wherever it is defined.
@@ -243,6 +244,18 @@ impl Registry {
 }
 
 impl Entry {
+    /// What is shown of it, and what nobody asks AWS for: how it is called, and where it is defined if that is a file. The name of
+    /// one that can not run may be another's by now.
+    fn labelled(&self, mut shown: Value) -> Value {
+        if let Ok(mapping) = &self.mapping {
+            shown["Name"] = Value::from(mapping.name.as_str());
+        }
+        if let Home::File { place, .. } = &self.home {
+            shown["DefinedIn"] = Value::from(place.to_string());
+        }
+        shown
+    }
+
     fn shown(&self, told: impl Fn(&Mapping) -> Option<Told>) -> Value {
         let registration = match &self.home {
             Home::Api(registration) => Some(registration),

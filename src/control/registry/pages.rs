@@ -45,7 +45,10 @@ impl Registry {
         let page: Vec<_> = rest.by_ref().take(count).collect();
         let last = page.last().map(|(key, _)| marker(key));
         let next = rest.next().and(last);
-        let shown: Vec<Value> = page.iter().map(|(_, entry)| entry.shown(&told)).collect();
+        let shown = page.iter();
+        let shown: Vec<Value> = shown
+            .map(|(_, entry)| entry.labelled(entry.shown(&told)))
+            .collect();
         Ok(json!({ "EventSourceMappings": shown, "NextMarker": next }))
     }
 }
