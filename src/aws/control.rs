@@ -201,6 +201,9 @@ async fn read(response: HttpResponse) -> Result<Answer, Silence> {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+    use hyper::body as http_body;
+
     use super::*;
     use crate::aws::canned::{answer, serve};
     use crate::config::aws::Aws;
@@ -260,6 +263,44 @@ mod tests {
             matches!(refused, Err(Silence::Connection(_))),
             "{refused:?}"
         );
+    }
+
+    /// Accepts, and says nothing; then answers with a body that never ends.
+    #[derive(Debug)]
+    struct Slow;
+
+    impl HttpConnector for Slow {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            let silent = request.method() == "GET";
+            HttpConnectorFuture::new(async move {
+                match silent {
+                    true => std::future::pending().await,
+                    false => {
+                        let body = futures_util::stream::pending::<
+                            Result<http_body::Frame<Bytes>, std::io::Error>,
+                        >();
+                        let body = SdkBody::from_body_1_x(http_body_util::StreamBody::new(body));
+                        let answer = http::Response::new(body);
+                        Ok(HttpResponse::try_from(answer).unwrap())
+                    }
+                }
+            })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_nothing_or_never_ends_is_late() {
+        let (clients, _) = serve([], &Aws::default());
+        let door = Door {
+            connector: SharedHttpConnector::new(Slow),
+            ..Door::new("http://gate:9480", clients, Clock::machine())
+        };
+        for method in [Method::GET, Method::POST] {
+            let answer = door.ask(&method, "/", "", &Who::Anybody, PATIENCE).await;
+            let silence = answer.unwrap_err();
+            assert_eq!(silence, Silence::Late(PATIENCE));
+            assert_eq!(silence.to_string(), "no answer within 10 s");
+        }
     }
 
     #[tokio::test(start_paused = true)]

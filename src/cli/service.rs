@@ -26,6 +26,7 @@ pub use names::{Named, named};
 
 /// Where the service is, and who asks.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct Args {
     /// Where the service listens, such as http://127.0.0.1:9480, which is the default where --config says nothing else
     #[arg(long, value_name = "URL", value_parser = endpoint_url)]
@@ -39,6 +40,7 @@ pub struct Args {
 
 /// A token of who asks.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub struct TokenArgs {
     /// A file with the bearer token to ask with; without it the key or token of --config, else that of the AWS environment where the service wants one
     #[arg(long, value_name = "FILE")]
