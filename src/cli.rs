@@ -62,7 +62,7 @@ enum Verb {
     #[command(after_help = filter::NOTES)]
     Filter(filter::Args),
     /// Show the mappings of a running service and what each is doing
-    #[command(after_help = service::ENDS)]
+    #[command(after_help = service::LIST_ENDS)]
     List(list::Args),
     /// Stop mappings of a running service where they are, until they are resumed
     #[command(after_help = hold::PAUSE_ENDS)]

@@ -28,7 +28,7 @@ pub struct Args {
     /// A YAML or JSON file, or a directory of them; may be given more than once
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     config: Vec<PathBuf>,
-    /// What to hold against it: aws; service, the one that listens at the configuration's Service.Listen; the URL of a service, such as http://127.0.0.1:9480; or another configuration (write ./aws for a file of that name)
+    /// What to hold against it: aws, the service at the configuration's Service.Listen, the one at a URL, or another configuration (write ./aws for a file of that name)
     #[arg(long, value_name = "aws|service|URL|FILE")]
     against: PathBuf,
     #[command(flatten)]

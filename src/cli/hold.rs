@@ -4,25 +4,33 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::service::{Args as ServiceArgs, Named, Service, named};
+use super::service::{Args as ServiceArgs, Named, Service, named, who_asks};
 use super::{Exit, failed, output};
 use crate::config::error::one_line;
 
-/// What the help of `pause` says at its end.
-pub const PAUSE_ENDS: &str = "\
-What a mapping has in hand is finished, nothing more is read, and it keeps its place: in the queue, or its positions
-in the stream. It stays paused, over restarts and reloads too, until `sluicegate resume`. A stream forgets its oldest
-records meanwhile as it always does.
+macro_rules! ends {
+    () => {
+        concat!(
+            "Where a name is not known nothing is changed. Else each mapping has its line, on stderr where it could not be done,\n\
+             and the exit code is 0 only if all could.\n\n",
+            who_asks!()
+        )
+    };
+}
 
-Where a name is not known nothing is changed. Else each mapping has its line, on stderr where it could not be done,
-and the exit code is 0 only if all could.";
+/// What the help of `pause` says at its end.
+pub const PAUSE_ENDS: &str = concat!(
+    "What a mapping has in hand is finished, nothing more is read, and it keeps its place: in the queue, or its positions\n\
+     in the stream. It stays paused, over restarts and reloads too, until `sluicegate resume`. A stream forgets its oldest\n\
+     records meanwhile as it always does.\n\n",
+    ends!()
+);
 
 /// What the help of `resume` says at its end.
-pub const RESUME_ENDS: &str = "\
-A mapping goes on where it was. One that is disabled in its file or by the API stays so.
-
-Where a name is not known nothing is changed. Else each mapping has its line, on stderr where it could not be done,
-and the exit code is 0 only if all could.";
+pub const RESUME_ENDS: &str = concat!(
+    "A mapping goes on where it was. One that is disabled in its file or by the API stays so.\n\n",
+    ends!()
+);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -12,22 +12,22 @@ use serde_json::{Value, json};
 use self::plan::Plan;
 use self::position::Positions;
 use self::target::{Target, target};
-use super::service::{Args as ServiceArgs, Named, Service, ServiceError, named, table};
+use super::service::{Args as ServiceArgs, Named, Service, ServiceError, named, table, who_asks};
 use super::{Exit, failed, output};
 use crate::clock::Clock;
 use crate::config::error::one_line;
 
 /// What the help says at its end.
-pub const ENDS: &str = "\
-WHERE is trim-horizon (the oldest record there is), latest (behind the newest), a time (2026-09-17T12:00:00Z, or
-seconds since 1970), or a record's sequence number; after:NUMBER is the record behind it. A sequence number needs
---shard where the stream has more than one; the others are of all shards, or of those that are named.
-
-It says what it will do, shard by shard, and asks; where there is no terminal it wants --yes. The positions that it
-replaces are kept for one --undo, with what was in retry. Running invocations settle first.
-
-A mapping is named by its name, its UUID, or its ARN. Ends with 0, with 2 where the usage or the configuration is
-wrong, with 1 where anything else is, a no to the question included.";
+pub const ENDS: &str = concat!(
+    "WHERE is trim-horizon (the oldest record there is), latest (behind the newest), a time (2026-09-17T12:00:00Z, or\n\
+     seconds since 1970), or a record's sequence number; after:NUMBER begins behind that record. A sequence number needs\n\
+     --shard where the stream has more than one; the others are of all shards, or of those that are named.\n\n\
+     It says what it will do, shard by shard, and asks; where there is no terminal it wants --yes. The positions that it\n\
+     replaces are kept for one --undo, with what was in retry. Running invocations settle first.\n\n",
+    who_asks!(),
+    "\n\nEnds with 0, with 2 where the usage or the configuration is wrong, with 1 where anything else is, a no to the\n\
+     question included."
+);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -28,10 +28,10 @@ pub use names::{Named, named};
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Args {
-    /// Where the service listens, such as http://127.0.0.1:9480, which is the default where --config says nothing else
+    /// Where the service listens; by default where --config says, else http://127.0.0.1:9480
     #[arg(long, value_name = "URL", value_parser = endpoint_url)]
     pub service: Option<String>,
-    /// The configuration of the service: its Service.Listen, and the key or token of its Service.Api; may be given more than once
+    /// The service's configuration, for where it listens and who may ask; may be given more than once
     #[arg(long, value_name = "FILE")]
     pub config: Vec<PathBuf>,
     #[command(flatten)]
@@ -42,17 +42,25 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct TokenArgs {
-    /// A file with the bearer token to ask with; without it the key or token of --config, else that of the AWS environment where the service wants one
+    /// A file with the bearer token to ask with, in place of a key
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
 
-/// What the help of the verbs says at its end.
-pub const ENDS: &str = "\
-A mapping is named by its name, its UUID, or its ARN. Requests are signed with the key of --config, or of the usual
-AWS environment where the service wants one; a token is sent over https or to this machine only.
+/// How requests say who asks, for the help of each verb.
+macro_rules! who_asks {
+    () => {
+        "Who asks: the token of --token-file, else the key or token of --config (Service.Api), else, where the service wants\n\
+         to know, the key of the usual AWS environment. A token goes over https or to this machine only."
+    };
+}
+pub(super) use who_asks;
 
-Ends with 0, with 2 where the usage or the configuration is wrong, with 1 where anything else is.";
+/// What the help of `list` says at its end.
+pub const LIST_ENDS: &str = concat!(
+    who_asks!(),
+    "\n\nEnds with 0, with 2 where the usage or the configuration is wrong, with 1 where anything else is."
+);
 
 /// How long an answer may take, beyond what the service itself allows: it ends a request after 25 s.
 const PATIENCE: Duration = Duration::from_secs(30);
