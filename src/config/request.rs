@@ -10,6 +10,7 @@ use super::error::{ConfigError, Place, Report};
 use super::function::{FunctionEntry, Functions};
 use super::function_name::FunctionName;
 use super::mapping::{self, Mapping};
+use super::timestamp;
 use super::tree::{Entry, Node, Value};
 
 /// The mapping of settings under AWS's names, its function looked up among those of the files. The paths of findings begin at the
@@ -42,6 +43,19 @@ pub fn mapping(
 /// Whether a text is the name of a function in any of its forms.
 pub fn names_function(text: &str) -> bool {
     FunctionName::parse(text).is_ok()
+}
+
+/// A point in time, in milliseconds since 1970: seconds since 1970, or ISO 8601 with its offset.
+///
+/// # Errors
+/// It is none; what would do.
+pub fn moment(value: &Json) -> Result<u64, &'static str> {
+    let ms = match value {
+        Json::Number(seconds) => timestamp::from_seconds(&seconds.to_string()),
+        Json::String(text) => timestamp::from_iso(text),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    };
+    ms.ok_or(timestamp::FORMS)
 }
 
 /// What to say of a key that is none of these.

@@ -2,7 +2,9 @@
 //! that were changed come here, too: one change of what is to run at a time.
 
 mod existence;
+mod moves;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::checkpoints::Checkpoints;
 use crate::config::mapping::Mapping;
-use crate::control::{Call, Change, Effect, Last, Refusal, Registration, Registry, Told, route};
+use crate::control::{Call, Change, Effect, Kept, Last, Refusal, Registry, Told, route};
 use crate::model::uuid;
 use crate::status::{Processed, Status};
 
@@ -51,6 +53,8 @@ pub struct Desk {
     ids: Mutex<fastrand::Rng>,
     /// Held while something changes: from the decision until it is followed.
     changing: tokio::sync::Mutex<Keeping>,
+    /// Those whose positions are being set, by UUID in small letters: they rest, and nothing else may change of them.
+    moving: Mutex<BTreeSet<String>>,
 }
 
 /// Where registrations and progress are kept.
@@ -89,6 +93,10 @@ pub struct Concerned {
     pub unchanged: usize,
 }
 
+/// Why a mapping rests whatever its settings say.
+const PAUSED: &str = "paused by the control API";
+const MOVING: &str = "its positions are being set by the control API";
+
 /// What is kept of a mapping that is being deleted, so that a restart ends it.
 fn tombstone() -> Value {
     json!({ "Deleted": true })
@@ -114,32 +122,54 @@ impl Desk {
             }
             Checkpoints::File(path) => (Store::memory(), Some(path.clone())),
         };
+        Self::on(config, (store, closed), parts).await
+    }
+
+    /// The same with a store that is open, whatever the configuration says.
+    ///
+    /// # Errors
+    /// It holds what can not be read.
+    pub async fn with(config: &Config, store: Store, parts: Parts) -> Result<Arc<Self>, OpenError> {
+        Self::on(config, (store, None), parts).await
+    }
+
+    async fn on(
+        config: &Config,
+        (store, closed): (Store, Option<PathBuf>),
+        parts: Parts,
+    ) -> Result<Arc<Self>, OpenError> {
         let mut registrations = Vec::new();
+        let mut paused = Vec::new();
         for (uuid, kept) in store.registered().await? {
             if kept == tombstone() {
                 forget(&store, &uuid).await?;
                 continue;
             }
-            let registration = Registration::decode(kept.to_string().as_bytes());
-            let registration = registration.map_err(|error| OpenError::Registration {
-                uuid,
+            let kept = Kept::decode(kept).map_err(|error| OpenError::Registration {
+                uuid: uuid.clone(),
                 why: error.to_string(),
             })?;
-            registrations.push(registration);
+            registrations.extend(kept.registration);
+            paused.extend(kept.paused.then_some(uuid));
         }
         let now_ms = parts.clock.now_ms();
-        let (registry, troubles) = Registry::new(config, registrations, now_ms);
+        let (mut registry, troubles) = Registry::new(config, registrations, now_ms);
+        registry.hold(paused);
         for trouble in troubles {
             warn!(%trouble, "configuration");
         }
         let mut chance = fastrand::Rng::with_seed(parts.seed);
-        Ok(Arc::new(Self {
-            roster: Roster::new(registry.mappings(), store),
+        let desk = Self {
+            roster: Roster::new(Vec::new(), store),
             registry: Mutex::new(registry),
             ids: Mutex::new(chance.fork()),
             changing: tokio::sync::Mutex::new(Keeping { closed }),
+            moving: Mutex::default(),
             parts,
-        }))
+        };
+        desk.follow();
+        desk.tell_paused(&[]);
+        Ok(Arc::new(desk))
     }
 
     /// What was deleted is forgotten now: nothing of it runs any more. What fails here is done at the next start.
@@ -181,6 +211,7 @@ impl Desk {
         }
         *self.registry() = next;
         self.follow();
+        self.tell_paused(&before);
         Ok(concerned(&before, &after))
     }
 
@@ -204,6 +235,7 @@ impl Desk {
 
     async fn attend(&self, request: Asked) {
         let Asked {
+            who,
             method,
             path,
             query,
@@ -212,7 +244,7 @@ impl Desk {
         } = request;
         let call = route(&method, &path, query.as_deref(), &body);
         let done = match call {
-            Ok(call) => self.perform(call).await,
+            Ok(call) => self.perform(call, &who).await,
             Err(refusal) => Err(refusal),
         };
         let (answered, deleted) = match done {
@@ -222,52 +254,65 @@ impl Desk {
         // Who asked may have gone.
         let _ = answer.send(answered);
         if let Some(uuid) = deleted {
-            self.roster.gone(&uuid).await;
+            self.roster.at_rest(&uuid).await;
             if let Err(error) = forget(&self.roster.now().store, &uuid).await {
                 warn!(uuid, %error, "the progress of a mapping that was deleted is forgotten at the next start");
             }
         }
     }
 
-    async fn perform(&self, call: Call) -> Result<Done, Refusal> {
+    async fn perform(&self, call: Call, who: &str) -> Result<Done, Refusal> {
+        let told = |mapping: &Mapping| self.told(mapping);
         match call {
-            Call::Get { uuid } => {
-                let value = self.registry().get(&uuid, |mapping| self.told(mapping))?;
-                Ok(Done::found(value))
-            }
-            Call::List(selection) => {
-                let told = |mapping: &Mapping| self.told(mapping);
-                Ok(Done::found(self.registry().list(&selection, told)?))
-            }
+            Call::Get { uuid } => Ok(Done::found(self.registry().get(&uuid, told)?)),
+            Call::List(selection) => Ok(Done::found(self.registry().list(&selection, told)?)),
             Call::ListTags { arn } => Ok(Done::found(self.registry().tags(&arn)?)),
+            Call::Position { uuid, page } => self.position(&uuid, &page).await,
+            Call::Seek { uuid, seek } => self.seek(&uuid, &seek, who).await,
             Call::Create(properties) => {
                 let uuid = self.fresh();
-                self.change(|registry, now_ms| registry.create(&properties, &uuid, now_ms))
-                    .await
+                let create =
+                    |registry: &Registry, now_ms| registry.create(&properties, &uuid, now_ms);
+                self.change("create", None, who, create).await
             }
             Call::Update { uuid, properties } => {
-                let told = |mapping: &Mapping| self.told(mapping);
-                self.change(|registry, now_ms| registry.update(&uuid, &properties, now_ms, told))
-                    .await
+                let update =
+                    |registry: &Registry, now_ms| registry.update(&uuid, &properties, now_ms, told);
+                self.change("update", Some(&uuid), who, update).await
             }
             Call::Delete { uuid } => {
-                let told = |mapping: &Mapping| self.told(mapping);
-                self.change(|registry, _| registry.delete(&uuid, told))
-                    .await
+                let delete = |registry: &Registry, _| registry.delete(&uuid, told);
+                self.change("delete", Some(&uuid), who, delete).await
             }
-            Call::Tag { arn, tags } => self.change(|registry, _| registry.tag(&arn, &tags)).await,
+            Call::Pause { uuid } => {
+                let pause = |registry: &Registry, _| registry.pause(&uuid, told);
+                self.change("pause", Some(&uuid), who, pause).await
+            }
+            Call::Resume { uuid } => {
+                let resume = |registry: &Registry, _| registry.resume(&uuid, told);
+                self.change("resume", Some(&uuid), who, resume).await
+            }
+            Call::Tag { arn, tags } => {
+                let tag = |registry: &Registry, _| registry.tag(&arn, &tags);
+                self.change("tag", None, who, tag).await
+            }
             Call::Untag { arn, keys } => {
-                self.change(|registry, _| registry.untag(&arn, &keys)).await
+                let untag = |registry: &Registry, _| registry.untag(&arn, &keys);
+                self.change("untag", None, who, untag).await
             }
         }
     }
 
-    /// Decide, look, keep, follow.
+    /// Decide, look, keep, follow. `of`: the mapping that must be in nobody else's hands.
     async fn change(
         &self,
+        verb: &'static str,
+        of: Option<&str>,
+        who: &str,
         decide: impl FnOnce(&Registry, u64) -> Result<Change, Refusal>,
     ) -> Result<Done, Refusal> {
         let mut keeping = self.changing.lock().await;
+        of.map_or(Ok(()), |uuid| self.free(uuid, verb))?;
         let change = decide(&self.registry(), self.parts.clock.now_ms())?;
         if let Some(needs) = &change.needs {
             existence::check(&self.parts.clients, needs).await?;
@@ -275,16 +320,15 @@ impl Desk {
         let unkept = |error: &dyn std::fmt::Display| Refusal::internal(error.to_string());
         let store = self.opened(&mut keeping).await;
         let store = store.map_err(|error| unkept(&error))?;
-        let (uuid, kept, deleted) = match &change.effect {
-            Effect::Keep(registration) => {
-                let encoded = registration.encode().map_err(|error| unkept(&error))?;
-                let value = serde_json::from_slice(&encoded).map_err(|error| unkept(&error))?;
-                (registration.uuid.clone(), value, false)
-            }
-            Effect::Forget { uuid } => (uuid.clone(), tombstone(), true),
+        let kept = self.registry().kept(&change.effect);
+        let kept = match &kept {
+            Some(kept) => kept.encode().map_err(|error| unkept(&error))?,
+            None => Some(tombstone()),
         };
-        let stored = store.register(&uuid, Some(kept)).await;
+        let uuid = change.effect.uuid().to_owned();
+        let stored = store.register(&uuid, kept).await;
         stored.map_err(|error| unkept(&error))?;
+        let deleted = matches!(change.effect, Effect::Forget { .. });
         let answer = match &change.answer {
             Some(value) => json_answer(StatusCode::ACCEPTED, value),
             None => Answer {
@@ -295,7 +339,7 @@ impl Desk {
         };
         self.registry().apply(change);
         self.follow();
-        info!(uuid, deleted, "changed through the API");
+        info!(uuid, verb, who, "changed through the API");
         Ok(Done {
             answer,
             deleted: deleted.then_some(uuid),
@@ -317,11 +361,51 @@ impl Desk {
     }
 
     fn follow(&self) {
-        let mappings = self.registry().mappings().into();
+        let registry = self.registry();
+        let moving = self.moving();
+        let mut held = BTreeMap::new();
+        let mut mappings = registry.mappings();
+        for mapping in &mut mappings {
+            let why = match registry.is_paused(&mapping.uuid) {
+                true => PAUSED,
+                false if moving.contains(&small(&mapping.uuid)) => MOVING,
+                false => continue,
+            };
+            mapping.enabled = false;
+            held.insert(mapping.uuid.clone(), why);
+        }
         self.roster.replace(Wanted {
-            mappings,
+            mappings: mappings.into(),
+            held: held.into(),
             ..self.roster.now()
         });
+    }
+
+    /// Whoever wonders why nothing comes finds it in the log.
+    fn tell_paused(&self, known: &[Mapping]) {
+        let registry = self.registry();
+        let was_known = |uuid: &str| known.iter().any(|mapping| mapping.uuid == uuid);
+        for Mapping { name, uuid, .. } in registry.mappings() {
+            if registry.is_paused(&uuid) && !was_known(&uuid) {
+                warn!(
+                    mapping = name,
+                    uuid,
+                    "the mapping is paused, and nothing of it runs: `sluicegate resume`, or POST .../event-source-mappings/{uuid}/resume, lets it go on"
+                );
+            }
+        }
+    }
+
+    /// Nobody sets the mapping's positions at the moment.
+    fn free(&self, uuid: &str, verb: &str) -> Result<(), Refusal> {
+        match self.moving().contains(&small(uuid)) {
+            true => Err(Refusal::in_use(verb)),
+            false => Ok(()),
+        }
+    }
+
+    fn moving(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told(&self, mapping: &Mapping) -> Option<Told> {
@@ -345,6 +429,10 @@ impl Desk {
         // Each change is one assignment, or checked before.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn small(uuid: &str) -> String {
+    uuid.to_ascii_lowercase()
 }
 
 /// A request that was granted.

@@ -62,7 +62,7 @@ async fn what_is_committed_is_there_after_a_restart() {
     store.set_meta(&claim, json!({"a": 1})).await.unwrap();
     store.commit(&claim, "a", None, &full(9)).await.unwrap();
     let back = [("a".to_owned(), full(6))].into();
-    assert!(store.set_aside(MAPPING, back).await.unwrap());
+    store.set_aside(MAPPING, back, None, 7).await.unwrap();
     for (id, entry) in [("never-taken", json!([1])), (MAPPING, json!({"b": -1.5}))] {
         store.register(id, Some(entry)).await.unwrap();
     }
@@ -276,7 +276,7 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
     store.commit(&claim, "a", None, &full(1)).await.unwrap();
     store.commit(&claim, "b", None, &at(2)).await.unwrap();
     let instead = [("b".to_owned(), at(1)), ("c".to_owned(), at(1))].into();
-    assert!(store.set_aside(MAPPING, instead).await.unwrap());
+    store.set_aside(MAPPING, instead, None, 7).await.unwrap();
     store.register("r", Some(json!({"a": 1}))).await.unwrap();
     store.close().await;
     let exported = export(&from).unwrap();
@@ -284,6 +284,7 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
     assert_eq!(exported["registrations"], json!({"r": {"a": 1}}));
     let aside = &exported["mappings"][MAPPING]["aside"];
     assert_eq!(aside["meta"], json!({"a": [1]}));
+    assert_eq!(aside["replaced_ms"], 7);
     assert_eq!(aside["shards"]["b"]["progress"], json!(at(2)));
     let counts = Verified {
         mappings: 1,
@@ -367,7 +368,10 @@ async fn a_file_has_the_oldest_format_that_knows_everything_in_it() {
         match step {
             0 => drop(take(&store).await),
             1 => store.register("r", Some(json!(1))).await.unwrap(),
-            2 => assert!(store.set_aside(MAPPING, BTreeMap::new()).await.unwrap()),
+            2 => store
+                .set_aside(MAPPING, BTreeMap::new(), None, 7)
+                .await
+                .unwrap(),
             3 => store.register("r", None).await.unwrap(),
             4 => store.forget_mapping(MAPPING).await.unwrap(),
             _ => drop(take(&store).await),

@@ -5,17 +5,34 @@ use serde_json::{Value, json};
 use super::position::{At, Positions, Shard};
 use super::target::{Start, Target};
 use crate::cli::service::table;
-use crate::config::error::{one_line, quoted};
-use crate::config::suggest::nearest;
+use crate::config::error::one_line;
 
 /// A seek that can be asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     target: Target,
-    /// Those that move, with where they are.
-    shards: Vec<Shard>,
-    /// All shards are meant, also those that come later.
+    /// Those that move.
+    shards: Vec<Moved>,
+    /// All shards are meant, also those that are not known yet.
     whole: bool,
+}
+
+/// A shard, and where it is; `None` where the service has not begun with it. Whether the stream has it, it will find out.
+#[derive(Clone, Debug, PartialEq)]
+struct Moved {
+    id: String,
+    from: Option<At>,
+    unsettled: u64,
+}
+
+impl From<&Shard> for Moved {
+    fn from(shard: &Shard) -> Self {
+        Self {
+            id: shard.id.clone(),
+            from: Some(shard.at.clone()),
+            unsettled: shard.unsettled,
+        }
+    }
 }
 
 /// Why there is no such seek.
@@ -24,14 +41,6 @@ pub enum Impossible {
     /// A sequence number is one of a shard.
     #[error("a sequence number is that of a record of one shard; say which with --shard ID: {0}")]
     WhichShard(String),
-    /// No shard has this id.
-    #[error("the service knows no shard {given}; {hint}")]
-    UnknownShard {
-        /// What was said.
-        given: String,
-        /// What there is.
-        hint: String,
-    },
     /// DynamoDB Streams have no positions by time.
     #[error(
         "a DynamoDB stream has no positions by time; trim-horizon, latest and sequence numbers are"
@@ -68,13 +77,16 @@ impl Plan {
             }
         }
         let all = &positions.shards;
-        let mut shards: Vec<Shard> = Vec::new();
+        let mut shards: Vec<Moved> = Vec::new();
         for id in named {
-            let Some(shard) = all.iter().find(|shard| shard.id == *id) else {
-                return Err(unknown(id, all));
-            };
-            if !shards.contains(shard) {
-                shards.push(shard.clone());
+            if shards.iter().all(|shard| shard.id != *id) {
+                let known = all.iter().find(|shard| shard.id == *id);
+                let begun = Moved {
+                    id: id.clone(),
+                    from: None,
+                    unsettled: 0,
+                };
+                shards.push(known.map_or(begun, Moved::from));
             }
         }
         let of_a_record = match target {
@@ -83,11 +95,11 @@ impl Plan {
         };
         let whole = named.is_empty() && !of_a_record;
         match (of_a_record, named, all.as_slice()) {
-            (true, [], [only]) => shards.push(only.clone()),
+            (true, [], [only]) => shards.push(only.into()),
             (true, _, _) if shards.len() != 1 => {
                 return Err(Impossible::WhichShard(listed(all)));
             }
-            (false, [], all) => shards.extend_from_slice(all),
+            (false, [], all) => shards.extend(all.iter().map(Moved::from)),
             (true | false, _, _) => {}
         }
         Ok(Self {
@@ -125,9 +137,13 @@ impl Plan {
         let to = self.target.to_string();
         let mut rows = vec![["SHARD", "FROM", "TO"].map(str::to_owned).to_vec()];
         let shown = self.shards.iter().take(SHOWN_MAX);
-        rows.extend(shown.map(|shard| vec![shard.id.clone(), shard.at.to_string(), to.clone()]));
+        rows.extend(shown.map(|shard| {
+            let from = shard.from.as_ref();
+            let from = from.map_or_else(|| "not begun".to_owned(), At::to_string);
+            vec![shard.id.clone(), from, to.clone()]
+        }));
         let mut text = match self.shards.is_empty() {
-            true => format!("no shard is known yet; all will begin at {to}\n"),
+            true => format!("no shard is begun yet; all will begin at {to}\n"),
             false => table::aligned(&rows),
         };
         let more = self.shards.len().saturating_sub(SHOWN_MAX);
@@ -169,8 +185,8 @@ impl Plan {
             }
             Target::From(number) | Target::After(number) => match self.shards.as_slice() {
                 [
-                    Shard {
-                        at: At::After(settled),
+                    Moved {
+                        from: Some(At::After(settled)),
                         ..
                     },
                 ] => match order(number).cmp(&order(settled)) {
@@ -194,24 +210,11 @@ fn order(number: &str) -> (usize, &str) {
     (digits.len(), digits)
 }
 
-fn unknown(id: &str, all: &[Shard]) -> Impossible {
-    let ids: Vec<&str> = all.iter().map(|shard| shard.id.as_str()).collect();
-    let hint = match nearest(id, &ids) {
-        _ if ids.is_empty() => "it knows none yet".to_owned(),
-        // The ids of shards differ in a digit or two: which of them is meant nobody can guess.
-        _ if ids.len() > 1 => format!("there are: {}", listed(all)),
-        Some(nearest) => format!("did you mean {}?", one_line(nearest)),
-        None => format!("there is: {}", listed(all)),
-    };
-    let given = quoted(id);
-    Impossible::UnknownShard { given, hint }
-}
-
 fn listed(shards: &[Shard]) -> String {
     let ids = shards.iter().take(LISTED_MAX);
     let ids: Vec<String> = ids.map(|shard| one_line(&shard.id)).collect();
     match shards.len().saturating_sub(LISTED_MAX) {
-        0 if ids.is_empty() => "none is known yet".to_owned(),
+        0 if ids.is_empty() => "none is begun yet".to_owned(),
         0 => ids.join(", "),
         more => format!("{} and {more} more", ids.join(", ")),
     }

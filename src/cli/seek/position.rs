@@ -35,6 +35,8 @@ pub struct Shard {
 pub enum At {
     /// Everything up to this record is settled.
     After(String),
+    /// It was set to this record, and nothing is settled since.
+    From(String),
     /// Nothing is settled yet.
     Start(Start),
     /// Everything is.
@@ -45,6 +47,7 @@ impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::After(number) => write!(f, "after {}", one_line(number)),
+            Self::From(number) => write!(f, "from {} on", one_line(number)),
             Self::Start(start) => start.fmt(f),
             Self::End => f.write_str("read to its end"),
         }
@@ -70,7 +73,7 @@ impl Positions {
     /// A shard a line, and what an undo would do; ends in a line break.
     pub fn text(&self) -> String {
         let mut text = match self.shards.is_empty() {
-            true => "no shard is known yet\n".to_owned(),
+            true => "no shard is begun yet\n".to_owned(),
             false => self.rows(),
         };
         if let Some(replaced) = self.undo {
@@ -100,9 +103,12 @@ impl Positions {
 }
 
 fn shard(shown: &Value) -> Option<Shard> {
-    let at = match (&shown["AfterSequenceNumber"], &shown["StartingPosition"]) {
-        (Value::String(number), _) => At::After(number.clone()),
-        (_, Value::String(word)) => At::Start(match word.as_str() {
+    let text = |key: &str| shown[key].as_str();
+    let numbers = (text("AfterSequenceNumber"), text("SequenceNumber"));
+    let at = match (numbers, text("StartingPosition")) {
+        ((Some(number), _), _) => At::After(number.to_owned()),
+        ((None, Some(number)), _) => At::From(number.to_owned()),
+        (_, Some(word)) => At::Start(match word {
             "TRIM_HORIZON" => Start::TrimHorizon,
             "LATEST" => Start::Latest,
             "AT_TIMESTAMP" => {
@@ -136,12 +142,13 @@ mod tests {
                 { "ShardId": "b", "StartingPosition": "TRIM_HORIZON" },
                 { "ShardId": "c", "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1700000000.5 },
                 { "ShardId": "d", "Completed": true },
+                { "ShardId": "e", "SequenceNumber": "4957" },
             ],
             "Undo": null,
         });
         let positions = Positions::read(&shown).unwrap();
         assert!(!positions.of_a_table());
-        let expected = "SHARD  POSITION\na      after 4956\nb      TRIM_HORIZON\nc      AT_TIMESTAMP 2023-11-14T22:13:20.500Z\nd      read to its end\n";
+        let expected = "SHARD  POSITION\na      after 4956\nb      TRIM_HORIZON\nc      AT_TIMESTAMP 2023-11-14T22:13:20.500Z\nd      read to its end\ne      from 4957 on\n";
         assert_eq!(positions.text(), expected);
         shown["Shards"] = json!([
             { "ShardId": "a", "AfterSequenceNumber": "4956", "Unsettled": 7 },
@@ -157,7 +164,7 @@ mod tests {
         shown["Shards"] = json!([]);
         shown["Undo"] = json!(null);
         let positions = Positions::read(&shown).unwrap();
-        assert_eq!(positions.text(), "no shard is known yet\n");
+        assert_eq!(positions.text(), "no shard is begun yet\n");
     }
 
     #[test]

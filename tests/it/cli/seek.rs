@@ -250,10 +250,6 @@ fn what_can_not_be_sought_is_said_and_left_alone() {
             "there is no mapping \"clikcs\"; did you mean clicks?",
         ),
         (
-            &["clicks", "--to", "latest", "--shard", "shard-9", "--yes"],
-            "the service knows no shard \"shard-9\"; there are: shard-0, shard-1",
-        ),
-        (
             &["clicks", "--to", RECORD, "--yes"],
             "a sequence number is that of a record of one shard; say which with --shard ID: shard-0, shard-1",
         ),

@@ -105,32 +105,8 @@ fn what_can_not_be_is_said_before_anything_is_asked() {
         (
             RECORD,
             &[],
-            empty.clone(),
-            "a sequence number is that of a record of one shard; say which with --shard ID: none is known yet",
-        ),
-        (
-            "latest",
-            &["shard-2"],
-            two(),
-            "the service knows no shard \"shard-2\"; there are: shard-0, shard-1",
-        ),
-        (
-            "latest",
-            &["shard_1"],
-            one(STREAM),
-            "the service knows no shard \"shard_1\"; did you mean shard-0?",
-        ),
-        (
-            "latest",
-            &["x"],
-            one(STREAM),
-            "the service knows no shard \"x\"; there is: shard-0",
-        ),
-        (
-            "latest",
-            &["x"],
             empty,
-            "the service knows no shard \"x\"; it knows none yet",
+            "a sequence number is that of a record of one shard; say which with --shard ID: none is begun yet",
         ),
         (
             "1789649999",
@@ -167,9 +143,12 @@ fn a_plan_shows_where_each_shard_goes_and_what_becomes_of_records() {
     let plan_of_none = plan("trim-horizon", &[], &empty).unwrap();
     assert_eq!(
         plan_of_none.text(),
-        "no shard is known yet; all will begin at TRIM_HORIZON\n\
+        "no shard is begun yet; all will begin at TRIM_HORIZON\n\
          everything that the stream still has is delivered, again where it was delivered before\n"
     );
+    let begun = plan("latest", &["shard-2"], &two()).unwrap().text();
+    let expected = "SHARD    FROM       TO\nshard-2  not begun  LATEST\n";
+    assert!(begun.starts_with(expected), "{begun}");
     let mut owing = one(STREAM);
     owing.shards[0].unsettled = 7;
     let text = plan("latest", &[], &owing).unwrap().text();
@@ -211,7 +190,7 @@ fn a_plan_is_bounded() {
         text.contains("and 9980 more shards, to TRIM_HORIZON as well\n"),
         "{text}"
     );
-    let said = plan("latest", &["x"], &many).unwrap_err().to_string();
+    let said = plan(RECORD, &[], &many).unwrap_err().to_string();
     assert!(said.ends_with("shard-00009 and 9990 more"), "{said}");
     for (shards, expected) in [
         (&["shard-00007"][..], "shard shard-00007"),
