@@ -33,6 +33,11 @@ const MAPPINGS: &str = "EventSourceMappings:
 
 impl Service {
     async fn start(api: &str) -> Self {
+        Self::with_function("http://127.0.0.1:1", api).await
+    }
+
+    /// The function is at this URL.
+    async fn with_function(function: &str, api: &str) -> Self {
         let mut sim = Running::start(&["sim", "--listen", "127.0.0.1:0"]);
         let line = sim.line().await;
         let aws = line
@@ -46,6 +51,7 @@ impl Service {
         assert_eq!(request(aws, head, &stream.to_string()).0, 200);
         let folder = tempfile::tempdir().expect("a folder for the test");
         let config = config(aws, "127.0.0.1:0", api, folder.path());
+        let config = config.replace("http://127.0.0.1:1", function);
         let path = written(folder.path(), "gate.yaml", &config);
         let mut service = Running::start(&["run", "--config", path.to_str().expect("plain")]);
         let started = service.event("started").await;
@@ -93,7 +99,7 @@ impl Service {
 fn config(aws: &str, listen: &str, api: &str, folder: &Path) -> String {
     let api = api.replace("DIR", folder.to_str().expect("a plain name"));
     format!(
-        "Service: {{ Listen: '{listen}', Api: {{ {api} }} }}
+        "Service: {{ Listen: '{listen}', ShutdownGraceInSeconds: 2, Api: {{ {api} }} }}
 Aws: {{ Region: us-east-1, EndpointUrl: 'http://{aws}' }}
 Checkpoints: {{ Memory: true }}
 Functions: {{ process: {{ Http: {{ Url: 'http://127.0.0.1:1/' }}, TimeoutInSeconds: 10 }} }}
@@ -222,6 +228,198 @@ async fn a_running_service_is_listed_and_held_against_its_files() {
     let shown: Value = serde_json::from_str(&run(&args).out).expect("one object");
     assert_eq!(shown["OnlyThere"][0]["DefinedIn"], "the API");
     assert_eq!(shown["Different"][0]["DefinedIn"], format!("{gate}:6"));
+}
+
+/// A GET on the control API.
+fn shown(service: &Service, name: &str) -> Value {
+    let listed = run(&["list", "--service", &service.url(), "--format", "json"]);
+    assert_eq!(told(&listed), (Some(0), ""));
+    let listed: Value = serde_json::from_str(&listed.out).expect("one object");
+    let mappings = listed["EventSourceMappings"].as_array().expect("a list");
+    let found = mappings.iter().find(|mapping| mapping["Name"] == name);
+    found.expect("it is listed").clone()
+}
+
+#[tokio::test]
+async fn mappings_of_a_running_service_are_paused_and_resumed() {
+    let service = Service::start("").await;
+    let url = service.url();
+    let paused = run(&["pause", "--service", &url, "incoming", "clicks-process"]);
+    assert_eq!(told(&paused), (Some(0), ""));
+    for (line, name) in paused.out.lines().zip(["incoming", "clicks-process"]) {
+        assert!(line.starts_with(&format!("{name}: paused")), "{line}");
+    }
+    let rests = async {
+        while shown(&service, "incoming")["State"] != "Disabled" {
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    timeout(PATIENCE, rests).await.expect("it comes to rest");
+    let now = shown(&service, "incoming");
+    assert_eq!(
+        (&now["Paused"], &now["StateTransitionReason"]),
+        (&json!(true), &json!("Paused by the control API"))
+    );
+    let listed = run(&["list", "--service", &url]);
+    let row = listed
+        .out
+        .lines()
+        .find(|line| line.starts_with("incoming "));
+    let row = row.expect("it is listed");
+    assert!(
+        row.starts_with("incoming        Disabled  yes     arn:"),
+        "{row}"
+    );
+    let saved = run(&["list", "--service", &url, "--format", "json"]);
+    let saved = written(service.folder.path(), "saved.json", &saved.out);
+    assert_eq!(
+        run(&["validate", "--config", saved.to_str().expect("plain")]).code,
+        Some(0)
+    );
+
+    let named = service.file("named.yaml", "", MAPPINGS);
+    let differs = run(&["diff", "--config", &named, "--against", "service"]);
+    assert_eq!(told(&differs), (Some(1), ""));
+    let held = format!("    Paused: not set in {named}, true in {url}");
+    let lines = differs.out.lines();
+    assert_eq!(
+        lines.filter(|line| *line == held).count(),
+        2,
+        "{}",
+        differs.out
+    );
+    assert!(!differs.out.contains("Enabled"), "{}", differs.out);
+
+    let again = run(&["pause", "--service", &url, "incoming"]);
+    assert_eq!(
+        (again.code, again.out.as_str()),
+        (Some(0), "incoming: was paused already\n")
+    );
+    let resumed = run(&["resume", "--service", &url, "--all"]);
+    let expected = "clicks-process: resumed\nincoming: resumed\n";
+    assert_eq!(
+        (resumed.code, resumed.out.as_str(), resumed.err.as_str()),
+        (Some(0), expected, "")
+    );
+    service.enabled().await;
+    assert_eq!(shown(&service, "incoming")["Paused"], Value::Null);
+    let same = run(&["diff", "--config", &named, "--against", "service"]);
+    assert_eq!(same.code, Some(0), "{}", same.out);
+    let again = run(&["resume", "--service", &url, "incoming"]);
+    assert_eq!(
+        (again.code, again.out.as_str()),
+        (Some(0), "incoming: was not paused\n")
+    );
+}
+
+#[tokio::test]
+async fn a_running_stream_is_sought_back_and_forth() {
+    let function = Scripted::start(|_, _| ok(&json!({})));
+    let service = Service::with_function(&function.url, "").await;
+    let url = service.url();
+    let put = json!({ "StreamName": "clicks", "Data": "aGVsbG8=", "PartitionKey": "a" });
+    let head = "POST / HTTP/1.1\r\nX-Amz-Target: Kinesis_20131202.PutRecord\r\nContent-Type: application/x-amz-json-1.1";
+    let (status, body) = request(&service.aws, head, &put.to_string());
+    assert_eq!(status, 200, "{body}");
+    let put: Value = serde_json::from_str(&body).expect("JSON");
+    let record = put["SequenceNumber"].as_str().expect("a number").to_owned();
+    let (shard, name) = ("shardId-000000000000", "clicks-process");
+    let seek = |more: &[&str]| run(&[&["seek", name, "--service", &url], more].concat());
+    let until = |position: String| {
+        let (seek, expected) = (
+            &seek,
+            format!("SHARD                 POSITION\n{shard}  {position}\n"),
+        );
+        async move {
+            let reached = async {
+                while !seek(&[]).out.starts_with(&expected) {
+                    tokio::time::sleep(POLL).await;
+                }
+            };
+            let reached = timeout(PATIENCE, reached).await;
+            reached.unwrap_or_else(|_| panic!("it is never at {expected}, but {:?}", seek(&[])));
+        }
+    };
+    until(format!("after {record}")).await;
+    let calls = || {
+        let calls = function.asked();
+        calls
+            .iter()
+            .filter(|(_, event)| event.contains(&record))
+            .count()
+    };
+    assert_eq!(calls(), 1);
+
+    let back = seek(&["--to", "trim-horizon", "--yes"]);
+    assert_eq!(told(&back), (Some(0), ""));
+    let done = format!(
+        "{name}: the one shard sought to TRIM_HORIZON; `sluicegate seek {name} --undo` puts it back\n"
+    );
+    assert!(back.out.ends_with(&done), "{}", back.out);
+    until(format!("after {record}")).await;
+    assert_eq!(calls(), 2, "it is delivered again");
+
+    let at = seek(&["--to", &record, "--shard", shard, "--yes"]);
+    assert_eq!(told(&at), (Some(0), ""));
+    assert!(
+        at.out.contains("that is the record which was settled last"),
+        "{}",
+        at.out
+    );
+    until(format!("after {record}")).await;
+    assert_eq!(calls(), 3);
+
+    // Paused, it keeps the place where it is put.
+    assert_eq!(run(&["pause", name, "--service", &url]).code, Some(0));
+    for to in ["trim-horizon", "TRIM_HORIZON"] {
+        let back = seek(&["--to", to, "--shard", shard, "--yes"]);
+        assert_eq!(told(&back), (Some(0), ""));
+        until("TRIM_HORIZON".to_owned()).await;
+    }
+    let undone = seek(&["--undo", "--yes"]);
+    assert_eq!(told(&undone), (Some(0), ""));
+    let nothing = seek(&["--undo", "--yes"]);
+    assert_eq!(nothing.code, Some(1));
+    assert!(
+        nothing.err.contains("there is nothing to undo"),
+        "{}",
+        nothing.err
+    );
+    let shown: Value = serde_json::from_str(&seek(&["--format", "json"]).out).expect("one object");
+    assert_eq!(
+        shown["Shards"][0]["StartingPosition"], "TRIM_HORIZON",
+        "{shown}"
+    );
+    let time = seek(&["--to", "2026-01-01T00:00:00Z", "--yes", "--format", "json"]);
+    let shown: Value = serde_json::from_str(&time.out).expect("one object");
+    assert_eq!(
+        shown["Shards"][0]["StartingPositionTimestamp"], 1_767_225_600.0,
+        "{shown}"
+    );
+    assert_eq!(calls(), 3, "it is paused");
+
+    for (args, expected) in [
+        (
+            &["--to", "latest", "--shard", "shardId-000000000009", "--yes"][..],
+            "ShardId: shardId-000000000009: the stream has no such shard",
+        ),
+        (
+            &["--to", "300000000000000499659", "--shard", shard, "--yes"],
+            "SequenceNumber: ",
+        ),
+    ] {
+        let refused = seek(args);
+        assert_eq!(refused.code, Some(1), "{args:?}");
+        let expected = format!("{name}: not sought: {url} refuses: {expected}");
+        assert!(refused.err.starts_with(&expected), "{}", refused.err);
+    }
+    let queue = run(&["seek", "incoming", "--service", &url]);
+    assert_eq!(queue.code, Some(1));
+    assert!(
+        queue.err.contains("which has no positions"),
+        "{}",
+        queue.err
+    );
 }
 
 /// What a run ends with: its code, and what it says to people.
