@@ -9,7 +9,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use self::plan::Plan;
+use self::plan::{Plan, SHOWN_MAX};
 use self::position::Positions;
 use self::target::{Target, target};
 use super::service::{Args as ServiceArgs, Named, Service, ServiceError, named, table, who_asks};
@@ -98,7 +98,7 @@ fn seek(args: &Args) -> Result<Exit, Exit> {
                 )));
             };
             let when = table::moment(replaced);
-            tell(args.format, &positions.text())?;
+            tell(args.format, &positions.rows(SHOWN_MAX))?;
             (
                 json!({ "Undo": true }),
                 format!(
@@ -114,15 +114,19 @@ fn seek(args: &Args) -> Result<Exit, Exit> {
     let sought = service.seek(found.uuid, &request);
     sought.map_err(|error| failed(&format!("{name}: not sought: {error}")))?;
     // Another page may have to be asked for: what is shown is what is there afterwards.
-    let (shown, positions) = look(&mut service, &found)?;
-    match args.format {
-        Format::Json => Ok(show(args.format, &shown, &positions)),
-        Format::Table if args.undo => {
-            tell(args.format, &positions.text())?;
-            Ok(output::print(&format!("{done}\n")))
-        }
-        Format::Table => Ok(output::print(&format!("{done}\n"))),
+    let (shown, after) = look(&mut service, &found)?;
+    if args.format == Format::Json {
+        return Ok(show(args.format, &shown, &after));
     }
+    let moved = match args.undo {
+        true => plan::put_back(&positions, &after),
+        false => String::new(),
+    };
+    let rests = match found.mapping["Paused"] == true {
+        true => format!("; it is paused, and goes on there after `sluicegate resume {name}`"),
+        false => String::new(),
+    };
+    Ok(output::print(&format!("{moved}{done}{rests}\n")))
 }
 
 /// The positions of a mapping, as they came and as they are.

@@ -1,5 +1,7 @@
 //! What a seek would do: each shard from where to where, what that means for its records, and what the service is asked for.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::position::{At, Positions, Shard};
@@ -53,7 +55,7 @@ pub enum Impossible {
 
 /// A message lists so many shards, and a plan shows so many.
 const LISTED_MAX: usize = 10;
-const SHOWN_MAX: usize = 20;
+pub(super) const SHOWN_MAX: usize = 20;
 
 impl Plan {
     /// All of the mapping's shards, or the ones that are named.
@@ -135,16 +137,11 @@ impl Plan {
     /// A shard a line, from where to where, the first ones; below it what becomes of records. Ends in a line break.
     pub fn text(&self) -> String {
         let to = self.target.to_string();
-        let mut rows = vec![["SHARD", "FROM", "TO"].map(str::to_owned).to_vec()];
         let shown = self.shards.iter().take(SHOWN_MAX);
-        rows.extend(shown.map(|shard| {
-            let from = shard.from.as_ref();
-            let from = from.map_or_else(|| "not begun".to_owned(), At::to_string);
-            vec![shard.id.clone(), from, to.clone()]
-        }));
+        let rows = shown.map(|shard| [shard.id.clone(), said(shard.from.as_ref()), to.clone()]);
         let mut text = match self.shards.is_empty() {
             true => format!("no shard is begun yet; all will begin at {to}\n"),
-            false => table::aligned(&rows),
+            false => moved(rows),
         };
         let more = self.shards.len().saturating_sub(SHOWN_MAX);
         if more > 0 {
@@ -202,6 +199,36 @@ impl Plan {
             },
         }
     }
+}
+
+/// A shard a line, the first ones, from where to where an undo has put it; ends in a line break.
+pub fn put_back(before: &Positions, after: &Positions) -> String {
+    let at = |positions: &Positions, id: &str| {
+        let shard = positions.shards.iter().find(|shard| shard.id == id);
+        said(shard.map(|shard| &shard.at))
+    };
+    let gone = before.shards.iter().map(|shard| &shard.id);
+    let ids: BTreeSet<&String> = gone
+        .chain(after.shards.iter().map(|shard| &shard.id))
+        .collect();
+    let shown = ids.iter().take(SHOWN_MAX);
+    let rows = shown.map(|id| [(*id).clone(), at(before, id), at(after, id)]);
+    let mut text = moved(rows);
+    let more = ids.len().saturating_sub(SHOWN_MAX);
+    if more > 0 {
+        text.push_str(&format!("and {more} more shards\n"));
+    }
+    text
+}
+
+fn moved(rows: impl Iterator<Item = [String; 3]>) -> String {
+    let headings = ["SHARD", "FROM", "TO"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = [headings].into_iter().chain(rows).map(Vec::from).collect();
+    table::aligned(&rows)
+}
+
+fn said(at: Option<&At>) -> String {
+    at.map_or_else(|| "not begun".to_owned(), At::to_string)
 }
 
 /// Sequence numbers of a shard by their size.

@@ -72,10 +72,7 @@ impl Positions {
 
     /// A shard a line, and what an undo would do; ends in a line break.
     pub fn text(&self) -> String {
-        let mut text = match self.shards.is_empty() {
-            true => "no shard is begun yet\n".to_owned(),
-            false => self.rows(),
-        };
+        let mut text = self.rows(usize::MAX);
         if let Some(replaced) = self.undo {
             let when = table::moment(replaced);
             text.push_str(&format!(
@@ -85,20 +82,29 @@ impl Positions {
         text
     }
 
-    fn rows(&self) -> String {
+    /// A shard a line, the first ones; ends in a line break.
+    pub fn rows(&self, most: usize) -> String {
+        if self.shards.is_empty() {
+            return "no shard is begun yet\n".to_owned();
+        }
         let owed = self.shards.iter().any(|shard| shard.unsettled > 0);
         let mut rows = vec![vec!["SHARD".to_owned(), "POSITION".to_owned()]];
         if owed {
             rows[0].push("UNSETTLED".to_owned());
         }
-        for shard in &self.shards {
+        for shard in self.shards.iter().take(most) {
             let mut row = vec![shard.id.clone(), shard.at.to_string()];
             if owed {
                 row.push(shard.unsettled.to_string());
             }
             rows.push(row);
         }
-        table::aligned(&rows)
+        let mut text = table::aligned(&rows);
+        let more = self.shards.len().saturating_sub(most);
+        if more > 0 {
+            text.push_str(&format!("and {more} more shards\n"));
+        }
+        text
     }
 }
 

@@ -374,6 +374,8 @@ async fn a_running_stream_is_sought_back_and_forth() {
     for to in ["trim-horizon", "TRIM_HORIZON"] {
         let back = seek(&["--to", to, "--shard", shard, "--yes"]);
         assert_eq!(told(&back), (Some(0), ""));
+        let rests = format!("; it is paused, and goes on there after `sluicegate resume {name}`\n");
+        assert!(back.out.ends_with(&rests), "{}", back.out);
         until("TRIM_HORIZON".to_owned()).await;
     }
     let undone = seek(&["--undo", "--yes"]);

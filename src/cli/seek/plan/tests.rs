@@ -203,3 +203,29 @@ fn a_plan_is_bounded() {
         "the one shard"
     );
 }
+
+#[test]
+fn an_undo_is_told_from_where_to_where_and_bounded() {
+    let before = one(STREAM);
+    let mut after = two();
+    after.shards[0].at = At::Start(Start::TrimHorizon);
+    after.shards.remove(1);
+    after.shards.push(shard("shard-9", At::End));
+    let expected = format!(
+        "SHARD    FROM{gap}  TO\nshard-0  after {RECORD}  TRIM_HORIZON\nshard-9  not begun{rest}  read to its end\n",
+        gap = " ".repeat(58),
+        rest = " ".repeat(53),
+    );
+    assert_eq!(put_back(&before, &after), expected);
+    let many = Positions {
+        shards: (0..30)
+            .map(|index| shard(&format!("shard-{index:02}"), At::End))
+            .collect(),
+        ..two()
+    };
+    let text = put_back(&many, &many);
+    assert_eq!(text.lines().count(), 22);
+    assert!(text.ends_with("\nand 10 more shards\n"), "{text}");
+    assert_eq!(many.rows(SHOWN_MAX).lines().count(), 22);
+    assert_eq!(many.text().lines().count(), 31);
+}
