@@ -11,7 +11,7 @@ use super::position::{Page, Seek};
 use super::properties::Properties;
 use super::refusal::Refusal;
 use super::registry::Selection;
-use super::shape::{Shape, Violations};
+use super::shape::{Shape, Violations, cut};
 use super::uri;
 
 /// What a request asks for, its shape checked.
@@ -130,6 +130,7 @@ pub fn route(
                 return Err(no_method(method));
             }
             if let Some(key) = body::object(body)?.keys().next() {
+                let key = cut(key.clone());
                 let what = format!("{key}: there is nothing to set: a {verb} has no body");
                 return Err(Refusal::invalid(what));
             }

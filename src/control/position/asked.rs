@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{Seek, To};
 use crate::config::request::{moment, unknown_key};
 use crate::control::refusal::Refusal;
-use crate::control::shape::{Shape, Violations, member};
+use crate::control::shape::{Shape, Violations, cut, member};
 use crate::model::record::SequenceNumber;
 
 const TEXT: Shape = Shape::Text {
@@ -128,8 +128,9 @@ fn target(given: &Map<String, Value>, path: &str) -> Result<To, Refusal> {
                 ))
             })?;
             let ms = moment(timestamp).map_err(|expected| {
+                let found = cut(timestamp.to_string());
                 Refusal::invalid(format!(
-                    "{path}StartingPositionTimestamp: expected {expected}, found {timestamp}"
+                    "{path}StartingPositionTimestamp: expected {expected}, found {found}"
                 ))
             })?;
             return Ok(To::Moment { ms });
@@ -142,8 +143,9 @@ fn target(given: &Map<String, Value>, path: &str) -> Result<To, Refusal> {
 }
 
 fn alone(path: &str, timestamp: &Value) -> Refusal {
+    let found = cut(timestamp.to_string());
     Refusal::invalid(format!(
-        "{path}StartingPositionTimestamp: {timestamp}: for StartingPosition AT_TIMESTAMP only"
+        "{path}StartingPositionTimestamp: {found}: for StartingPosition AT_TIMESTAMP only"
     ))
 }
 
