@@ -22,6 +22,7 @@ use super::credentials::wanting;
 use super::fault::chain;
 use super::named::Named;
 use super::renewed::Renewed;
+use super::resolved::Resolved;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
@@ -243,7 +244,7 @@ fn connections() -> SharedHttpConnector {
             tls::rustls_provider::CryptoMode::Ring,
         ))
         .tls_context(trust())
-        .build();
+        .build_with_resolver(Resolved);
     SharedHttpConnector::new(connector)
 }
 

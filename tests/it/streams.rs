@@ -6,6 +6,7 @@ mod control;
 mod destinations;
 mod dynamodb;
 mod events;
+mod exported;
 mod fanout;
 mod filters;
 mod idle;

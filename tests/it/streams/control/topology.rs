@@ -7,7 +7,7 @@ use sluicegate::sim::Reply;
 use sluicegate::status::State;
 
 use super::{Attended, to, undo};
-use crate::streams::{STREAM, StreamStage, event, numbers, seconds};
+use crate::streams::{STREAM, StreamStage, event, numbers, seconds, sequence_number};
 
 /// The numbers of each key in the order of their delivery.
 fn by_key(stage: &StreamStage, from: usize) -> BTreeMap<String, Vec<u32>> {
@@ -205,4 +205,53 @@ async fn a_mapping_that_was_never_started_begins_where_it_was_sent_and_its_undo_
             assert_eq!(stage.delivered(), expected);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_is_sent_to_a_record_a_moment_and_the_horizon() {
+    let stage = StreamStage::kinesis(6, 1);
+    stage.answers(|_| Reply::ok("{}"));
+    let consumer = stage.world().register_consumer(STREAM, "c").unwrap();
+    let text = stage.configuration("TRIM_HORIZON", &[]);
+    let text = text.replace(&stage.source, &consumer);
+    let uuid = crate::engine::parsed(&text).mappings[0].uuid.clone();
+    stage.put("a", 0..3);
+    seconds(100).await;
+    let moment = stage.world().clock().now_ms() as f64 / 1000.0;
+    stage.put("a", 3..6);
+    let attended = Attended::start(&stage, &text).await;
+    stage.until_delivered(6).await;
+    seconds(10).await;
+    let calls = stage.stage.invocations();
+    let (call, index) = (0..6)
+        .flat_map(|index| calls.iter().map(move |call| (call, index)))
+        .find(|(call, index)| numbers(call).get(*index) == Some(&4))
+        .unwrap();
+    let fifth = sequence_number(call, index);
+    let shard = stage.shards()[0].id.clone();
+    for (seek, expected) in [
+        (
+            json!({ "StartingPosition": "TRIM_HORIZON" }),
+            vec![0, 1, 2, 3, 4, 5],
+        ),
+        (
+            json!({ "StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": moment }),
+            vec![3, 4, 5],
+        ),
+        (
+            json!({ "Shards": [{ "ShardId": shard, "SequenceNumber": fifth }] }),
+            vec![4, 5],
+        ),
+        (
+            json!({ "Shards": [{ "ShardId": shard, "AfterSequenceNumber": fifth }] }),
+            vec![5],
+        ),
+    ] {
+        let before = stage.delivered().len();
+        attended.seek(&uuid, seek.clone()).await;
+        stage.until_delivered(before + expected.len()).await;
+        seconds(20).await;
+        assert_eq!(stage.delivered()[before..], expected, "{seek}");
+    }
+    attended.stop().await;
 }
