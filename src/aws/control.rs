@@ -129,7 +129,7 @@ impl Door {
         let request = self.request(method, target, body, who)?;
         let answered = async {
             let response = self.connector.call(request).await;
-            read(response.map_err(|error| Silence::Connection(chain(&error)))?).await
+            read(response.map_err(|error| Silence::Connection(innermost(&error)))?).await
         };
         match timeout(patience, answered).await {
             Ok(answer) => answer,
@@ -177,6 +177,15 @@ impl Door {
         let request = request.map_err(|error| unsent(&error))?;
         HttpRequest::try_from(request).map_err(|error| unsent(&error))
     }
+}
+
+/// The last two causes of an error: those before them say no more than that there was no connection.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut causes = (error, error.source());
+    while let Some((inner, innermost)) = causes.1.and_then(|inner| Some((inner, inner.source()?))) {
+        causes = (inner, Some(innermost));
+    }
+    chain(causes.0)
 }
 
 async fn read(response: HttpResponse) -> Result<Answer, Silence> {

@@ -150,7 +150,7 @@ impl Plan {
         let owed: u64 = self.shards.iter().map(|shard| shard.unsettled).sum();
         if owed > 0 {
             text.push_str(&format!(
-                "{owed} records that are owed, in retry or ahead, are set aside with their positions\n"
+                "failed batches that are owed beyond these positions: {owed}; they are set aside with them\n"
             ));
         }
         text.push_str(self.meaning());

@@ -26,7 +26,7 @@ pub struct Shard {
     pub id: String,
     /// Where.
     pub at: At,
-    /// Records beyond it that are owed: in retry or bisection, or ahead in other lanes.
+    /// Batches that failed and are owed beyond it, in retry or bisection.
     pub unsettled: u64,
 }
 

@@ -59,7 +59,9 @@ impl Scripted {
     pub fn start(script: impl Fn(&str, &str) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        let (asked, heads, over) = (Arc::default(), Arc::default(), Arc::default());
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let heads: Arc<Mutex<Vec<String>>> = Arc::default();
+        let over: Arc<AtomicBool> = Arc::default();
         let mut scripted = Self {
             url: format!("http://{address}"),
             asked: Arc::clone(&asked),
@@ -69,8 +71,6 @@ impl Scripted {
         };
         #[allow(clippy::disallowed_methods, reason = "joined when it is dropped")]
         let server = std::thread::spawn(move || {
-            let (asked, heads): (Arc<Mutex<Vec<Asked>>>, Arc<Mutex<Vec<String>>>) = (asked, heads);
-            let over: Arc<AtomicBool> = over;
             for stream in listener.incoming() {
                 if over.load(Ordering::SeqCst) {
                     return;

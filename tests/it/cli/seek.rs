@@ -81,7 +81,7 @@ const PLAN: &str = "\
 SHARD    FROM                                                            TO
 shard-0  after 49590338271490256608559692538361571095921575989136588898  TRIM_HORIZON
 shard-1  LATEST                                                          TRIM_HORIZON
-3 records that are owed, in retry or ahead, are set aside with their positions
+failed batches that are owed beyond these positions: 3; they are set aside with them
 everything that the stream still has is delivered, again where it was delivered before
 ";
 

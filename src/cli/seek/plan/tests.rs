@@ -153,7 +153,9 @@ fn a_plan_shows_where_each_shard_goes_and_what_becomes_of_records() {
     owing.shards[0].unsettled = 7;
     let text = plan("latest", &[], &owing).unwrap().text();
     assert!(
-        text.contains("7 records that are owed, in retry or ahead, are set aside"),
+        text.contains(
+            "failed batches that are owed beyond these positions: 7; they are set aside with them\n"
+        ),
         "{text}"
     );
 }
