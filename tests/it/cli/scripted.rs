@@ -75,17 +75,18 @@ impl Scripted {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
-                let Some((head, body)) = stream.ok().and_then(|mut stream| {
-                    let (head, body) = request(&mut stream)?;
-                    let line = head.split(" HTTP/").next().unwrap_or_default();
-                    stream.write_all(script(line, &body).as_bytes()).ok();
-                    Some((head, body))
-                }) else {
+                let Some(mut stream) = stream.ok() else {
                     continue;
                 };
-                let line = head.split(" HTTP/").next().unwrap_or_default();
-                asked.lock().unwrap().push((line.to_owned(), body));
+                let Some((head, body)) = request(&mut stream) else {
+                    continue;
+                };
+                let line = head.split(" HTTP/").next().unwrap_or_default().to_owned();
+                let answer = script(&line, &body);
+                // Kept before it is answered: whoever has the answer may look.
+                asked.lock().unwrap().push((line, body));
                 heads.lock().unwrap().push(head);
+                stream.write_all(answer.as_bytes()).ok();
             }
         });
         scripted.server = Some(server);
