@@ -12,7 +12,8 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::time::timeout;
 use tracing::info;
 
-use super::{Desk, Done, existence, small};
+use super::requests::Done;
+use super::{Desk, existence, small};
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::stream::{Start, Stream};
 use crate::checkpoint::Store;

@@ -1,5 +1,6 @@
 //! Pause, resume, and positions that are set, asked for at the desk of a service at work: what is delivered afterwards.
 
+mod lives;
 mod pauses;
 mod seeks;
 mod stops;
