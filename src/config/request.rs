@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::cursor::{At, key_path, unknown};
-use super::error::{ConfigError, Place, Report};
+use super::error::{ConfigError, Place, Report, shortened};
 use super::function::{FunctionEntry, Functions};
 use super::function_name::FunctionName;
 use super::mapping::{self, Mapping};
@@ -60,6 +60,8 @@ pub fn moment(value: &Json) -> Result<u64, &'static str> {
 
 /// What to say of a key that is none of these.
 pub fn unknown_key(key: &str, known: &[&str]) -> String {
+    // Whoever sends requests may make it as long as a body.
+    let key = &shortened(key);
     format!("{}: {}", key_path("", key), unknown(key, known))
 }
 
