@@ -165,7 +165,7 @@ impl Registry {
         told: impl Fn(&Mapping) -> Option<Told>,
     ) -> Result<Value, Refusal> {
         let entry = self.entry(uuid)?;
-        Ok(entry.shown(told, self.is_paused(uuid)))
+        Ok(entry.labelled(entry.shown(told, self.is_paused(uuid))))
     }
 
     /// The mapping with this UUID, wherever it is defined.
@@ -246,6 +246,18 @@ impl Registry {
 }
 
 impl Entry {
+    /// What is shown of it, and what nobody asks AWS for: how it is called, and where it is defined if that is a file. The name of
+    /// one that can not run may be another's by now.
+    fn labelled(&self, mut shown: Value) -> Value {
+        if let Ok(mapping) = &self.mapping {
+            shown["Name"] = Value::from(mapping.name.as_str());
+        }
+        if let Home::File { place, .. } = &self.home {
+            shown["DefinedIn"] = Value::from(place.to_string());
+        }
+        shown
+    }
+
     /// What was registered, in force or behind a file.
     fn registration(&self) -> Option<&Registration> {
         match &self.home {

@@ -48,7 +48,7 @@ impl Registry {
         let paused = |key: &str| self.paused.contains_key(key);
         let shown = page.iter();
         let shown: Vec<Value> = shown
-            .map(|(key, entry)| entry.shown(&told, paused(key)))
+            .map(|(key, entry)| entry.labelled(entry.shown(&told, paused(key))))
             .collect();
         Ok(json!({ "EventSourceMappings": shown, "NextMarker": next }))
     }
