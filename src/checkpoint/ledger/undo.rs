@@ -64,11 +64,14 @@ impl Ledger {
         let Some(account) = self.mappings.get_mut(mapping) else {
             return Ok(false);
         };
+        let before = account.keys(mapping);
         let Some(aside) = &mut account.aside else {
             return Ok(false);
         };
         swap(&mut account.row.meta, &mut aside.meta);
         swap(&mut account.shards, &mut aside.shards);
+        // A shard that is on one side only leaves it.
+        self.touched.extend(before);
         self.moved(mapping);
         Ok(true)
     }

@@ -96,6 +96,36 @@ async fn what_is_committed_is_there_after_a_restart() {
     );
 }
 
+// A shard that is on one side only changes it, in the file as well: else its position would be ahead after a restart.
+#[tokio::test]
+async fn what_was_put_back_is_the_same_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    let claim = take(&store).await.claim;
+    store.commit(&claim, "a", None, &at(1)).await.unwrap();
+    store.commit(&claim, "old", None, &at(2)).await.unwrap();
+    assert!(store.set_aside(MAPPING, BTreeMap::new()).await.unwrap());
+    let claim = take(&store).await.claim;
+    store.forget(&claim, "old").await.unwrap();
+    store.commit(&claim, "new", None, &at(3)).await.unwrap();
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        assert!(store.put_back(MAPPING).await.unwrap());
+        let shards = take(&store).await.shards;
+        names.push(shards.into_keys().collect::<Vec<_>>());
+    }
+    assert_eq!(names, [["a", "old"], ["a", "new"]]);
+    store.close().await;
+    for expected in [["a", "new"], ["a", "old"], ["a", "new"]] {
+        let store = Store::open(&path).unwrap();
+        let shards = take(&store).await.shards;
+        assert_eq!(shards.into_keys().collect::<Vec<_>>(), expected);
+        assert!(store.put_back(MAPPING).await.unwrap());
+        store.close().await;
+    }
+}
+
 #[tokio::test]
 async fn commits_of_many_shards_at_once_are_all_kept() {
     const SHARDS: u64 = 2000;
