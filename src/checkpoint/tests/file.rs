@@ -225,7 +225,7 @@ fn what_cannot_be_opened_says_why() {
     let cases = [
         (
             "empty",
-            "is damaged: it is empty; `sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately",
+            "is damaged: it is empty; `sluicegate checkpoint export` prints what is whole in it, and `sluicegate checkpoint import` makes a new file of that; or restore it from a backup, or move it away deliberately",
         ),
         ("text", "is damaged: "),
         ("folder", "Is a directory"),
