@@ -11,6 +11,7 @@ pub mod mappings;
 mod named;
 pub mod producer;
 mod renewed;
+mod resolved;
 pub mod sigv4;
 pub mod sqs;
 pub mod stream;

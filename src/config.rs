@@ -22,7 +22,7 @@ mod show;
 mod suggest;
 mod timestamp;
 pub(crate) mod tree;
-mod url;
+pub mod url;
 pub(crate) mod yaml;
 
 use std::path::PathBuf;

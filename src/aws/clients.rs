@@ -20,6 +20,7 @@ use tracing::warn;
 
 use super::named::Named;
 use super::renewed::Renewed;
+use super::resolved::Resolved;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
@@ -224,7 +225,7 @@ fn connections() -> SharedHttpConnector {
             tls::rustls_provider::CryptoMode::Ring,
         ))
         .tls_context(trust())
-        .build();
+        .build_with_resolver(Resolved);
     SharedHttpConnector::new(connector)
 }
 

@@ -5,6 +5,7 @@ mod batches;
 mod destinations;
 mod dynamodb;
 mod events;
+mod exported;
 mod fanout;
 mod filters;
 mod idle;
