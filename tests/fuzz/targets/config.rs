@@ -3,6 +3,7 @@
 #![no_main]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use serde::de::Error;
@@ -11,7 +12,31 @@ use sluicegate_fuzz::config::error::ConfigError;
 use sluicegate_fuzz::config::mapping::Mapping;
 use sluicegate_fuzz::config::{self, Config, request};
 
-fuzz_target!(|text: &str| {
+/// What follows the sign are settings of a mapping that is right without them; a file as such begins with none of these.
+const MAPPINGS: [(char, &str); 3] = [
+    (
+        '=',
+        "arn:aws:sqs:us-east-1:123456789012:q\n  FunctionName: f",
+    ),
+    (
+        '+',
+        "arn:aws:kinesis:us-east-1:123456789012:stream/s\n  FunctionName: f\n  StartingPosition: LATEST",
+    ),
+    (
+        '^',
+        "arn:aws:sqs:us-east-1:123456789012:q.fifo\n  FunctionName: f",
+    ),
+];
+
+fuzz_target!(|input: &str| {
+    let with = |(sign, mapping): (char, &str)| {
+        let settings = input.strip_prefix(sign)?.replace('\n', "\n  ");
+        Some(format!(
+            "EventSourceMappings:\n- EventSourceArn: {mapping}\n  {settings}"
+        ))
+    };
+    let text = MAPPINGS.into_iter().find_map(with);
+    let text = text.as_deref().unwrap_or(input);
     let parsed = parse(text);
     match &parsed {
         Ok(config) => whole(config, text),
@@ -53,21 +78,34 @@ fn whole(config: &Config, text: &str) {
         .collect();
     assert_eq!(uuids.len(), mappings.len(), "each has a UUID of its own");
     for mapping in mappings {
-        assert!((1..=128).contains(&mapping.name.len()) && mapping.uuid.len() == 36);
-        let batch_max = if mapping.fifo() { 10 } else { 10_000 };
-        assert!((1..=batch_max).contains(&mapping.batch_size));
-        assert!(mapping.window.as_secs() <= 300);
-        assert!(
-            mapping
-                .maximum_concurrency
-                .is_none_or(|most| (1..=1000).contains(&most))
-        );
+        within(mapping);
     }
     let table = config::table(config);
     assert_eq!(table.lines().count(), 1 + mappings.len(), "{table}");
     let shown = config::json(config);
     let listed = shown["EventSourceMappings"].as_array().map(Vec::len);
     assert_eq!(listed, Some(mappings.len()));
+}
+
+/// The ranges of AWS. // spec: 1.2
+fn within(mapping: &Mapping) {
+    assert!((1..=128).contains(&mapping.name.len()) && mapping.uuid.len() == 36);
+    let batch_max = if mapping.fifo() { 10 } else { 10_000 };
+    assert!((1..=batch_max).contains(&mapping.batch_size));
+    assert!(mapping.window.as_secs() <= 300);
+    let concurrency = mapping.maximum_concurrency;
+    assert!(concurrency.is_none_or(|most| (1..=1000).contains(&most)));
+    let Some(stream) = &mapping.stream else {
+        return;
+    };
+    assert!((1..=10).contains(&stream.parallelization_factor));
+    assert!(stream.retries_max.is_none_or(|most| most <= 10_000));
+    let seconds = |limit: Option<Duration>, least, most| {
+        limit.is_none_or(|limit| (least..=most).contains(&limit.as_secs()))
+    };
+    assert!(seconds(stream.age_max, 60, 604_800));
+    assert!(seconds(stream.tumbling_window, 1, 900));
+    assert!(concurrency.is_none(), "a stream has shards instead");
 }
 
 /// Each is one line, and names one that is there.

@@ -99,7 +99,7 @@ pub fn at_each_operation(size: Size, tally: &mut Tally) {
                     let how = format!("seed {seed}, life {number}, operation {crash}, {loss:?}");
                     let image = after_crash(&life.start, &life.events, crash, loss, &mut rng);
                     let at = known.open(&image, tally, &how);
-                    if let (true, Some(at)) = (tally.images() % USED == 0, at) {
+                    if let (true, Some(at)) = (tally.images().is_multiple_of(USED), at) {
                         known.use_on(&image, at, &mut rng, &how);
                     }
                 }
