@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod canned;
 pub mod clients;
+pub mod control;
 mod credentials;
 pub mod dynamodbstreams;
 pub mod fault;

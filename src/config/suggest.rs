@@ -1,7 +1,7 @@
 //! "Did you mean": the known word that a misspelt one is nearest to.
 
 /// The nearest word, where one is near enough: the same but for case, `_` and `-`, or a third of its letters away at most.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let wanted = folded(word);
     let ranked = known.iter().filter_map(|candidate| {
         let letters = folded(candidate);

@@ -54,7 +54,7 @@ async fn a_failed_write_reaches_everyone_who_waits_and_whoever_comes_later() {
     let refused = [
         store.register(MAPPING, Some(1.into())).await,
         store.registered().await.map(drop),
-        store.set_aside(MAPPING, BTreeMap::new()).await.map(drop),
+        store.set_aside(MAPPING, BTreeMap::new(), None, 7).await,
         store.put_back(MAPPING).await.map(drop),
     ];
     for refused in refused {

@@ -1,7 +1,6 @@
 //! A store at work on a disk that can be attacked, with a model of what it has to hold after each group.
 
 use std::collections::BTreeMap;
-use std::mem::swap;
 use std::sync::Arc;
 
 use fastrand::Rng;
@@ -93,7 +92,8 @@ impl Work {
         let fill: Job = Box::new(move |ledger: &mut Ledger| -> Answer {
             for number in 1..=shards {
                 if number == shards / 2 {
-                    assert!(ledger.set_aside(MAPPING, BTreeMap::new()).unwrap());
+                    let nothing = BTreeMap::new();
+                    ledger.set_aside(MAPPING, nothing, None, 7).unwrap();
                 }
                 let claim = match number < shards / 2 {
                     true => claim.clone(),
@@ -167,11 +167,15 @@ impl Work {
                 self.model.aside = Some(standing.clone());
                 standing.commit(&shard, 1);
                 let instead = [(shard, at(1))].into();
-                self.moved(|ledger| ledger.set_aside(MAPPING, instead).unwrap(), true)
+                let set = |ledger: &mut Ledger| {
+                    ledger.set_aside(MAPPING, instead, None, 7).unwrap();
+                    true
+                };
+                self.moved(set, true)
             }
             5 => {
-                let back = self.model.aside.as_mut();
-                let there = back.map(|aside| swap(standing, aside)).is_some();
+                let back = self.model.aside.take();
+                let there = back.map(|aside| *standing = aside).is_some();
                 self.moved(|ledger| ledger.put_back(MAPPING).unwrap(), there)
             }
             _ => {
