@@ -14,6 +14,7 @@ pub mod model {
     pub mod progress;
     pub mod record;
     pub mod response;
+    pub mod shards;
     pub mod utc;
     pub mod uuid;
 }

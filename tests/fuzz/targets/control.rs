@@ -8,7 +8,9 @@ use http::Method;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use sluicegate_fuzz::config::Config;
-use sluicegate_fuzz::control::{Call, Change, Effect, Refusal, Registration, Registry, route};
+use sluicegate_fuzz::control::{
+    Call, Change, Effect, Kept, Refusal, Registration, Registry, position, route,
+};
 
 const NOW_MS: u64 = 1_789_650_001_123;
 /// Between two requests.
@@ -99,6 +101,23 @@ fn asked(registry: &mut Registry, request: &[u8], number: usize) -> Result<(), R
             applied(registry, change);
             assert!(registry.get(&uuid, |_| None).is_err(), "it is gone");
         }
+        Call::Pause { uuid } => {
+            let change = registry.pause(&uuid, |_| None)?;
+            applied(registry, change);
+            assert!(registry.is_paused(&uuid));
+        }
+        Call::Resume { uuid } => {
+            let change = registry.resume(&uuid, |_| None)?;
+            applied(registry, change);
+            assert!(!registry.is_paused(&uuid));
+        }
+        Call::Position { uuid, .. } => {
+            position::stream(registry.mapping(&uuid)?)?;
+        }
+        Call::Seek { uuid, seek } => {
+            position::stream(registry.mapping(&uuid)?)?;
+            assert!(seek.numbers().is_empty() || seek.needs_listing());
+        }
         Call::ListTags { arn } => {
             let tags = registry.tags(&arn)?;
             assert!(tags["Tags"].is_object());
@@ -123,9 +142,14 @@ fn asked(registry: &mut Registry, request: &[u8], number: usize) -> Result<(), R
 
 /// The change happens, and the program starts anew with what it stored.
 fn applied(registry: &mut Registry, change: Change) {
+    if let Some(kept) = registry.kept(&change.effect) {
+        let stored = kept.encode().expect("it can be written");
+        let read = stored.map(|stored| Kept::decode(stored).expect("and read"));
+        assert_eq!(read.unwrap_or_default(), kept);
+    }
     let kept = match &change.effect {
         Effect::Keep(registration) => Some(registration.clone()),
-        Effect::Forget { .. } => None,
+        Effect::Hold { .. } | Effect::Forget { .. } => None,
     };
     registry.apply(change);
     let stored = registry.registrations().map(|registration| {
