@@ -83,6 +83,7 @@ impl Ledger {
         };
         account.row.meta = meta;
         account.shards = shards;
+        // Also of those that are gone with it.
         self.touched.extend(before);
         self.moved(mapping);
         Ok(true)

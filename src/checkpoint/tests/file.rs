@@ -96,6 +96,29 @@ async fn what_is_committed_is_there_after_a_restart() {
     );
 }
 
+// A shard that is gone with the undo is gone from the file, too: else its position would be ahead after a restart.
+#[tokio::test]
+async fn what_was_put_back_is_the_same_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    let claim = take(&store).await.claim;
+    store.commit(&claim, "a", None, &at(1)).await.unwrap();
+    store.commit(&claim, "old", None, &at(2)).await.unwrap();
+    let nothing = BTreeMap::new();
+    store.set_aside(MAPPING, nothing, None, 7).await.unwrap();
+    let claim = take(&store).await.claim;
+    store.forget(&claim, "old").await.unwrap();
+    store.commit(&claim, "new", None, &at(3)).await.unwrap();
+    assert!(store.put_back(MAPPING).await.unwrap());
+    let shards = take(&store).await.shards;
+    assert_eq!(shards.keys().collect::<Vec<_>>(), ["a", "old"]);
+    store.close().await;
+    let store = Store::open(&path).unwrap();
+    assert_eq!(take(&store).await.shards, shards);
+    assert!(!store.put_back(MAPPING).await.unwrap());
+}
+
 #[tokio::test]
 async fn commits_of_many_shards_at_once_are_all_kept() {
     const SHARDS: u64 = 2000;
@@ -195,7 +218,7 @@ fn what_cannot_be_opened_says_why() {
     let cases = [
         (
             "empty",
-            "is damaged: it is empty; `sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately",
+            "is damaged: it is empty; `sluicegate checkpoint export` prints what is whole in it, and `sluicegate checkpoint import` makes a new file of that; or restore it from a backup, or move it away deliberately",
         ),
         ("text", "is damaged: "),
         ("folder", "Is a directory"),

@@ -44,7 +44,7 @@ impl Seek {
     ///
     /// # Errors
     /// It has not the shape, or asks for nothing, or for two things at once.
-    pub(in crate::control) fn of(mut body: Map<String, Value>) -> Result<Self, Refusal> {
+    pub(in super::super) fn of(mut body: Map<String, Value>) -> Result<Self, Refusal> {
         let mut violations = Violations::default();
         for (name, shape) in &OF_ALL {
             if let Some(value) = body.get(*name) {
