@@ -187,7 +187,11 @@ impl World {
         let mut call = Call::direct(self, None);
         let from = call.queue(Some(from))?;
         let to = call.queue(Some(to))?;
-        let queue = call.state.queues.get_mut(&from).ok_or_else(super::no_queue)?;
+        let queue = call
+            .state
+            .queues
+            .get_mut(&from)
+            .ok_or_else(super::no_queue)?;
         let numbers = queue.receivable(most);
         let moved: Vec<_> = numbers
             .into_iter()

@@ -159,7 +159,11 @@ fn attempt(
         return Err(Code::OverLimit.because("Too many messages are in flight."));
     }
     let mut numbers = queue.receivable(wanted.most.min(room));
-    numbers.retain(|number| queue.get(*number).is_some_and(|message| message.sent_ms <= now_ms));
+    numbers.retain(|number| {
+        queue
+            .get(*number)
+            .is_some_and(|message| message.sent_ms <= now_ms)
+    });
     if numbers.is_empty() {
         return Ok(None);
     }
