@@ -79,6 +79,17 @@ mod tests {
         assert_eq!(TimeSource::now(&copy), Clock::now(&clock));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_borrowed_clock_shows_what_the_other_shows() {
+        let other = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS));
+        let clock = Clock::shown_by(other.clone());
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        assert_eq!(
+            (clock.now_ms(), clock.now()),
+            (EPOCH_MS + 3_600_000, other.now())
+        );
+    }
+
     #[test]
     fn the_machines_clock_has_left_the_year_of_this_test_behind() {
         assert!(Clock::machine().now_ms() > 1_767_225_600_000);

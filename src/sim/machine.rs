@@ -104,7 +104,11 @@ impl World {
             .with_http_client(self.connector())
             .with_time_source(clock.clone())
             .with_sleep_impl(TokioSleep::new());
-        let client = imds::Client::builder().configure(&provider).build();
+        // Repeats draw on a budget that the SDK keeps for the whole process: what others use up would change this run.
+        let client = imds::Client::builder()
+            .configure(&provider)
+            .max_attempts(1)
+            .build();
         let credentials = ImdsCredentialsProvider::builder()
             .configure(&provider)
             .imds_client(client)

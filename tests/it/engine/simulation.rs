@@ -43,11 +43,8 @@ const ELSEWHERE: [Fault; 7] = [
 ];
 /// What the test does to the process.
 const DEEDS: [&str; 5] = ["Drain", "Kill", "ProcessPaused", "Reload", "Restart"];
-/// What may not happen in an ordered queue, or only there.
+/// What cannot happen in an ordered queue.
 const OF_STANDARD: Fault = Fault::DuplicateDelivery;
-const OF_FIFO: &str = "several groups in a batch";
-/// Batches of more than ten messages are for standard queues.
-const OF_WINDOWS: &str = "batches of a hundred";
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -221,6 +218,18 @@ fn the_same_seed_gives_the_same_run_to_the_byte() {
     for fifo in [false, true] {
         assert_eq!(stormy_hashes(fifo), stormy_hashes(fifo));
     }
+}
+
+// reliability: I18: what lives beside it, and what its thread lived before, is nothing to a life.
+#[test]
+fn a_life_is_the_same_alone_and_among_others() {
+    let hash = |seed: u64| run(&Plan::draw_long(seed, seed.is_multiple_of(2))).hash;
+    let among: Vec<u64> = lives::live(1..6, hash)
+        .into_iter()
+        .map(|(_, hash)| hash.expect("nothing panics"))
+        .collect();
+    let alone: Vec<u64> = (1..6).rev().map(hash).collect();
+    assert_eq!(among, alone.into_iter().rev().collect::<Vec<_>>());
 }
 
 // reliability: I18: another process has other hash seeds, other addresses, another clock.

@@ -44,13 +44,18 @@ pub fn seen(
         "leases extended",
         "dead letters",
         "full batches",
-        "batches of a hundred",
-        "several groups in a batch",
         "several invocations at once",
         "held for half a day",
     ] {
         add(what, 0);
     }
+    add(
+        match plan.fifo {
+            true => "several groups in a batch",
+            false => "batches of more than ten",
+        },
+        0,
+    );
     let mut groups = BTreeMap::new();
     let mut received = BTreeMap::new();
     let mut running = 0_u32;
@@ -82,10 +87,13 @@ pub fn seen(
                 add("several invocations at once", u64::from(running > 1));
                 let count = message_ids.len();
                 add("full batches", u64::from(count == plan.settings.batch_size));
-                add("batches of a hundred", u64::from(count >= 20));
                 let first = message_ids.first().and_then(|id| groups.get(id));
                 let mixed = message_ids.iter().any(|id| groups.get(id) != first);
-                add("several groups in a batch", u64::from(plan.fifo && mixed));
+                if plan.fifo {
+                    add("several groups in a batch", u64::from(mixed));
+                } else {
+                    add("batches of more than ten", u64::from(count > 10));
+                }
             }
             Event::Replied {
                 function, ending, ..
