@@ -120,7 +120,7 @@ async fn a_queue_that_was_deleted_takes_its_messages_along_and_its_name_is_free_
     let (world, client, url) = machine();
     world.send("q", "a").unwrap();
     world.delete_queue("q").unwrap();
-    let gone = Some("QueueDoesNotExist".to_owned());
+    let gone = Some("AWS.SimpleQueueService.NonExistentQueue".to_owned());
     assert_eq!(refusal(&client, &url).await, gone);
     assert!(world.create_queue("q", &[]).is_err());
     sleep(MINUTE).await;

@@ -32,6 +32,8 @@ const FOLLOWS: Duration = Duration::from_secs(5);
 const STOP_MAX: Duration = Duration::from_secs(31);
 /// After the last that was to be done, all that repeats itself has come to its end.
 const REST: Duration = Duration::from_secs(90);
+/// How often the producer looks when the time of the spell is over.
+const PACE_LAST: Duration = Duration::from_secs(8);
 /// A process that was stopped misses this much at once: others go on meanwhile.
 const PAUSED_STEP: Duration = Duration::from_secs(10);
 
@@ -271,9 +273,14 @@ impl<'a> Life<'a> {
     }
 
     fn pause(&mut self, spell: &Spell, now: &Now) -> Duration {
-        let pace_ms = u64::try_from(spell.pace.as_millis()).unwrap_or(u64::MAX);
-        let pause = Duration::from_millis(self.rng.u64(1..pace_ms));
         let lasted = self.at() - now.from;
+        let pace = if lasted < spell.lasts {
+            spell.pace
+        } else {
+            PACE_LAST
+        };
+        let pace_ms = u64::try_from(pace.as_millis()).unwrap_or(u64::MAX);
+        let pause = Duration::from_millis(self.rng.u64(1..pace_ms));
         let woes = now.woes.iter().chain(&now.ends);
         match woes.map(|(at, _)| *at).min() {
             Some(next) => pause.min(next.saturating_sub(lasted)),
@@ -474,6 +481,8 @@ impl<'a> Life<'a> {
                 return Some(length);
             }
             Woe::ClockJump { by_ms, length } => {
+                // One hour off, and no more.
+                world.clock_right();
                 world.clock_jump(by_ms);
                 return Some(length);
             }
