@@ -214,7 +214,8 @@ impl<'a> Judge<'a> {
     // I10: in fair weather each receive but the first follows a failure, or a drain that handed the message back.
     fn received(&mut self, at: Duration, id: &str) {
         let fair = self.spell.weather() == Weather::Fair && !self.zombies();
-        if self.in_force(at, POLL_MAX).next().is_none() {
+        let asked = POLL_MAX + self.spell.paused_max();
+        if self.in_force(at, asked).next().is_none() {
             self.breach(
                 at,
                 "I14",

@@ -89,6 +89,7 @@ struct Now {
     ends: Vec<(Duration, Woe)>,
     sent: usize,
     healed: bool,
+    healed_at: Duration,
 }
 
 /// Lives a plan.
@@ -208,6 +209,7 @@ impl<'a> Life<'a> {
             ends: Vec::new(),
             sent: 0,
             healed: false,
+            healed_at: Duration::MAX,
         };
         self.arm(&mut now);
         loop {
@@ -235,13 +237,14 @@ impl<'a> Life<'a> {
             self.suffer(&mut now).await;
             if !now.healed && spell.lasts <= lasted && now.ends.is_empty() {
                 now.healed = true;
+                now.healed_at = self.at();
                 self.world.heal();
                 now.crash = self.world.crash_at(u64::MAX);
             }
             if now.over(spell, self.plan.spells.len() == 1) && self.done(spell, &now) {
                 break;
             }
-            if spell.lasts + recovery_max(spell) < lasted {
+            if now.healed_at.saturating_add(recovery_max(spell)) < self.at() {
                 self.run.broken.push("I13: the queue is not empty".into());
                 break;
             }
@@ -259,7 +262,7 @@ impl<'a> Life<'a> {
     /// The producer's turn.
     fn produce(&mut self, spell: &Spell, now: &mut Now) {
         let count = match now.sent {
-            0 => spell.messages / 3,
+            0 => (spell.messages / 3).max(1),
             _ => self.rng.usize(..3),
         };
         for _ in 0..count.min(spell.messages - now.sent) {
@@ -541,6 +544,12 @@ impl<'a> Life<'a> {
 
     /// Until nothing is left of the spell: neither messages, nor functions that run, nor anything that repeats itself.
     async fn settle(&mut self, spell: &Spell) {
+        if spell.clock_wrong() {
+            // Credentials that were had while it was an hour ahead are used an hour longer than they last: somebody starts it anew.
+            self.stop().await;
+            self.stage.status = Status::default();
+            self.start(self.settings());
+        }
         if spell.weather() != Weather::Fair {
             // That nothing is left may be because nobody can work.
             self.send(true);
@@ -650,9 +659,7 @@ impl Now {
 /// A clock that is an hour ahead makes credentials that have ended last until an hour after it is right again, and a quarter: the SDK
 /// goes on with what it has by that clock, whatever AWS says to it.
 fn recovery_max(spell: &Spell) -> Duration {
-    let clock =
-        |(_, woe): &(Duration, Woe)| matches!(woe, Woe::ClockJump { .. } | Woe::ClockDrift { .. });
-    match spell.woes.iter().any(clock) {
+    match spell.clock_wrong() {
         true => RECOVERY_MAX * 5 / 2,
         false => RECOVERY_MAX,
     }

@@ -46,16 +46,16 @@ pub fn seen(
         "full batches",
         "several invocations at once",
         "held for half a day",
-    ] {
-        add(what, 0);
-    }
-    add(
         match plan.fifo {
             true => "several groups in a batch",
             false => "batches of more than ten",
         },
-        0,
-    );
+    ] {
+        // Some take a long life.
+        if plan.spells.len() > 1 {
+            add(what, 0);
+        }
+    }
     let mut groups = BTreeMap::new();
     let mut received = BTreeMap::new();
     let mut running = 0_u32;
