@@ -44,6 +44,8 @@ pub struct Stage {
     pub store: Store,
     clock: Clock,
     seed: u64,
+    /// The service has the clock and the credentials of a machine, which may go wrong.
+    on_machine: bool,
     calls: Arc<Mutex<Vec<Invocation>>>,
 }
 
@@ -75,8 +77,24 @@ impl Stage {
             clock,
             status: Status::default(),
             seed,
+            on_machine: false,
             calls: Arc::default(),
         }
+    }
+
+    /// A stage whose service runs on a machine of that world.
+    pub fn on_machine(seed: u64) -> Self {
+        let mut stage = Self::new(seed);
+        stage.clock = Clock::shown_by(stage.world.machine_clock());
+        stage.on_machine = true;
+        stage.begin_anew();
+        stage
+    }
+
+    /// The process is gone, with all that it counted.
+    pub fn begin_anew(&mut self) {
+        self.metrics = Metrics::at(self.clock.clone());
+        self.status = Status::default();
     }
 
     /// From now on the function answers so; the stage keeps each invocation.
@@ -152,7 +170,11 @@ impl Stage {
 
     fn clients(&self, config: &Config) -> Clients {
         let connector = SharedHttpConnector::new(self.world.connector());
-        Clients::new(&config.aws, self.world.sdk_config(), connector)
+        let base = match self.on_machine {
+            true => self.world.machine_config(),
+            false => self.world.sdk_config(),
+        };
+        Clients::new(&config.aws, base, connector)
     }
 
     fn follow(&self, roster: Roster, clients: Clients, grace: Duration) -> Running {
