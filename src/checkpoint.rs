@@ -361,6 +361,11 @@ impl Store {
         self.0.fuse.broken()
     }
 
+    /// Returns when nothing is saved any more.
+    pub async fn breaks(&self) {
+        self.0.fuse.blows().await;
+    }
+
     /// Saves what was handed in, releases the file, and returns when that is done. Whoever comes later, through
     /// whichever clone, is told that the store is closed.
     pub async fn close(&self) {

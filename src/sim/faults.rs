@@ -186,11 +186,17 @@ pub enum Fault {
     BrokenEventStream,
     /// SubscribeToShard: nothing comes after the first event, as on a connection that died unnoticed.
     SilentEventStream,
+    /// Kinesis's ListShards: the answer is half a page, and the token for the rest of it is refused as too old.
+    NextTokenExpired,
+    /// Kinesis's GetRecords: others have read the shard as often as it may be read in this second.
+    ReadsSpent,
+    /// Kinesis's GetRecords: others have read five seconds' worth of bytes from the shard.
+    BytesSpent,
 }
 
 impl Fault {
     /// Every kind, for tests that try them all.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 40] = [
         Self::Throttled,
         Self::InternalError,
         Self::Unavailable,
@@ -228,6 +234,9 @@ impl Fault {
         Self::IncompleteListing,
         Self::BrokenEventStream,
         Self::SilentEventStream,
+        Self::NextTokenExpired,
+        Self::ReadsSpent,
+        Self::BytesSpent,
     ];
 
     /// Whether the fault can happen to this operation.
@@ -282,6 +291,10 @@ impl Fault {
             ),
             Self::BrokenEventStream | Self::SilentEventStream => {
                 operation == Operation::Kinesis(KinesisOperation::SubscribeToShard)
+            }
+            Self::NextTokenExpired => operation == Operation::Kinesis(KinesisOperation::ListShards),
+            Self::ReadsSpent | Self::BytesSpent => {
+                operation == Operation::Kinesis(KinesisOperation::GetRecords)
             }
             Self::Throttled
             | Self::InternalError

@@ -176,6 +176,17 @@ impl History {
         std::mem::take(&mut self.entries).into()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn since(&self, first: usize) -> Vec<Entry> {
+        self.entries
+            .range(first.min(self.entries.len())..)
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn dropped(&self) -> u64 {
         self.dropped
     }

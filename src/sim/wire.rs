@@ -232,7 +232,10 @@ async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option
         | Fault::EmptyRead
         | Fault::IncompleteListing
         | Fault::BrokenEventStream
-        | Fault::SilentEventStream => return None,
+        | Fault::SilentEventStream
+        | Fault::NextTokenExpired
+        | Fault::ReadsSpent
+        | Fault::BytesSpent => return None,
     };
     let mut refusal = match service {
         Service::Sqs => sqs::error::plain(status, code, message),

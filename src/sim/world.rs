@@ -164,6 +164,16 @@ impl World {
         self.lock().history.take()
     }
 
+    /// How many entries the ledger has.
+    pub fn history_len(&self) -> usize {
+        self.lock().history.len()
+    }
+
+    /// The entries from this one on, oldest first.
+    pub fn history_since(&self, first: usize) -> Vec<Entry> {
+        self.lock().history.since(first)
+    }
+
     /// How many entries the ledger lost because it was full.
     pub fn history_dropped(&self) -> u64 {
         self.lock().history.dropped()

@@ -172,6 +172,10 @@ async fn run(world: &World, invocation: Invocation, function: &super::Function) 
     let limit = function.config.timeout;
     match timeout(limit, handled).await {
         Err(_) => (timed_out(world, &request_id, limit), Ending::TimedOut),
+        // Time leapt over both.
+        Ok(reply) if limit < reply.delay => {
+            (timed_out(world, &request_id, limit), Ending::TimedOut)
+        }
         Ok(reply) if reply.status != 200 => {
             let status = reply.status;
             (reply, Ending::Refused { status })
