@@ -34,10 +34,8 @@ pub struct CrashPoint {
 pub(super) struct Crashes {
     passed: u64,
     armed: Option<(u64, Arc<Notify>)>,
-    /// Counts all that were ever passed.
-    ever: u64,
-    /// At which of them somebody is to be told.
-    watched: Option<(u64, Arc<Notify>)>,
+    /// How many points are left until the next notice, and whom it goes to.
+    told: Option<(u64, Arc<Notify>)>,
     last: Option<CrashPoint>,
     /// Grows with each crash; a connector of an earlier life is dead.
     life: u64,
@@ -54,11 +52,11 @@ impl World {
         notice
     }
 
-    /// Gives notice at the `number`-th crash point from now (from 1), and lets everything go on: a test asks its service to stop there.
+    /// The notice is given at the `number`-th crash point from now (from 1), where nothing else happens: a test that stops its service
+    /// then stops it in the middle of that call.
     pub fn notice_at(&self, number: u64) -> Arc<Notify> {
         let notice = Arc::new(Notify::new());
-        let crashes = &mut self.lock().crashes;
-        crashes.watched = Some((crashes.ever + number, notice.clone()));
+        self.lock().crashes.told = Some((number, notice.clone()));
         notice
     }
 
@@ -92,8 +90,10 @@ impl World {
         }
         let crashes = &mut state.crashes;
         crashes.passed += 1;
-        crashes.ever += 1;
-        if let Some((_, notice)) = crashes.watched.take_if(|(at, _)| *at == crashes.ever) {
+        if let Some((left, _)) = &mut crashes.told {
+            *left = left.saturating_sub(1);
+        }
+        if let Some((_, notice)) = crashes.told.take_if(|(left, _)| *left == 0) {
             notice.notify_one();
         }
         let Some((_, notice)) = crashes

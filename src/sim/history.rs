@@ -53,7 +53,7 @@ pub enum Event {
         dlq: String,
         id: String,
     },
-    /// A queue was emptied.
+    /// A queue was emptied, or deleted with what was in it.
     Purged { queue: String },
     /// A change of an item entered a DynamoDB stream, given by ARN; `keys` is the item's key as JSON.
     Streamed {
@@ -170,6 +170,10 @@ impl History {
 
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.entries.iter().cloned().collect()
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries).into()
     }
 
     pub(super) fn len(&self) -> usize {

@@ -33,6 +33,7 @@ pub mod collector;
 pub mod door;
 pub mod gate;
 pub mod kinesis_mock;
+pub mod lives;
 pub mod ministack;
 pub mod queue;
 pub mod stranger;

@@ -1,5 +1,5 @@
 """Adds up what the suites of the simulation left (tests/it/support/bars.rs), prints the table of the bars, and fails where one is
-missed: `bars.py FOLDER`."""
+missed: `bars.py FOLDER`. `bars.py --sum FOLDER...` adds up many runs of a soak, which fails only where a promise was broken."""
 
 import json
 import pathlib
@@ -18,17 +18,38 @@ BARS = [
 KIND_LEAST = 50
 
 
-def main(folder: str) -> int:
-    suites = {path.stem: json.loads(path.read_text()) for path in sorted(pathlib.Path(folder).glob("*.json"))}
-    if not suites:
-        print(f"bars: no suite left its figures in {folder}", file=sys.stderr)
-        return 1
-    total = {key: sum(suite[key] for suite in suites.values()) for key, _, _ in BARS if key != "fault_total"}
+def read(folder: str) -> dict[str, dict]:
+    """The figures of each suite."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(pathlib.Path(folder).glob("*.json"))}
+
+
+def add(suites: list[dict]) -> tuple[dict[str, float], dict[str, int]]:
+    """The figures of all of them, and how often each kind of fault came."""
+    total = {key: sum(suite[key] for suite in suites) for key, _, _ in BARS if key != "fault_total"}
     faults: dict[str, int] = {}
-    for suite in suites.values():
+    for suite in suites:
         for kind, count in suite["faults"].items():
             faults[kind] = faults.get(kind, 0) + count
     total["fault_total"] = sum(faults.values())
+    return total, faults
+
+
+def sum_up(folders: list[str]) -> int:
+    suites = [suite for folder in folders for suite in read(folder).values()]
+    total, _ = add(suites)
+    broken = sum(suite["violations"] for suite in suites)
+    for key, what, _ in BARS:
+        print(f"  {what:<44}{total[key]:>14,.0f}")
+    print(f"  {'promises broken':<44}{broken:>14,}")
+    return 1 if broken else 0
+
+
+def main(folder: str) -> int:
+    suites = read(folder)
+    if not suites:
+        print(f"bars: no suite left its figures in {folder}", file=sys.stderr)
+        return 1
+    total, faults = add(list(suites.values()))
 
     missed = []
     print(f"suites: {', '.join(suites)}")
@@ -56,4 +77,4 @@ def main(folder: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(sum_up(sys.argv[2:]) if sys.argv[1] == "--sum" else main(sys.argv[1]))
