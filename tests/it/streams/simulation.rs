@@ -45,13 +45,11 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sluicegate::sim::{Entry, Event, Fault, Operation};
 
-use crate::support::bars;
+use crate::support::{bars, lives};
 use judge::Truth;
 use life::{Kill, Theatre};
 use plan::{Kind, Plan, Weather};
@@ -124,37 +122,10 @@ fn tried(plan: &Plan) -> (Vec<String>, Option<Outcome>) {
     }
 }
 
-/// Runs these plans, several at once, each in a thread of its own. In the order of the plans.
-fn all(plans: &[Plan]) -> Vec<(Vec<String>, Option<Outcome>)> {
-    let next = AtomicU64::new(0);
-    let done = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((number, plan)) = {
-                    let number = next.fetch_add(1, Relaxed);
-                    plans.get(number as usize).map(|plan| (number, plan))
-                } {
-                    // Each in a thread that nobody had before: what is random in it begins anew.
-                    let tried = std::thread::scope(|own| own.spawn(|| tried(plan)).join());
-                    let tried = tried.expect("it catches its panics");
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    done.push((number, tried));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, tried)| tried).collect()
-}
-
 /// Runs these seeds and says what came of all of them.
 fn seeds(kind: Kind) {
     let replay = bars::number("SLUICEGATE_SEED");
-    let count = bars::seeds(SEEDS, SEEDS_FOR_BARS);
-    let seeds = replay.map_or(0..count, |seed| seed..seed + 1);
+    let seeds = lives::seeds(SEEDS, SEEDS_FOR_BARS);
     let told = std::env::var("SLUICEGATE_CUTS").ok();
     let whole = std::env::var_os("SLUICEGATE_BARS").is_some()
         || bars::number("SLUICEGATE_SEEDS").or(replay).is_some();
@@ -164,12 +135,15 @@ fn seeds(kind: Kind) {
         None => SHORT,
     };
     let plan = |seed| cuts::made(Plan::draw(seed, kind), cuts(seed));
-    let plans: Vec<Plan> = seeds.map(plan).collect();
-    let runs = all(&plans);
+    let lives = lives::live(seeds, |seed| {
+        let plan = plan(seed);
+        let (broken, run) = tried(&plan);
+        (plan, broken, run)
+    });
     let mut failures = Vec::new();
     let mut longest = (Duration::ZERO, 0);
     let mut sum = figures::Sum::new(kind);
-    for (plan, (broken, run)) in plans.iter().zip(runs) {
+    for (plan, broken, run) in lives.into_iter().filter_map(|(_, life)| life) {
         if let Some(run) = run {
             longest = longest.max((run.lasted, plan.seed));
             sum.add(run);
