@@ -44,6 +44,10 @@ impl Roster {
         self.wanted.send_replace(wanted);
     }
 
+    #[allow(
+        clippy::disallowed_types,
+        reason = "one service watches: there is no order to draw lots for"
+    )]
     pub(super) fn watch(&self) -> watch::Receiver<Wanted> {
         self.wanted.subscribe()
     }
