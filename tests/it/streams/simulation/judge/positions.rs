@@ -47,6 +47,7 @@ impl Judge<'_> {
             let own = number(&self.sequence[user]);
             let passed = match &progress.position {
                 Position::Horizon | Position::At { .. } => false,
+                Position::From { sequence_number } => own < *sequence_number,
                 Position::After { sequence_number } => own <= *sequence_number,
                 Position::End => true,
             };
