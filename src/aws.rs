@@ -3,6 +3,7 @@
 #[cfg(test)]
 pub mod canned;
 pub mod clients;
+pub mod control;
 mod credentials;
 pub mod dynamodbstreams;
 pub mod fault;
@@ -11,6 +12,7 @@ pub mod mappings;
 mod named;
 pub mod producer;
 mod renewed;
+mod resolved;
 pub mod sigv4;
 pub mod sqs;
 pub mod stream;

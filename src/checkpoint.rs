@@ -122,6 +122,17 @@ pub struct Taken {
     pub shards: BTreeMap<String, Saved>,
 }
 
+/// How far a mapping is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// It has a note: it was started once, to the end of that.
+    pub noted: bool,
+    /// By the shard's id; none of a mapping that was never taken.
+    pub shards: BTreeMap<String, ShardProgress>,
+    /// Others were set aside for an undo then, in milliseconds since 1970.
+    pub replaced_ms: Option<u64>,
+}
+
 /// The store. Cheap to clone. At [`Store::close`], or when the last clone goes, which waits for that, what was handed in
 /// is saved and the file released.
 #[derive(Clone, Debug)]
@@ -256,10 +267,11 @@ impl Store {
     }
 
     /// Sets the mapping's note and all its shards aside for one undo, where they replace what was there, and puts this
-    /// progress in place of the shards', which may go back here: all as one write. Shards that are not named stay as
-    /// they are, which with none named is all of them. Whoever has taken the mapping may commit no more: stop him before.
+    /// progress in place of the shards', which may go back here: all as one write, at this time in milliseconds since
+    /// 1970. Shards that are not named stay as they are, which with none named is all of them; a mapping that has no note
+    /// gets this one. Whoever has taken the mapping may commit no more: stop him before.
     ///
-    /// False, and nothing is changed, for a mapping that was never taken.
+    /// A mapping that was never taken has neither, and an undo brings it back to that.
     ///
     /// # Errors
     ///
@@ -269,14 +281,16 @@ impl Store {
         &self,
         mapping: &str,
         instead: BTreeMap<String, ShardProgress>,
-    ) -> Result<bool, StoreError> {
+        note: Option<Value>,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
         let mapping = mapping.to_owned();
-        self.run(move |ledger| ledger.set_aside(&mapping, instead))
+        self.run(move |ledger| ledger.set_aside(&mapping, instead, note, now_ms))
             .await?
     }
 
-    /// Exchanges the mapping's note and all its shards with what was set aside: done twice, all is as before. Whoever
-    /// has taken the mapping may commit no more.
+    /// Puts the mapping's note and all its shards back as they were set aside, which is forgotten then: done twice, the
+    /// second changes nothing. Whoever has taken the mapping may commit no more.
     ///
     /// False, and nothing is changed, where nothing was set aside.
     ///
@@ -286,6 +300,16 @@ impl Store {
     pub async fn put_back(&self, mapping: &str) -> Result<bool, StoreError> {
         let mapping = mapping.to_owned();
         self.run(move |ledger| ledger.put_back(&mapping)).await?
+    }
+
+    /// How far the mapping is, for whoever only looks: nobody's claim is touched.
+    ///
+    /// # Errors
+    ///
+    /// The store is out of use.
+    pub async fn standing(&self, mapping: &str) -> Result<Standing, Broken> {
+        let mapping = mapping.to_owned();
+        self.run(move |ledger| ledger.standing(&mapping)).await
     }
 
     /// A note about the mapping as a whole, such as when it was first started; none where there never was one.
@@ -335,6 +359,11 @@ impl Store {
     /// Why nothing is saved any more; none while all is well. It never gets well again.
     pub fn broken(&self) -> Option<Broken> {
         self.0.fuse.broken()
+    }
+
+    /// Returns when nothing is saved any more.
+    pub async fn breaks(&self) {
+        self.0.fuse.blows().await;
     }
 
     /// Saves what was handed in, releases the file, and returns when that is done. Whoever comes later, through

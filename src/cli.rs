@@ -6,11 +6,15 @@ pub mod demo;
 mod diff;
 mod duration;
 mod filter;
+mod hold;
 mod import;
+mod list;
 mod managed;
 mod output;
 mod probe;
 mod run;
+mod seek;
+mod service;
 mod signals;
 mod sim;
 mod validate;
@@ -51,12 +55,24 @@ enum Verb {
     /// Make a configuration of managed mappings: of AWS, a template, or Terraform
     #[command(after_help = import::ENDS)]
     Import(import::Args),
-    /// Show what a configuration differs in from AWS, or from another configuration
+    /// Show what a configuration differs in from AWS, a running service, or another configuration
     #[command(after_help = diff::ENDS)]
     Diff(diff::Args),
     /// Show which records of an event a filter keeps, and where it refuses the others
     #[command(after_help = filter::NOTES)]
     Filter(filter::Args),
+    /// Show the mappings of a running service and what each is doing
+    #[command(after_help = service::LIST_ENDS)]
+    List(list::Args),
+    /// Stop mappings of a running service where they are, until they are resumed
+    #[command(after_help = hold::PAUSE_ENDS)]
+    Pause(hold::Args),
+    /// Let mappings go on that were paused
+    #[command(after_help = hold::RESUME_ENDS)]
+    Resume(hold::Args),
+    /// Show where a stream's mapping is, or put it somewhere else: back to repeat, ahead to pass over
+    #[command(after_help = seek::ENDS)]
+    Seek(seek::Args),
     /// Ask a running service whether it lives: exit code 0, or 1 and why not
     Probe(probe::Args),
     /// See it work, on this machine alone, with no account and no setup
@@ -117,6 +133,10 @@ pub fn main() -> Exit {
         Verb::Import(args) => import::run(&args),
         Verb::Diff(args) => diff::run(&args),
         Verb::Filter(args) => filter::run(&args),
+        Verb::List(args) => list::run(&args),
+        Verb::Pause(args) => hold::run(hold::Verb::Pause, &args),
+        Verb::Resume(args) => hold::run(hold::Verb::Resume, &args),
+        Verb::Seek(args) => seek::run(&args),
         Verb::Probe(args) => probe::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),

@@ -3,20 +3,22 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_async::time::TimeSource;
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use tokio::time::Instant;
 
 /// A wall clock: the machine's, or one that stands and moves with tokio's. Cheap to clone, all clones agree.
 #[derive(Clone, Debug)]
 pub struct Clock(Kind);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Kind {
     /// Asked each time: a clock that was only read at the start would be wrong for ever after the machine slept or was
     /// set, and AWS refuses a signature that is five minutes off.
     Machine,
     /// What it showed at an instant of tokio's clock.
     Following { shown: SystemTime, at: Instant },
+    /// Somebody else's, right or wrong.
+    Borrowed(SharedTimeSource),
 }
 
 impl Clock {
@@ -33,12 +35,18 @@ impl Clock {
         })
     }
 
+    /// A clock that shows what another shows, such as one that a simulation sets wrong.
+    pub fn shown_by(other: impl TimeSource + 'static) -> Self {
+        Self(Kind::Borrowed(SharedTimeSource::new(other)))
+    }
+
     /// What time it is.
     #[allow(clippy::disallowed_methods, reason = "the one place")]
     pub fn now(&self) -> SystemTime {
-        match self.0 {
+        match &self.0 {
             Kind::Machine => SystemTime::now(),
-            Kind::Following { shown, at } => shown + at.elapsed(),
+            Kind::Following { shown, at } => *shown + at.elapsed(),
+            Kind::Borrowed(other) => other.now(),
         }
     }
 
@@ -69,6 +77,17 @@ mod tests {
         assert_eq!(clock.now_ms(), EPOCH_MS + 12 * 3_600_000);
         let copy = clock.clone();
         assert_eq!(TimeSource::now(&copy), Clock::now(&clock));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_borrowed_clock_shows_what_the_other_shows() {
+        let other = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_millis(EPOCH_MS));
+        let clock = Clock::shown_by(other.clone());
+        tokio::time::sleep(Duration::from_hours(1)).await;
+        assert_eq!(
+            (clock.now_ms(), clock.now()),
+            (EPOCH_MS + 3_600_000, other.now())
+        );
     }
 
     #[test]

@@ -19,10 +19,10 @@ pub mod origins;
 pub mod request;
 pub mod service;
 mod show;
-mod suggest;
-mod timestamp;
+pub(crate) mod suggest;
+pub(crate) mod timestamp;
 pub(crate) mod tree;
-mod url;
+pub mod url;
 pub(crate) mod yaml;
 
 use std::path::PathBuf;

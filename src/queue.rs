@@ -13,11 +13,11 @@ mod slots;
 mod terms;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -102,7 +102,9 @@ pub struct Engine {
     /// Receives that brought nothing to do with what they brought.
     idle_repeats: Mutex<Backoff>,
     /// How many receives are under way.
-    receiving: watch::Sender<usize>,
+    receiving: AtomicUsize,
+    /// None is any more. Those who wait are woken in the order in which they came: a watch channel would draw lots.
+    received: Notify,
     chance: Mutex<fastrand::Rng>,
     account: Mutex<Account>,
     began: Instant,
@@ -147,7 +149,8 @@ impl Engine {
             extension_denied: AtomicBool::new(false),
             receive_repeats: Mutex::new(Backoff::new(RECEIVE_REPEAT_FIRST, RECEIVE_REPEAT_LONGEST)),
             idle_repeats: Mutex::new(Backoff::new(IDLE_REPEAT_FIRST, IDLE_REPEAT_LONGEST)),
-            receiving: watch::Sender::new(0),
+            receiving: AtomicUsize::new(0),
+            received: Notify::new(),
             chance: Mutex::new(chance),
             account: Mutex::default(),
             began: Instant::now(),

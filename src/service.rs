@@ -24,6 +24,7 @@ use crate::status::Status;
 
 pub use aside::aside;
 use crew::Crew;
+use roster::Numbered;
 pub use roster::{Roster, Wanted};
 
 /// Everything outside that a service works with.
@@ -60,8 +61,12 @@ pub async fn run(roster: &Roster, around: Surroundings, drain: CancellationToken
     let mut crew = Crew::new(around, drain.clone());
     let mut wanted = roster.watch();
     loop {
-        crew.follow(&wanted.borrow_and_update().clone());
-        roster.are_here(crew.members());
+        let Numbered {
+            number,
+            wanted: now,
+        } = wanted.borrow_and_update().clone();
+        crew.follow(&now);
+        roster.is_followed(number, crew.at_work());
         tokio::select! {
             biased;
             () = drain.cancelled() => break,

@@ -53,7 +53,7 @@ use complaints::Complaints;
 use lane::Rule;
 use terms::Terms;
 
-pub use start::{Parts, StartError};
+pub use start::{Parts, StartError, first_note};
 
 /// One mapping's engine.
 #[derive(Debug)]

@@ -89,6 +89,24 @@ impl Access {
         })
     }
 
+    /// Who sent a request that was granted, for the log: a key by its id, which is no secret.
+    pub fn who(&self, request: &Request<'_>) -> String {
+        let mut headers = request.headers.iter();
+        let authorization = headers.find(|(name, _)| *name == "authorization");
+        let authorization = authorization.map_or("", |(_, value)| *value);
+        if !self.api.asks() {
+            return "this machine".to_owned();
+        }
+        if bearer(authorization).is_some() {
+            return "a bearer token".to_owned();
+        }
+        let given = authorization.split_once("Credential=");
+        let id = given.and_then(|(_, scope)| scope.split('/').next());
+        let mut keys = self.api.keys.iter();
+        let key = keys.find(|key| Some(key.id.as_str()) == id);
+        key.map_or_else(|| "somebody".to_owned(), |key| format!("key {}", key.id))
+    }
+
     /// On a loopback address everybody may who is no web page: a browser lets any of them send requests to this machine.
     fn unasked(&self, request: &Request<'_>) -> Result<Granted, Denied> {
         let code = "AccessDeniedException";

@@ -116,9 +116,9 @@ impl Gate {
             return Err(reading());
         }
         let (path, query) = (head.uri.path().to_owned(), head.uri.query());
-        let asked = self
-            .port
-            .ask(head.method, path, query.map(str::to_owned), body);
+        let who = self.access.who(&signed);
+        let query = query.map(str::to_owned);
+        let asked = self.port.ask(who, head.method, path, query, body);
         asked.await.map_err(unanswered)
     }
 

@@ -21,6 +21,8 @@ pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(25);
 /// A request whose sender may make it.
 #[derive(Debug)]
 pub struct Asked {
+    /// Who asks, for the log.
+    pub who: String,
     /// `GET` ...
     pub method: Method,
     /// As it came, encoded.
@@ -88,6 +90,7 @@ impl Port {
     /// See [`Silent`].
     pub async fn ask(
         &self,
+        who: String,
         method: Method,
         path: String,
         query: Option<String>,
@@ -95,6 +98,7 @@ impl Port {
     ) -> Result<Answer, Silent> {
         let (answer, answered) = oneshot::channel();
         let asked = Asked {
+            who,
             method,
             path,
             query,
@@ -118,7 +122,8 @@ mod tests {
     use super::*;
 
     fn ask(port: &Port) -> impl Future<Output = Result<Answer, Silent>> {
-        port.ask(Method::GET, "/".to_owned(), None, Bytes::new())
+        let (who, path) = ("a test".to_owned(), "/".to_owned());
+        port.ask(who, Method::GET, path, None, Bytes::new())
     }
 
     fn answer() -> Answer {

@@ -6,7 +6,7 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
+use aws_sdk_sqs::config::{Credentials, ProvideCredentials as _, SharedCredentialsProvider};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_http_client::{Connector, tls};
@@ -18,8 +18,11 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use tracing::warn;
 
+use super::credentials::wanting;
+use super::fault::chain;
 use super::named::Named;
 use super::renewed::Renewed;
+use super::resolved::Resolved;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
@@ -194,6 +197,23 @@ impl Clients {
         own.or(self.aws.endpoint_url.as_ref())
     }
 
+    /// The id and the secret of the key that calls are signed with.
+    ///
+    /// # Errors
+    /// Nothing in the environment, the profile or the machine's role has one: why, in one line.
+    pub(super) async fn key(&self) -> Result<(String, String), String> {
+        let Some(provider) = self.base.credentials_provider() else {
+            return Err("there is no credential chain".to_owned());
+        };
+        match provider.provide_credentials().await {
+            Ok(key) => Ok((
+                key.access_key_id().to_owned(),
+                key.secret_access_key().to_owned(),
+            )),
+            Err(error) => Err(wanting(&error).unwrap_or_else(|| chain(&error))),
+        }
+    }
+
     /// The connections underneath, for functions behind a plain URL.
     pub fn connector(&self) -> SharedHttpConnector {
         self.connector.clone()
@@ -224,7 +244,7 @@ fn connections() -> SharedHttpConnector {
             tls::rustls_provider::CryptoMode::Ring,
         ))
         .tls_context(trust())
-        .build();
+        .build_with_resolver(Resolved);
     SharedHttpConnector::new(connector)
 }
 

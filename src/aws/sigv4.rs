@@ -1,5 +1,5 @@
 //! Whether a request that came to us was signed with one of our keys (AWS Signature Version 4): it is signed once more, over
-//! what it says was signed, and the two signatures are compared.
+//! what it says was signed, and the two signatures are compared. And the signatures of requests that we send ourselves.
 
 use std::time::{Duration, SystemTime};
 
@@ -72,6 +72,36 @@ impl Request<'_> {
             true => Ok(id),
             false => Err(Unsigned::Mismatch),
         }
+    }
+
+    /// The headers with which a request of ours is signed: its date, and `authorization`. All headers that it has are signed.
+    ///
+    /// # Errors
+    /// It is none that can be signed: why.
+    pub fn signed(
+        &self,
+        (id, secret): (&str, &str),
+        region: &str,
+        now: SystemTime,
+    ) -> Result<Vec<(String, String)>, String> {
+        let identity = Credentials::new(id, secret, None, None, "control API").into();
+        let params = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(region)
+            .name(SERVICE)
+            .time(now)
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(|error| error.to_string())?;
+        let body = SignableBody::Bytes(self.body);
+        let headers = self.headers.iter().copied();
+        let request = SignableRequest::new(self.method, self.target, headers, body);
+        let request = request.map_err(|error| error.to_string())?;
+        let signed = sign(request, &params.into()).map_err(|error| error.to_string())?;
+        let (instructions, _) = signed.into_parts();
+        let headers = instructions.headers();
+        let owned = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Ok(owned.collect())
     }
 
     fn header(&self, name: &str) -> Option<&str> {
@@ -237,22 +267,16 @@ mod tests {
 
     /// Signed by the SDK's own signer, with the settings that its clients have.
     fn signed(method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
-        let (id, secret) = KEYS[1];
-        let identity = Credentials::new(id, secret, None, None, "test").into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region("eu-west-1")
-            .name(SERVICE)
-            .time(now())
-            .settings(SigningSettings::default())
-            .build()
-            .unwrap();
-        let body = SignableBody::Bytes(body);
-        let request = SignableRequest::new(method, target, headers.iter().copied(), body);
-        let (instructions, _) = sign(request.unwrap(), &params.into()).unwrap().into_parts();
-        let mut signed = instructions.headers();
-        let (_, value) = signed.find(|(name, _)| *name == "authorization").unwrap();
-        value.to_owned()
+        let request = Request {
+            method,
+            target,
+            headers,
+            body,
+        };
+        let signed = request.signed(KEYS[1], "eu-west-1", now()).unwrap();
+        let mut signed = signed.into_iter();
+        let (_, value) = signed.find(|(name, _)| name == "authorization").unwrap();
+        value
     }
 
     struct Case {

@@ -217,6 +217,16 @@ impl Stream {
         }
     }
 
+    /// Whether the source can place `start` in the shard: nothing is read, nor subscribed to. Faults as of `open`; a consumer's
+    /// reader may have no right to ask.
+    pub async fn places(&self, shard: &str, start: &Start) -> Result<(), Failure> {
+        match self {
+            Self::Kinesis(stream) => stream.open(shard, start).await.map(drop),
+            Self::Consumer(consumer) => consumer.stream.open(shard, start).await.map(drop),
+            Self::Dynamo(stream) => stream.open(shard, start).await.map(drop),
+        }
+    }
+
     /// Up to `limit` records: at least 1, at most 10,000 of Kinesis and 1,000 of DynamoDB; more is taken for that most.
     /// `Fault::Expired`: open the position anew.
     pub async fn read(&self, at: &ShardIterator, limit: usize) -> Result<Read, Failure> {

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use redb::Database;
+use tokio_util::sync::CancellationToken;
 
 use super::error::Broken;
 use super::file;
@@ -16,17 +17,30 @@ pub type Answer = Box<dyn FnOnce(Result<(), Broken>) + Send>;
 
 /// Why the store is out of use, once it is; all handles share it.
 #[derive(Clone, Debug, Default)]
-pub struct Fuse(Arc<OnceLock<Broken>>);
+pub struct Fuse(Arc<Wire>);
+
+#[derive(Debug, Default)]
+struct Wire {
+    reason: OnceLock<Broken>,
+    blown: CancellationToken,
+}
 
 impl Fuse {
     /// The reason.
     pub fn broken(&self) -> Option<Broken> {
-        self.0.get().cloned()
+        self.0.reason.get().cloned()
     }
 
     /// For ever, and for the first reason that is given.
     pub fn blow(&self, reason: &str) -> Broken {
-        self.0.get_or_init(|| Broken(reason.into())).clone()
+        let broken = self.0.reason.get_or_init(|| Broken(reason.into())).clone();
+        self.0.blown.cancel();
+        broken
+    }
+
+    /// Returns when there is a reason.
+    pub async fn blows(&self) {
+        self.0.blown.cancelled().await;
     }
 }
 

@@ -10,7 +10,7 @@ use super::ledger::{REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX};
 use super::{Owner, Revision};
 
 /// What to do about a file in doubt.
-const WAY_OUT: &str = "`sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
+const WAY_OUT: &str = "`sluicegate checkpoint export` prints what is whole in it, and `sluicegate checkpoint import` makes a new file of that; or restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
 /// And about one of which that prints nothing.
 const LAST_WAY_OUT: &str = "restore it from a backup, or move it away deliberately: every mapping then begins at its StartingPosition again";
 

@@ -158,7 +158,10 @@ pub fn write(database: &Database, writes: &[Write]) -> Result<(), redb::Error> {
 }
 
 /// The ledger that a storage holds, read on a copy with everything checked.
-fn examine(backend: &Arc<dyn StorageBackend>, flaws: &mut Vec<String>) -> Result<Ledger, Doubt> {
+pub fn examine(
+    backend: &Arc<dyn StorageBackend>,
+    flaws: &mut Vec<String>,
+) -> Result<Ledger, Doubt> {
     if backend.len().map_err(io_doubt)? == 0 {
         return Err(Doubt::Damaged("it is empty".to_owned()));
     }

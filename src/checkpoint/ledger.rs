@@ -15,7 +15,7 @@ use super::exchange::Verified;
 use super::file::Write;
 use super::value::{FORMAT, FORMAT_FIRST, Key, is_mapping, seal};
 use super::{Claim, Owner, Revision, Saved, Taken};
-use crate::model::progress::ShardProgress;
+use crate::model::progress::{Position, ShardProgress};
 
 pub use registry::{REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX};
 pub use undo::Aside;
@@ -57,6 +57,8 @@ struct Row {
 struct AsideRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     meta: Option<Value>,
+    #[serde(default)]
+    replaced_ms: u64,
 }
 
 /// The file's own value.
@@ -218,8 +220,11 @@ impl Ledger {
                     entry.map(|entry| seal(&text, entry))
                 }
                 Key::Aside(mapping) => self.aside(mapping).map(|aside| {
-                    let meta = aside.meta.clone();
-                    seal(&text, &AsideRow { meta })
+                    let row = AsideRow {
+                        meta: aside.meta.clone(),
+                        replaced_ms: aside.replaced_ms,
+                    };
+                    seal(&text, &row)
                 }),
                 Key::AsideShard(mapping, shard) => {
                     let saved = self
@@ -235,11 +240,14 @@ impl Ledger {
 
     /// The oldest that knows everything in it: so long as nothing newer is used, an older version reads the file too.
     fn format(&self) -> u8 {
-        let aside = self
-            .mappings
-            .values()
-            .any(|account| account.aside.is_some());
-        match aside || !self.registry.is_empty() {
+        let mut accounts = self.mappings.values();
+        let moved = accounts.any(|account| {
+            // Put back, and not gone on with yet.
+            let mut shards = account.shards.values();
+            account.aside.is_some()
+                || shards.any(|saved| matches!(saved.progress.position, Position::From { .. }))
+        });
+        match moved || !self.registry.is_empty() {
             true => FORMAT,
             false => FORMAT_FIRST,
         }

@@ -14,6 +14,7 @@ mod faults;
 mod file;
 mod power;
 mod rules;
+mod work;
 
 use crate::model::on_failure::Response;
 use crate::model::progress::{

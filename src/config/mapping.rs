@@ -226,8 +226,8 @@ const COMMON: [&str; 8] = [
     "FunctionResponseTypes",
 ];
 
-/// The keys that AWS prints and nobody sets. // spec: 1.3
-const READ_ONLY: [&str; 8] = [
+/// The keys that AWS prints and nobody sets, and those that a running service prints beside them. // spec: 1.3
+const READ_ONLY: [&str; 10] = [
     "UUID",
     "FunctionArn",
     "EventSourceMappingArn",
@@ -236,6 +236,8 @@ const READ_ONLY: [&str; 8] = [
     "LastModified",
     "LastProcessingResult",
     "FilterCriteriaError",
+    "Paused",
+    "DefinedIn",
 ];
 
 /// In the order in which a message lists the first of them.

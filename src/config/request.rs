@@ -6,10 +6,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::cursor::{At, key_path, unknown};
-use super::error::{ConfigError, Place, Report};
+use super::error::{ConfigError, Place, Report, shortened};
 use super::function::{FunctionEntry, Functions};
 use super::function_name::FunctionName;
 use super::mapping::{self, Mapping};
+use super::timestamp;
 use super::tree::{Entry, Node, Value};
 
 /// The mapping of settings under AWS's names, its function looked up among those of the files. The paths of findings begin at the
@@ -44,8 +45,23 @@ pub fn names_function(text: &str) -> bool {
     FunctionName::parse(text).is_ok()
 }
 
+/// A point in time, in milliseconds since 1970: seconds since 1970, or ISO 8601 with its offset.
+///
+/// # Errors
+/// It is none; what would do.
+pub fn moment(value: &Json) -> Result<u64, &'static str> {
+    let ms = match value {
+        Json::Number(seconds) => timestamp::from_seconds(&seconds.to_string()),
+        Json::String(text) => timestamp::from_iso(text),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    };
+    ms.ok_or(timestamp::FORMS)
+}
+
 /// What to say of a key that is none of these.
 pub fn unknown_key(key: &str, known: &[&str]) -> String {
+    // Whoever sends requests may make it as long as a body.
+    let key = &shortened(key);
     format!("{}: {}", key_path("", key), unknown(key, known))
 }
 

@@ -1,11 +1,14 @@
 //! "Did you mean": the known word that a misspelt one is nearest to.
 
 /// The nearest word, where one is near enough: the same but for case, `_` and `-`, or a third of its letters away at most.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let wanted = folded(word);
-    let ranked = known.iter().map(|candidate| {
+    let ranked = known.iter().filter_map(|candidate| {
         let letters = folded(candidate);
-        (distance(&wanted, &letters), letters.len(), *candidate)
+        // So many letters are away at least; most candidates are, and need no more than this look.
+        let least = letters.len().abs_diff(wanted.len());
+        (least * 3 <= letters.len())
+            .then(|| (distance(&wanted, &letters), letters.len(), *candidate))
     });
     let (distance, length, candidate) = ranked.min_by_key(|(distance, _, _)| *distance)?;
     (distance * 3 <= length).then_some(candidate)

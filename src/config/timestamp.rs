@@ -8,7 +8,7 @@ pub(super) const FORMS: &str =
 const SECONDS_MAX: f64 = 253_402_300_799.0;
 
 /// Milliseconds since 1970 of a number of seconds, which may have a fraction; `None` before 1970 and after 9999.
-pub(super) fn from_seconds(text: &str) -> Option<u64> {
+pub(crate) fn from_seconds(text: &str) -> Option<u64> {
     let seconds: f64 = text.trim().parse().ok()?;
     // A double holds every millisecond of these years apart; NaN is in no range.
     (0.0..=SECONDS_MAX)
@@ -18,7 +18,7 @@ pub(super) fn from_seconds(text: &str) -> Option<u64> {
 
 /// Milliseconds since 1970 of `2026-09-17T12:00:00.250+02:00`; what is finer is cut off. A text without its offset could
 /// be anybody's local time and is `None`, as is what is no date, or one before 1970.
-pub(super) fn from_iso(text: &str) -> Option<u64> {
+pub(crate) fn from_iso(text: &str) -> Option<u64> {
     let (date, time) = text.trim().split_once(['T', 't', ' '])?;
     let (time, offset_s) = split_offset(time)?;
     let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));

@@ -55,7 +55,8 @@ pub(super) fn check(text: &str, rest: Rest) -> Result<(), String> {
     if !port_holds {
         return refuse("has no port between 1 and 65535 after the host");
     }
-    if is_metadata_address(host) {
+    let bare_host = host.trim_start_matches('[').trim_end_matches(']');
+    if bare_host.parse().is_ok_and(is_metadata_address) {
         return refuse(
             "is a link-local address, where cloud machines keep their credentials; nothing is sent there",
         );
@@ -69,16 +70,14 @@ pub(super) fn check(text: &str, rest: Rest) -> Result<(), String> {
     }
 }
 
-/// 169.254.0.0/16, fe80::/10 and fd00:ec2::254, also as IPv4 inside IPv6.
-fn is_metadata_address(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V4(address)) => Ipv4Addr::is_link_local(&address),
-        Ok(IpAddr::V6(address)) => {
+/// 169.254.0.0/16, fe80::/10 and fd00:ec2::254, also as IPv4 inside IPv6: where cloud machines keep their credentials.
+pub fn is_metadata_address(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => Ipv4Addr::is_link_local(&address),
+        IpAddr::V6(address) => {
             Ipv6Addr::is_unicast_link_local(&address)
                 || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
         }
-        Err(_) => false,
     }
 }
 

@@ -101,9 +101,18 @@ impl Refusal {
         ))
     }
 
-    /// Another change of the mapping is not done yet; `verb` is `update` or `delete`.
+    /// The positions of the mapping are being set; `verb` is `update`, `delete` or another change. // spec: 1.1
     pub fn in_use(verb: &str) -> Self {
         let message = format!("Cannot {verb} the event source mapping because it is in use.");
+        Self::new(400, "ResourceInUseException", message)
+    }
+
+    /// What the mapping has in hand is not settled after so many seconds.
+    pub fn still_in_use(verb: &str, seconds: u64) -> Self {
+        let Self { message, .. } = Self::in_use(verb);
+        let message = format!(
+            "{message} What it has in hand is not settled after {seconds} seconds. Pause it, and try again once it is Disabled."
+        );
         Self::new(400, "ResourceInUseException", message)
     }
 

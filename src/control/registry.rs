@@ -2,6 +2,7 @@
 
 mod apart;
 mod changes;
+mod holds;
 mod pages;
 mod tags;
 
@@ -31,6 +32,8 @@ pub struct Registry {
     /// The UUIDs of those that run: by source and function with its qualifier, and by name.
     by_pair: BTreeMap<(String, String), String>,
     by_name: BTreeMap<String, String>,
+    /// Those that an operator holds, there or not: by UUID in small letters, the UUID under which the store keeps it.
+    paused: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +95,7 @@ impl Registry {
             entries: BTreeMap::new(),
             by_pair: BTreeMap::new(),
             by_name: BTreeMap::new(),
+            paused: BTreeMap::new(),
         };
         for (number, mapping) in config.mappings.iter().enumerate() {
             let nowhere = || Place {
@@ -122,6 +126,7 @@ impl Registry {
     pub fn reloaded(&self, config: &Config, now_ms: u64) -> (Registry, Vec<Trouble>) {
         let registrations = self.registrations().cloned().collect();
         let (mut next, troubles) = Registry::new(config, registrations, now_ms);
+        next.paused.clone_from(&self.paused);
         for (key, entry) in &mut next.entries {
             if let (Home::File { .. }, Some(before)) = (&entry.home, self.entries.get(key))
                 && let Home::File { .. } = before.home
@@ -135,13 +140,10 @@ impl Registry {
 
     /// Everything that was registered: what the store holds.
     pub fn registrations(&self) -> impl Iterator<Item = &Registration> {
-        self.entries.values().filter_map(|entry| match &entry.home {
-            Home::File { behind, .. } => behind.as_ref(),
-            Home::Api(registration) => Some(registration),
-        })
+        self.entries.values().filter_map(Entry::registration)
     }
 
-    /// What is to run: the mappings of the files in their order, then those of the API.
+    /// All that can run: the mappings of the files in their order, then those of the API.
     pub fn mappings(&self) -> Vec<Mapping> {
         let mut entries: Vec<&Entry> = self.entries.values().collect();
         entries.sort_by_key(|entry| match &entry.home {
@@ -162,7 +164,8 @@ impl Registry {
         uuid: &str,
         told: impl Fn(&Mapping) -> Option<Told>,
     ) -> Result<Value, Refusal> {
-        Ok(self.entry(uuid)?.shown(told))
+        let entry = self.entry(uuid)?;
+        Ok(entry.labelled(entry.shown(told, self.is_paused(uuid))))
     }
 
     /// The mapping with this UUID, wherever it is defined.
@@ -243,24 +246,45 @@ impl Registry {
 }
 
 impl Entry {
-    fn shown(&self, told: impl Fn(&Mapping) -> Option<Told>) -> Value {
+    /// What is shown of it, and what nobody asks AWS for: how it is called, and where it is defined if that is a file. The name of
+    /// one that can not run may be another's by now.
+    fn labelled(&self, mut shown: Value) -> Value {
+        if let Ok(mapping) = &self.mapping {
+            shown["Name"] = Value::from(mapping.name.as_str());
+        }
+        if let Home::File { place, .. } = &self.home {
+            shown["DefinedIn"] = Value::from(place.to_string());
+        }
+        shown
+    }
+
+    /// What was registered, in force or behind a file.
+    fn registration(&self) -> Option<&Registration> {
+        match &self.home {
+            Home::File { behind, .. } => behind.as_ref(),
+            Home::Api(registration) => Some(registration),
+        }
+    }
+
+    fn shown(&self, told: impl Fn(&Mapping) -> Option<Told>, paused: bool) -> Value {
         let registration = match &self.home {
             Home::Api(registration) => Some(registration),
             Home::File { .. } => None,
         };
         match (&self.mapping, registration) {
             (Ok(mapping), registration) => {
-                let told = told(mapping).unwrap_or_else(|| unheard_of(mapping));
+                let told = told(mapping).unwrap_or_else(|| unheard_of(mapping, paused));
                 let shown = Shown {
                     mapping,
                     state: told.state,
                     last: &told.last,
                     last_modified_ms: self.last_modified_ms,
                     registration,
+                    paused,
                 };
                 shown.json()
             }
-            (Err(Held(why)), Some(registration)) => shown::held(registration, why),
+            (Err(Held(why)), Some(registration)) => shown::held(registration, why, paused),
             // The mappings of files are checked before they come here.
             (Err(_), None) => Value::Null,
         }
@@ -268,9 +292,9 @@ impl Entry {
 }
 
 /// A mapping that the service has not looked at yet.
-fn unheard_of(mapping: &Mapping) -> Told {
+fn unheard_of(mapping: &Mapping, paused: bool) -> Told {
     Told {
-        state: match mapping.enabled {
+        state: match mapping.enabled && !paused {
             true => State::Creating,
             false => State::Disabled,
         },

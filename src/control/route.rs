@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::body;
 use super::fields::{MAX_ITEMS, SOURCE, TAGGABLE};
+use super::position::{Page, Seek};
 use super::properties::Properties;
 use super::refusal::Refusal;
 use super::registry::Selection;
-use super::shape::{Shape, Violations};
+use super::shape::{Shape, Violations, cut};
 use super::uri;
 
 /// What a request asks for, its shape checked.
@@ -37,6 +38,30 @@ pub enum Call {
         /// 36 characters.
         uuid: String,
     },
+    /// Beyond AWS: an operator holds the mapping.
+    Pause {
+        /// 36 characters.
+        uuid: String,
+    },
+    /// Beyond AWS: lets it go on.
+    Resume {
+        /// 36 characters.
+        uuid: String,
+    },
+    /// Beyond AWS: where a stream's mapping is.
+    Position {
+        /// 36 characters.
+        uuid: String,
+        /// Which of its shards.
+        page: Page,
+    },
+    /// Beyond AWS: sets where a stream's mapping goes on.
+    Seek {
+        /// 36 characters.
+        uuid: String,
+        /// Where.
+        seek: Seek,
+    },
     /// ListTags.
     ListTags {
         /// Of a mapping, or of another resource of Lambda.
@@ -58,7 +83,7 @@ pub enum Call {
     },
 }
 
-const UUID_CHARS: usize = 36;
+pub(super) const UUID_CHARS: usize = 36;
 
 /// Takes a request apart: the path still percent-encoded, the query without its `?`.
 ///
@@ -90,6 +115,40 @@ pub fn route(
                 Method::PUT => {
                     let properties = Properties::of_update(body::object(body)?)?;
                     Ok(Call::Update { uuid, properties })
+                }
+                _ => Err(no_method(method)),
+            }
+        }
+        [
+            "2015-03-31",
+            "event-source-mappings",
+            uuid,
+            verb @ ("pause" | "resume"),
+        ] => {
+            let uuid = checked_uuid(uuid)?;
+            if *method != Method::POST {
+                return Err(no_method(method));
+            }
+            if let Some(key) = body::object(body)?.keys().next() {
+                let key = cut(key.clone());
+                let what = format!("{key}: there is nothing to set: a {verb} has no body");
+                return Err(Refusal::invalid(what));
+            }
+            Ok(match *verb {
+                "pause" => Call::Pause { uuid },
+                _ => Call::Resume { uuid },
+            })
+        }
+        ["2015-03-31", "event-source-mappings", uuid, "position"] => {
+            let uuid = checked_uuid(uuid)?;
+            match *method {
+                Method::GET => Ok(Call::Position {
+                    uuid,
+                    page: page(query.unwrap_or_default())?,
+                }),
+                Method::PUT => {
+                    let seek = Seek::of(body::object(body)?)?;
+                    Ok(Call::Seek { uuid, seek })
                 }
                 _ => Err(no_method(method)),
             }
@@ -136,12 +195,7 @@ fn list(query: &str) -> Result<Call, Refusal> {
                 continue;
             }
             "MaxItems" => {
-                let value = match value.parse::<i64>() {
-                    Ok(count) => Value::from(count),
-                    Err(_) => Value::from(value),
-                };
-                violations.check("maxItems", &value, &MAX_ITEMS);
-                selection.max_items = value.as_u64().and_then(|count| usize::try_from(count).ok());
+                selection.max_items = max_items(value, &mut violations);
                 continue;
             }
             // What signs a request stands there, too.
@@ -152,6 +206,29 @@ fn list(query: &str) -> Result<Call, Refusal> {
     }
     violations.result()?;
     Ok(Call::List(selection))
+}
+
+fn page(query: &str) -> Result<Page, Refusal> {
+    let mut page = Page::default();
+    let mut violations = Violations::default();
+    for (key, value) in uri::query(query)? {
+        match key.as_str() {
+            "Marker" => page.marker = Some(value).filter(|marker| !marker.is_empty()),
+            "MaxItems" => page.max_items = max_items(value, &mut violations),
+            _ => {}
+        }
+    }
+    violations.result()?;
+    Ok(page)
+}
+
+fn max_items(value: String, violations: &mut Violations) -> Option<usize> {
+    let value = match value.parse::<i64>() {
+        Ok(count) => Value::from(count),
+        Err(_) => Value::from(value),
+    };
+    violations.check("maxItems", &value, &MAX_ITEMS);
+    value.as_u64().and_then(|count| usize::try_from(count).ok())
 }
 
 fn checked_uuid(segment: &str) -> Result<String, Refusal> {

@@ -295,7 +295,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn cut(mut text: String) -> String {
+pub(super) fn cut(mut text: String) -> String {
     if let Some((end, _)) = text.char_indices().nth(SHOWN_CHARS_MAX) {
         text.truncate(end);
         text.push_str("...");

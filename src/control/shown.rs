@@ -39,7 +39,12 @@ pub(super) struct Shown<'a> {
     pub last_modified_ms: u64,
     /// `None`: it stands in a file.
     pub registration: Option<&'a Registration>,
+    /// An operator holds it.
+    pub paused: bool,
 }
+
+/// In place of AWS's reason.
+const PAUSED: &str = "Paused by the control API";
 
 /// Settings that nothing here follows, and that are shown to whoever set them; and ours, to whoever knows them.
 const SHOWN_AS_GIVEN: [&str; 4] = ["MetricsConfig", "LoggingConfig", "Name", "Extensions"];
@@ -79,12 +84,18 @@ impl Shown<'_> {
                 }
             }
         }
+        let reason = match &mapping.stream {
+            _ if self.paused => PAUSED,
+            None => "USER_INITIATED",
+            Some(_) => "User action",
+        };
+        set("StateTransitionReason", json!(reason));
+        if self.paused {
+            set("Paused", json!(true));
+        }
         match &mapping.stream {
-            None => {
-                set("StateTransitionReason", json!("USER_INITIATED"));
-            }
+            None => {}
             Some(stream) => {
-                set("StateTransitionReason", json!("User action"));
                 set("LastProcessingResult", json!(last(self.last)));
                 for (key, value) in stream_settings(stream) {
                     set(key, value);
@@ -106,7 +117,7 @@ impl Shown<'_> {
 }
 
 /// A registration that is held back: as it was asked for, and why.
-pub(super) fn held(registration: &Registration, why: &str) -> Value {
+pub(super) fn held(registration: &Registration, why: &str, paused: bool) -> Value {
     let mut shown = registration.properties.settings().clone();
     let mut set = |key: &str, value: Value| shown.insert(key.to_owned(), value);
     set(
@@ -116,6 +127,9 @@ pub(super) fn held(registration: &Registration, why: &str) -> Value {
     set("State", json!("Disabled"));
     set("StateTransitionReason", json!(why));
     set("UUID", json!(registration.uuid));
+    if paused {
+        set("Paused", json!(true));
+    }
     Value::Object(shown)
 }
 
@@ -189,6 +203,6 @@ fn last(last: &Last) -> &str {
 }
 
 /// A double holds every millisecond of these years apart.
-fn epoch_seconds(ms: u64) -> f64 {
+pub(super) fn epoch_seconds(ms: u64) -> f64 {
     ms as f64 / 1000.0
 }

@@ -3,7 +3,9 @@
 mod answers;
 mod fields;
 mod files;
+mod holds;
 mod pages;
+mod positions;
 mod refusals;
 mod routes;
 mod tags;

@@ -18,8 +18,8 @@ use crate::config::{Config, json};
 pub struct Side {
     /// How it is called: `mappings.yaml`.
     pub name: String,
-    /// Whether it has what only a configuration file has: names, extensions, where functions run.
-    ours: bool,
+    /// What it does not tell of its mappings.
+    untold: &'static [&'static str],
     /// Effective settings under AWS's names.
     mappings: Vec<Json>,
     /// What is in it and has no counterpart in the other, with the reasons.
@@ -58,7 +58,7 @@ impl Side {
         let mappings = config.mappings.iter().zip(shown.into_iter().flatten());
         Side {
             name,
-            ours: true,
+            untold: &[],
             mappings: mappings.map(with_target).collect(),
             refused: Vec::new(),
         }
@@ -73,10 +73,35 @@ impl Side {
         let config = Config::parse(&name, &document.yaml(), &|_| None)?;
         let refused = |entry: &Entry| matches!(entry.outcome, Outcome::Refused(_));
         Ok(Side {
-            ours: false,
+            untold: &UNTOLD_BY_AWS,
             refused: document.entries.into_iter().filter(refused).collect(),
             ..Side::configured(name, &config)
         })
+    }
+
+    /// The mappings that a running service lists: where each is defined, and whether it is paused, is told with them.
+    ///
+    /// # Errors
+    /// What the configuration's reader says of what was made of them.
+    pub fn served(name: String, mappings: &[Json]) -> Result<Self, Vec<ConfigError>> {
+        let mut side = Self::listed(name, mappings)?;
+        side.untold = &UNTOLD_BY_A_SERVICE;
+        let uuid = |mapping: &Json| text(mapping, "UUID").to_ascii_lowercase();
+        let listed = mappings.iter().map(|mapping| (uuid(mapping), mapping));
+        let listed: BTreeMap<String, &Json> = listed.collect();
+        for mapping in &mut side.mappings {
+            let Some(own) = listed.get(&uuid(mapping)) else {
+                continue;
+            };
+            mapping["DefinedIn"] = match own["DefinedIn"].as_str() {
+                Some(place) => Json::from(place),
+                None => Json::from("the API"),
+            };
+            if own["Paused"] == true {
+                mapping["Paused"] = Json::from(true);
+            }
+        }
+        Ok(side)
     }
 }
 
@@ -93,10 +118,12 @@ fn with_target((mapping, shown): (&Mapping, &Json)) -> Json {
     shown
 }
 
-/// What follows from others, or stands for the same in two ways.
-const DERIVED: [&str; 2] = ["State", "FunctionName"];
+/// What follows from others, stands for the same in two ways, or is said of a mapping and is no setting.
+const DERIVED: [&str; 3] = ["State", "FunctionName", "DefinedIn"];
 /// What AWS has not, or gives by itself.
-const OURS: [&str; 4] = ["Name", "UUID", "Extensions", "Function"];
+const UNTOLD_BY_AWS: [&str; 4] = ["Name", "UUID", "Extensions", "Function"];
+/// What AWS's API has no words for, or the service gives by itself.
+const UNTOLD_BY_A_SERVICE: [&str; 3] = ["UUID", "Extensions", "Function"];
 
 impl Diff {
     /// Holds two lists against each other: mappings with the same UUID, else with the same source and function.
@@ -112,9 +139,14 @@ impl Diff {
         let mut different = Vec::new();
         for (left, right) in &pairs {
             let (left, right) = (&here.mappings[*left], &there.mappings[*right]);
-            let settings = settings(left, right, here.ours && there.ours);
+            let untold = [here.untold, there.untold].concat();
+            let settings = settings(left, right, &untold);
             if !settings.is_empty() {
-                different.push((left.clone(), settings));
+                let mut shown = left.clone();
+                if let Some(place) = right.get("DefinedIn") {
+                    shown["DefinedIn"] = place.clone();
+                }
+                different.push((shown, settings));
             }
         }
         Diff {
@@ -176,16 +208,21 @@ fn text<'a>(mapping: &'a Json, key: &str) -> &'a str {
     mapping[key].as_str().unwrap_or_default()
 }
 
-fn settings(left: &Json, right: &Json, both_ours: bool) -> Vec<Setting> {
+fn settings(left: &Json, right: &Json, untold: &[&str]) -> Vec<Setting> {
     let nothing = Map::new();
     let keys = |mapping: &Json| -> Vec<String> {
         let entries = mapping.as_object().unwrap_or(&nothing);
         entries.keys().cloned().collect()
     };
     let keys: BTreeSet<String> = keys(left).into_iter().chain(keys(right)).collect();
+    // Whether one that is paused is enabled beneath nobody tells.
+    let paused = [left, right]
+        .iter()
+        .any(|mapping| mapping["Paused"] == true);
     let mut settings = Vec::new();
     for key in keys {
-        let skipped = DERIVED.contains(&&*key) || (!both_ours && OURS.contains(&&*key));
+        let skipped =
+            DERIVED.contains(&&*key) || untold.contains(&&*key) || (paused && key == "Enabled");
         let values = [left[&key].clone(), right[&key].clone()];
         if !skipped && meaning(&key, &values[0]) != meaning(&key, &values[1]) {
             settings.push(Setting { key, values });

@@ -25,7 +25,8 @@ pub fn found(listed: &[Json]) -> Vec<Found> {
         };
         Found {
             origin: origin(mapping),
-            name: None,
+            // AWS has none, a running service has.
+            name: mapping["Name"].as_str().map(str::to_owned),
             kind: None,
             settings: settings.unwrap_or_default(),
             notes: Vec::new(),

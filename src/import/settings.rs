@@ -46,8 +46,9 @@ const KEYS: [(&str, Shape); 17] = [
     ("FilterCriteria", Shape::Whole),
 ];
 
-/// What AWS prints and nobody sets, or what was read already when the others are. // spec: 1.3
-const READ_ONLY: [&str; 7] = [
+/// What AWS prints and nobody sets, or what was read already when the others are; and what a running service prints beside
+/// it. // spec: 1.3
+const READ_ONLY: [&str; 10] = [
     "FunctionArn",
     "EventSourceMappingArn",
     "State",
@@ -55,6 +56,9 @@ const READ_ONLY: [&str; 7] = [
     "LastModified",
     "LastProcessingResult",
     "FilterCriteriaError",
+    "Name",
+    "Paused",
+    "DefinedIn",
 ];
 
 /// Sorts what was found; the reason where nothing of it can be taken over.

@@ -1,7 +1,7 @@
 //! The delay before the n-th repeat, given the jitter.
 //!
 //! The arithmetic is the `backoff` crate's. Its own randomness is switched off: the jitter is an argument, so that a
-//! simulated run repeats from its seed. (The crate adds at most a nanosecond of its own; delays are whole milliseconds.)
+//! simulated run repeats from its seed. (The crate adds at most a nanosecond of its own, which is cut off.)
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Backoff {
             .next_backoff()
             .expect("without a limit on the elapsed time there is always a next step");
         let spread = 0.5 + 0.5 * jitter.clamp(0.0, 1.0);
-        Duration::from_millis((step.as_secs_f64() * spread * 1000.0).round() as u64)
+        Duration::from_millis((step.as_millis() as f64 * spread).round() as u64)
     }
 
     /// After a success the next failure waits for the first delay again.

@@ -264,7 +264,7 @@ impl Lanes {
     pub fn progress(&self) -> ShardProgress {
         let beyond = |number: &SequenceNumber| match &self.position {
             Position::After { sequence_number } => sequence_number < number,
-            Position::Horizon | Position::At { .. } => true,
+            Position::Horizon | Position::At { .. } | Position::From { .. } => true,
             Position::End => false,
         };
         let lanes = self.lanes.iter().zip(0..).filter_map(|(lane, number)| {

@@ -21,6 +21,11 @@ pub enum Position {
         /// Milliseconds since 1970.
         ms: u64,
     },
+    /// At this record: where someone has set the shard by hand.
+    From {
+        /// The first record that is not settled.
+        sequence_number: SequenceNumber,
+    },
     /// Behind this record.
     After {
         /// The last record that is settled, as are all before it.
@@ -39,6 +44,7 @@ impl fmt::Display for Position {
                 "the first record from {} on",
                 Utc::at(*ms).milliseconds()
             ),
+            Self::From { sequence_number } => write!(f, "record {sequence_number}"),
             Self::After { sequence_number } => write!(f, "behind record {sequence_number}"),
             Self::End => f.write_str("the end of the shard"),
         }
@@ -182,6 +188,12 @@ mod tests {
             (
                 Position::At { ms: 1_500 },
                 "the first record from 1970-01-01T00:00:01.500Z on",
+            ),
+            (
+                Position::From {
+                    sequence_number: sequence_number.clone(),
+                },
+                "record 495",
             ),
             (Position::After { sequence_number }, "behind record 495"),
             (Position::End, "the end of the shard"),

@@ -59,7 +59,10 @@ impl Lineage {
         let node = |(id, position): (&str, &Position)| {
             let stage = match position {
                 Position::End => Stage::Settled,
-                Position::Horizon | Position::At { .. } | Position::After { .. } => Stage::Waiting,
+                Position::Horizon
+                | Position::At { .. }
+                | Position::From { .. }
+                | Position::After { .. } => Stage::Waiting,
             };
             let node = Node {
                 parents: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -185,9 +186,11 @@ impl Engine {
         wait_s: u64,
         lease: Duration,
     ) -> Result<Vec<Result<Message, Unusable>>, Duration> {
-        self.receiving.send_modify(|count| *count += 1);
+        self.receiving.fetch_add(1, Ordering::Relaxed);
         let answer = self.queue.receive(count, wait_s, lease).await;
-        self.receiving.send_modify(|count| *count -= 1);
+        if self.receiving.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.received.notify_waiters();
+        }
         self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {

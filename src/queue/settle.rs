@@ -1,6 +1,7 @@
 //! Delete what was handled, leave what was not, hand back what was not tried.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -139,8 +140,16 @@ impl Engine {
     /// Wait until no receive is under way: a long poll of our own would take at once what is handed back, and each such
     /// round costs the message a receive. A receive that takes longer than it was asked to is not waited for.
     async fn received_all(&self) {
-        let mut receiving = self.receiving.subscribe();
-        let none = receiving.wait_for(|count| *count == 0);
+        let none = async {
+            loop {
+                // Before the look, so that no notice is missed between the two.
+                let received = self.received.notified();
+                if self.receiving.load(Ordering::Relaxed) == 0 {
+                    return;
+                }
+                received.await;
+            }
+        };
         let at_most = Duration::from_secs(self.wait_max_s + 1);
         if tokio::time::timeout(at_most, none).await.is_err() {
             debug!(mapping = %self.mapping.name, "a receive is still under way: not waited for any longer");

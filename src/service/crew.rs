@@ -34,6 +34,8 @@ struct Member {
     mapping: Mapping,
     reports: Reports,
     work: Work,
+    /// Why it is held, where it rests for that.
+    held: Option<&'static str>,
 }
 
 /// What a mapping's task is at.
@@ -74,8 +76,12 @@ impl Crew {
             .map(|(uuid, member)| (member.mapping.name.clone(), uuid.clone()))
             .collect();
         for mapping in wanted.mappings.iter() {
-            let before = match self.members.get(&mapping.uuid) {
-                Some(member) if member.stays_for(mapping) => continue,
+            let held = wanted.held.get(&mapping.uuid).copied();
+            let before = match self.members.get_mut(&mapping.uuid) {
+                Some(member) if member.stays_for(mapping) => {
+                    member.rests_for(held);
+                    continue;
+                }
                 Some(member) => Some(member.mapping.enabled),
                 None => None,
             };
@@ -83,7 +89,7 @@ impl Crew {
             let owner = names.get(&mapping.name);
             if owner.is_none_or(|owner| *owner == mapping.uuid) {
                 names.insert(mapping.name.clone(), mapping.uuid.clone());
-                self.begin(mapping.clone(), before, &wanted.store);
+                self.begin(mapping.clone(), before, held, &wanted.store);
             }
         }
     }
@@ -114,7 +120,13 @@ impl Crew {
         }
     }
 
-    fn begin(&mut self, mapping: Mapping, was_enabled: Option<bool>, store: &Store) {
+    fn begin(
+        &mut self,
+        mapping: Mapping,
+        was_enabled: Option<bool>,
+        held: Option<&'static str>,
+        store: &Store,
+    ) {
         let state = match (mapping.enabled, was_enabled) {
             (false, _) => State::Disabled,
             (true, None) => State::Creating,
@@ -150,17 +162,27 @@ impl Crew {
             Work::None
         };
         let uuid = mapping.uuid.clone();
-        let member = Member {
+        let mut member = Member {
             mapping,
             reports,
             work,
+            held: None,
         };
+        member.rests_for(held);
         self.members.insert(uuid, member);
     }
 
-    /// The UUIDs of those that are here.
-    pub fn members(&self) -> BTreeSet<String> {
-        self.members.keys().cloned().collect()
+    /// The UUIDs of those that are at work, or on their way out.
+    pub fn at_work(&self) -> BTreeSet<String> {
+        let at_work = |member: &Member| match member.work {
+            Work::Running { .. } | Work::Leaving { .. } => true,
+            Work::None | Work::Left => false,
+        };
+        let members = self.members.iter();
+        members
+            .filter(|(_, member)| at_work(member))
+            .map(|(uuid, _)| uuid.clone())
+            .collect()
     }
 
     fn forget(&mut self, uuid: &str) {
@@ -198,6 +220,14 @@ impl Member {
             Work::None => self.mapping == *wanted,
             Work::Running { .. } | Work::Leaving { .. } => true,
             Work::Left => false,
+        }
+    }
+
+    /// Tell why one that rests does so.
+    fn rests_for(&mut self, held: Option<&'static str>) {
+        if self.held != held && !self.mapping.enabled {
+            self.reports.state(State::Disabled, held);
+            self.held = held;
         }
     }
 

@@ -2,27 +2,28 @@
 //! that were changed come here, too: one change of what is to run at a time.
 
 mod existence;
+mod moves;
+mod requests;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::aside;
 use super::roster::{Roster, Wanted};
-use crate::admin::port::{Answer, Asked};
+use crate::admin::port::Asked;
 use crate::aws::clients::Clients;
 use crate::checkpoint::{Store, StoreError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::checkpoints::Checkpoints;
 use crate::config::mapping::Mapping;
-use crate::control::{Call, Change, Effect, Last, Refusal, Registration, Registry, Told, route};
+use crate::control::{Kept, Last, Refusal, Registry, Told};
 use crate::model::uuid;
 use crate::status::{Processed, Status};
 
@@ -51,6 +52,8 @@ pub struct Desk {
     ids: Mutex<fastrand::Rng>,
     /// Held while something changes: from the decision until it is followed.
     changing: tokio::sync::Mutex<Keeping>,
+    /// Those whose positions are being set, by UUID in small letters: they rest, and nothing else may change of them.
+    moving: Mutex<BTreeSet<String>>,
 }
 
 /// Where registrations and progress are kept.
@@ -89,6 +92,10 @@ pub struct Concerned {
     pub unchanged: usize,
 }
 
+/// Why a mapping rests whatever its settings say.
+const PAUSED: &str = "paused by the control API";
+const MOVING: &str = "its positions are being set by the control API";
+
 /// What is kept of a mapping that is being deleted, so that a restart ends it.
 fn tombstone() -> Value {
     json!({ "Deleted": true })
@@ -114,32 +121,54 @@ impl Desk {
             }
             Checkpoints::File(path) => (Store::memory(), Some(path.clone())),
         };
+        Self::on(config, (store, closed), parts).await
+    }
+
+    /// The same with a store that is open, whatever the configuration says.
+    ///
+    /// # Errors
+    /// It holds what can not be read.
+    pub async fn with(config: &Config, store: Store, parts: Parts) -> Result<Arc<Self>, OpenError> {
+        Self::on(config, (store, None), parts).await
+    }
+
+    async fn on(
+        config: &Config,
+        (store, closed): (Store, Option<PathBuf>),
+        parts: Parts,
+    ) -> Result<Arc<Self>, OpenError> {
         let mut registrations = Vec::new();
+        let mut paused = Vec::new();
         for (uuid, kept) in store.registered().await? {
             if kept == tombstone() {
                 forget(&store, &uuid).await?;
                 continue;
             }
-            let registration = Registration::decode(kept.to_string().as_bytes());
-            let registration = registration.map_err(|error| OpenError::Registration {
-                uuid,
+            let kept = Kept::decode(kept).map_err(|error| OpenError::Registration {
+                uuid: uuid.clone(),
                 why: error.to_string(),
             })?;
-            registrations.push(registration);
+            registrations.extend(kept.registration);
+            paused.extend(kept.paused.then_some(uuid));
         }
         let now_ms = parts.clock.now_ms();
-        let (registry, troubles) = Registry::new(config, registrations, now_ms);
+        let (mut registry, troubles) = Registry::new(config, registrations, now_ms);
+        registry.hold(paused);
         for trouble in troubles {
             warn!(%trouble, "configuration");
         }
         let mut chance = fastrand::Rng::with_seed(parts.seed);
-        Ok(Arc::new(Self {
-            roster: Roster::new(registry.mappings(), store),
+        let desk = Self {
+            roster: Roster::new(Vec::new(), store),
             registry: Mutex::new(registry),
             ids: Mutex::new(chance.fork()),
             changing: tokio::sync::Mutex::new(Keeping { closed }),
+            moving: Mutex::default(),
             parts,
-        }))
+        };
+        desk.follow();
+        desk.tell_paused(&[]);
+        Ok(Arc::new(desk))
     }
 
     /// What was deleted is forgotten now: nothing of it runs any more. What fails here is done at the next start.
@@ -181,6 +210,7 @@ impl Desk {
         }
         *self.registry() = next;
         self.follow();
+        self.tell_paused(&before);
         Ok(concerned(&before, &after))
     }
 
@@ -202,106 +232,6 @@ impl Desk {
         }
     }
 
-    async fn attend(&self, request: Asked) {
-        let Asked {
-            method,
-            path,
-            query,
-            body,
-            answer,
-        } = request;
-        let call = route(&method, &path, query.as_deref(), &body);
-        let done = match call {
-            Ok(call) => self.perform(call).await,
-            Err(refusal) => Err(refusal),
-        };
-        let (answered, deleted) = match done {
-            Ok(Done { answer, deleted }) => (answer, deleted),
-            Err(refusal) => (refusal.into(), None),
-        };
-        // Who asked may have gone.
-        let _ = answer.send(answered);
-        if let Some(uuid) = deleted {
-            self.roster.gone(&uuid).await;
-            if let Err(error) = forget(&self.roster.now().store, &uuid).await {
-                warn!(uuid, %error, "the progress of a mapping that was deleted is forgotten at the next start");
-            }
-        }
-    }
-
-    async fn perform(&self, call: Call) -> Result<Done, Refusal> {
-        match call {
-            Call::Get { uuid } => {
-                let value = self.registry().get(&uuid, |mapping| self.told(mapping))?;
-                Ok(Done::found(value))
-            }
-            Call::List(selection) => {
-                let told = |mapping: &Mapping| self.told(mapping);
-                Ok(Done::found(self.registry().list(&selection, told)?))
-            }
-            Call::ListTags { arn } => Ok(Done::found(self.registry().tags(&arn)?)),
-            Call::Create(properties) => {
-                let uuid = self.fresh();
-                self.change(|registry, now_ms| registry.create(&properties, &uuid, now_ms))
-                    .await
-            }
-            Call::Update { uuid, properties } => {
-                let told = |mapping: &Mapping| self.told(mapping);
-                self.change(|registry, now_ms| registry.update(&uuid, &properties, now_ms, told))
-                    .await
-            }
-            Call::Delete { uuid } => {
-                let told = |mapping: &Mapping| self.told(mapping);
-                self.change(|registry, _| registry.delete(&uuid, told))
-                    .await
-            }
-            Call::Tag { arn, tags } => self.change(|registry, _| registry.tag(&arn, &tags)).await,
-            Call::Untag { arn, keys } => {
-                self.change(|registry, _| registry.untag(&arn, &keys)).await
-            }
-        }
-    }
-
-    /// Decide, look, keep, follow.
-    async fn change(
-        &self,
-        decide: impl FnOnce(&Registry, u64) -> Result<Change, Refusal>,
-    ) -> Result<Done, Refusal> {
-        let mut keeping = self.changing.lock().await;
-        let change = decide(&self.registry(), self.parts.clock.now_ms())?;
-        if let Some(needs) = &change.needs {
-            existence::check(&self.parts.clients, needs).await?;
-        }
-        let unkept = |error: &dyn std::fmt::Display| Refusal::internal(error.to_string());
-        let store = self.opened(&mut keeping).await;
-        let store = store.map_err(|error| unkept(&error))?;
-        let (uuid, kept, deleted) = match &change.effect {
-            Effect::Keep(registration) => {
-                let encoded = registration.encode().map_err(|error| unkept(&error))?;
-                let value = serde_json::from_slice(&encoded).map_err(|error| unkept(&error))?;
-                (registration.uuid.clone(), value, false)
-            }
-            Effect::Forget { uuid } => (uuid.clone(), tombstone(), true),
-        };
-        let stored = store.register(&uuid, Some(kept)).await;
-        stored.map_err(|error| unkept(&error))?;
-        let answer = match &change.answer {
-            Some(value) => json_answer(StatusCode::ACCEPTED, value),
-            None => Answer {
-                status: StatusCode::NO_CONTENT,
-                headers: HeaderMap::new(),
-                body: Bytes::new(),
-            },
-        };
-        self.registry().apply(change);
-        self.follow();
-        info!(uuid, deleted, "changed through the API");
-        Ok(Done {
-            answer,
-            deleted: deleted.then_some(uuid),
-        })
-    }
-
     /// The store of the file, which is opened now if it was not.
     async fn opened(&self, keeping: &mut Keeping) -> Result<Store, StoreError> {
         let Some(path) = keeping.closed.clone() else {
@@ -317,11 +247,51 @@ impl Desk {
     }
 
     fn follow(&self) {
-        let mappings = self.registry().mappings().into();
+        let registry = self.registry();
+        let moving = self.moving();
+        let mut held = BTreeMap::new();
+        let mut mappings = registry.mappings();
+        for mapping in &mut mappings {
+            let why = match registry.is_paused(&mapping.uuid) {
+                true => PAUSED,
+                false if moving.contains(&small(&mapping.uuid)) => MOVING,
+                false => continue,
+            };
+            mapping.enabled = false;
+            held.insert(mapping.uuid.clone(), why);
+        }
         self.roster.replace(Wanted {
-            mappings,
+            mappings: mappings.into(),
+            held: held.into(),
             ..self.roster.now()
         });
+    }
+
+    /// Whoever wonders why nothing comes finds it in the log.
+    fn tell_paused(&self, known: &[Mapping]) {
+        let registry = self.registry();
+        let was_known = |uuid: &str| known.iter().any(|mapping| mapping.uuid == uuid);
+        for Mapping { name, uuid, .. } in registry.mappings() {
+            if registry.is_paused(&uuid) && !was_known(&uuid) {
+                warn!(
+                    mapping = name,
+                    uuid,
+                    "the mapping is paused, and nothing of it runs: `sluicegate resume`, or POST .../event-source-mappings/{uuid}/resume, lets it go on"
+                );
+            }
+        }
+    }
+
+    /// Nobody sets the mapping's positions at the moment.
+    fn free(&self, uuid: &str, verb: &str) -> Result<(), Refusal> {
+        match self.moving().contains(&small(uuid)) {
+            true => Err(Refusal::in_use(verb)),
+            false => Ok(()),
+        }
+    }
+
+    fn moving(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told(&self, mapping: &Mapping) -> Option<Told> {
@@ -347,28 +317,8 @@ impl Desk {
     }
 }
 
-/// A request that was granted.
-struct Done {
-    answer: Answer,
-    /// The mapping that is to be forgotten when it has ended.
-    deleted: Option<String>,
-}
-
-impl Done {
-    fn found(value: Value) -> Self {
-        Self {
-            answer: json_answer(StatusCode::OK, &value),
-            deleted: None,
-        }
-    }
-}
-
-fn json_answer(status: StatusCode, value: &Value) -> Answer {
-    Answer {
-        status,
-        headers: HeaderMap::new(),
-        body: Bytes::from(value.to_string()),
-    }
+fn small(uuid: &str) -> String {
+    uuid.to_ascii_lowercase()
 }
 
 /// Nothing of the mapping is kept any more.

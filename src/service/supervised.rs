@@ -1,5 +1,7 @@
 //! The care of one mapping: start it, start it again where it fails, and end it in time.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,6 +129,7 @@ impl Supervised {
         let ended = tokio::select! {
             biased;
             ended = task.join_next() => ended,
+            never = self.ends_with_the_store() => match never {},
             () = self.overdue(drain) => {
                 if self.needs_store() {
                     // A queue's messages are in the engine's account.
@@ -149,6 +152,19 @@ impl Supervised {
             }
             None => "the engine did not run".to_string(),
         }
+    }
+
+    /// What is in hand may run for long: nobody waits for it before the service is told, which is not ready from then on.
+    async fn ends_with_the_store(&self) -> Infallible {
+        if self.needs_store() {
+            self.store.breaks().await;
+            if let Some(broken) = self.store.broken() {
+                error!(mapping = %self.mapping.name, %broken, "progress can not be kept: the service stops");
+                self.reports.store(Some(broken.to_string()));
+            }
+            self.service.cancel();
+        }
+        pending().await
     }
 
     async fn overdue(&self, drain: &CancellationToken) {

@@ -34,6 +34,8 @@ pub struct CrashPoint {
 pub(super) struct Crashes {
     passed: u64,
     armed: Option<(u64, Arc<Notify>)>,
+    /// How many points are left until the next notice, and whom it goes to.
+    told: Option<(u64, Arc<Notify>)>,
     last: Option<CrashPoint>,
     /// Grows with each crash; a connector of an earlier life is dead.
     life: u64,
@@ -47,6 +49,14 @@ impl World {
         let mut state = self.lock();
         state.crashes.passed = 0;
         state.crashes.armed = Some((number, notice.clone()));
+        notice
+    }
+
+    /// The notice is given at the `number`-th crash point from now (from 1), where nothing else happens: a test that stops its service
+    /// then stops it in the middle of that call.
+    pub fn notice_at(&self, number: u64) -> Arc<Notify> {
+        let notice = Arc::new(Notify::new());
+        self.lock().crashes.told = Some((number, notice.clone()));
         notice
     }
 
@@ -80,6 +90,12 @@ impl World {
         }
         let crashes = &mut state.crashes;
         crashes.passed += 1;
+        if let Some((left, _)) = &mut crashes.told {
+            *left = left.saturating_sub(1);
+        }
+        if let Some((_, notice)) = crashes.told.take_if(|(left, _)| *left == 0) {
+            notice.notify_one();
+        }
         let Some((_, notice)) = crashes
             .armed
             .take_if(|(number, _)| *number == crashes.passed)

@@ -120,6 +120,8 @@ pub enum Fault {
     AccessDenied,
     /// 403 ExpiredToken: the caller's credentials ran out.
     ExpiredToken,
+    /// 403 RequestTimeTooSkewed: the request was signed too long ago, or in the future. Also what a machine earns whose clock is wrong.
+    RequestTimeTooSkewed,
     /// A proxy on the way answers 502 in HTML.
     ProxyHtml,
     /// The connection cannot be opened: nobody answers. Over TCP as `NeverAnswers`.
@@ -166,6 +168,8 @@ pub enum Fault {
     PartialFinal,
     /// DeleteMessage and ChangeMessageVisibility and their batches: the receipt handle is refused.
     ReceiptHandleInvalid,
+    /// ChangeMessageVisibility and its batch: the message would be hidden for longer than 12 hours.
+    VisibilityCap,
 
     /// GetRecords: the iterator has expired.
     IteratorExpired,
@@ -182,17 +186,24 @@ pub enum Fault {
     BrokenEventStream,
     /// SubscribeToShard: nothing comes after the first event, as on a connection that died unnoticed.
     SilentEventStream,
+    /// Kinesis's ListShards: the answer is half a page, and the token for the rest of it is refused as too old.
+    NextTokenExpired,
+    /// Kinesis's GetRecords: others have read the shard as often as it may be read in this second.
+    ReadsSpent,
+    /// Kinesis's GetRecords: others have read five seconds' worth of bytes from the shard.
+    BytesSpent,
 }
 
 impl Fault {
     /// Every kind, for tests that try them all.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 40] = [
         Self::Throttled,
         Self::InternalError,
         Self::Unavailable,
         Self::BareUnavailable,
         Self::AccessDenied,
         Self::ExpiredToken,
+        Self::RequestTimeTooSkewed,
         Self::ProxyHtml,
         Self::ConnectHangs,
         Self::ResetBefore,
@@ -215,6 +226,7 @@ impl Fault {
         Self::PartialRetryable,
         Self::PartialFinal,
         Self::ReceiptHandleInvalid,
+        Self::VisibilityCap,
         Self::IteratorExpired,
         Self::TrimmedPosition,
         Self::ReadThrottled,
@@ -222,6 +234,9 @@ impl Fault {
         Self::IncompleteListing,
         Self::BrokenEventStream,
         Self::SilentEventStream,
+        Self::NextTokenExpired,
+        Self::ReadsSpent,
+        Self::BytesSpent,
     ];
 
     /// Whether the fault can happen to this operation.
@@ -246,6 +261,10 @@ impl Fault {
                     | Operation::ChangeMessageVisibilityBatch
                     | Operation::DeleteMessage
                     | Operation::DeleteMessageBatch
+            ),
+            Self::VisibilityCap => matches!(
+                operation,
+                Operation::ChangeMessageVisibility | Operation::ChangeMessageVisibilityBatch
             ),
             Self::IteratorExpired | Self::EmptyRead => matches!(
                 operation,
@@ -273,12 +292,17 @@ impl Fault {
             Self::BrokenEventStream | Self::SilentEventStream => {
                 operation == Operation::Kinesis(KinesisOperation::SubscribeToShard)
             }
+            Self::NextTokenExpired => operation == Operation::Kinesis(KinesisOperation::ListShards),
+            Self::ReadsSpent | Self::BytesSpent => {
+                operation == Operation::Kinesis(KinesisOperation::GetRecords)
+            }
             Self::Throttled
             | Self::InternalError
             | Self::Unavailable
             | Self::BareUnavailable
             | Self::AccessDenied
             | Self::ExpiredToken
+            | Self::RequestTimeTooSkewed
             | Self::ProxyHtml
             | Self::ConnectHangs
             | Self::ResetBefore
@@ -308,6 +332,15 @@ pub(super) struct Faults {
 /// How late a slow answer is at most, unless told otherwise.
 const SLOW: Duration = Duration::from_secs(5);
 
+/// What callers see of a region that is out.
+const OUTAGE: [Fault; 5] = [
+    Fault::Unavailable,
+    Fault::BareUnavailable,
+    Fault::InternalError,
+    Fault::ResetBefore,
+    Fault::ConnectHangs,
+];
+
 impl Faults {
     pub(super) fn new(seed: u64) -> Self {
         Self {
@@ -331,6 +364,13 @@ impl Faults {
         };
         *self.counts.entry((operation, fault)).or_default() += 1;
         Some(fault)
+    }
+
+    /// How a call fails while everything does.
+    fn draw_outage(&mut self, operation: Operation) -> Fault {
+        let fault = OUTAGE[self.rng.usize(..OUTAGE.len())];
+        *self.counts.entry((operation, fault)).or_default() += 1;
+        fault
     }
 
     fn by_chance(&mut self, operation: Operation) -> Option<Fault> {
@@ -389,11 +429,14 @@ impl World {
         self.lock().faults.slow = at_most;
     }
 
-    /// Heals the world: no more faults, by chance or by script. The counts stay.
+    /// Heals the world: no more faults, by chance or by script, and no mishap lasts. The counts stay.
     pub fn heal(&self) {
         let mut state = self.lock();
         state.faults.chances.clear();
         state.faults.script.clear();
+        state.mishaps.heal();
+        drop(state);
+        self.functions_back();
     }
 
     /// How often each fault happened.
@@ -401,15 +444,30 @@ impl World {
         self.lock().faults.counts.clone()
     }
 
-    /// Decides about one call, and keeps the books.
+    /// Decides about one call, and keeps the books. A region that is out answers nobody.
     pub(super) fn draw_fault(&self, operation: Operation) -> Option<Fault> {
         let at = self.clock().elapsed();
         let mut state = self.lock();
-        let fault = state.faults.draw(operation)?;
+        let fault = if state.mishaps.out(at) {
+            state.faults.draw_outage(operation)
+        } else {
+            state.faults.draw(operation)?
+        };
         state
             .history
             .record(at, || Event::Faulted { operation, fault });
         Some(fault)
+    }
+
+    /// This fault happens to this call, for a reason of its own.
+    pub(super) fn happened(&self, operation: Operation, fault: Fault) -> Fault {
+        let at = self.clock().elapsed();
+        let mut state = self.lock();
+        *state.faults.counts.entry((operation, fault)).or_default() += 1;
+        state
+            .history
+            .record(at, || Event::Faulted { operation, fault });
+        fault
     }
 
     /// How late this slow answer is: a tenth of the slowness to all of it.

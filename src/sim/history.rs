@@ -53,7 +53,7 @@ pub enum Event {
         dlq: String,
         id: String,
     },
-    /// A queue was emptied.
+    /// A queue was emptied, or deleted with what was in it.
     Purged { queue: String },
     /// A change of an item entered a DynamoDB stream, given by ARN; `keys` is the item's key as JSON.
     Streamed {
@@ -170,6 +170,21 @@ impl History {
 
     pub(super) fn entries(&self) -> Vec<Entry> {
         self.entries.iter().cloned().collect()
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries).into()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn since(&self, first: usize) -> Vec<Entry> {
+        self.entries
+            .range(first.min(self.entries.len())..)
+            .cloned()
+            .collect()
     }
 
     pub(super) fn dropped(&self) -> u64 {

@@ -71,7 +71,9 @@ fn described(
     wrap: impl FnOnce(serde_json::Value) -> serde_json::Value,
 ) -> http::Response<Bytes> {
     let state = world.lock();
-    let Some(function) = state.functions.get(&target.name) else {
+    let now = world.clock().elapsed();
+    let there = |function: &&Function| function.away_until <= now;
+    let Some(function) = state.functions.get(&target.name).filter(there) else {
         return not_found(world.settings(), target);
     };
     let version = target

@@ -18,7 +18,9 @@ use super::{
     dynamodb,
     faults::{Fault, Operation},
     kinesis::{self, KinesisOperation},
-    lambda, s3, sns, sqs,
+    lambda,
+    machine::{self, Metadata},
+    s3, sns, sqs,
     world::{World, uuid},
 };
 
@@ -69,6 +71,8 @@ enum Service {
     DynamoDb,
     Sns,
     S3,
+    /// The machine's own metadata service: no part of the region.
+    Metadata(Metadata),
 }
 
 /// Answers one request. `life` is that of the connector which sent it; a crash in between leaves it without answer for ever.
@@ -77,8 +81,14 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     if life.is_some() {
         world.trace_request(&request);
     }
+    if let Service::Metadata(asked) = service {
+        return machine::answer(world, asked).await;
+    }
     world.pass(life, operation, Moment::BeforeEffect).await;
-    let fault = world.draw_fault(operation);
+    let fault = match life.and_then(|_| world.unfit(&request)) {
+        Some(unfit) => Some(world.happened(operation, unfit)),
+        None => world.draw_fault(operation),
+    };
     if let Some(answer) = refuse(world, service, fault).await {
         return answer;
     }
@@ -89,6 +99,7 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
         Service::DynamoDb => (dynamodb::call(world, operation, &request, fault), None),
         Service::Sns => (sns::call(world, operation, &request), None),
         Service::S3 => (s3::call(world, operation, &request), None),
+        Service::Metadata(_) => return Answer::Reset,
     };
     if life.is_some() {
         world.trace_response(&response);
@@ -117,6 +128,9 @@ fn route(request: &Request) -> (Service, Operation) {
             "AmazonSQS" => (Service::Sqs, Operation::of_sqs(name)),
             _ => (Service::Sqs, Operation::Unknown),
         };
+    }
+    if let Some(asked) = machine::asked(request) {
+        return (Service::Metadata(asked), Operation::Unknown);
     }
     if let Some(operation) = sns::operation(request) {
         return (Service::Sns, operation);
@@ -168,6 +182,12 @@ async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option
             "ExpiredTokenException",
             "The security token included in the request is expired",
         ),
+        // API: IAM User Guide, Troubleshoot Signature Version 4: within 5 minutes, in S3 within 15
+        Fault::RequestTimeTooSkewed => (
+            403,
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+        ),
         Fault::BareUnavailable => {
             return Some(Answer::Response(whole(response(
                 503,
@@ -205,13 +225,17 @@ async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option
         | Fault::PartialRetryable
         | Fault::PartialFinal
         | Fault::ReceiptHandleInvalid
+        | Fault::VisibilityCap
         | Fault::IteratorExpired
         | Fault::TrimmedPosition
         | Fault::ReadThrottled
         | Fault::EmptyRead
         | Fault::IncompleteListing
         | Fault::BrokenEventStream
-        | Fault::SilentEventStream => return None,
+        | Fault::SilentEventStream
+        | Fault::NextTokenExpired
+        | Fault::ReadsSpent
+        | Fault::BytesSpent => return None,
     };
     let mut refusal = match service {
         Service::Sqs => sqs::error::plain(status, code, message),
@@ -220,6 +244,7 @@ async fn refuse(world: &World, service: Service, fault: Option<Fault>) -> Option
         Service::DynamoDb => dynamodb::error::plain(code, message),
         Service::Sns => sns::plain(code, message),
         Service::S3 => s3::plain(code, message),
+        Service::Metadata(_) => return None,
     };
     stamp(world, &mut refusal);
     Some(Answer::Response(whole(refusal)))

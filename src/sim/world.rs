@@ -20,6 +20,7 @@ use super::{
     history::{Entry, History},
     kinesis::stream::Stream,
     lambda::function::Function,
+    mishaps::Mishaps,
     s3::Buckets,
     sns::Topics,
     sqs::queue::Queue,
@@ -83,6 +84,7 @@ pub(super) struct State {
     pub(super) rng: Rng,
     pub(super) history: History,
     pub(super) faults: Faults,
+    pub(super) mishaps: Mishaps,
     pub(super) crashes: Crashes,
     pub(super) trace: Trace,
     pub(super) queues: BTreeMap<String, Queue>,
@@ -113,6 +115,7 @@ impl World {
             rng: Rng::with_seed(settings.seed),
             history: History::new(settings.history_max),
             faults: Faults::new(settings.seed),
+            mishaps: Mishaps::default(),
             crashes: Crashes::default(),
             trace: Trace::default(),
             queues: BTreeMap::new(),
@@ -154,6 +157,21 @@ impl World {
     /// The ledger so far, oldest first.
     pub fn history(&self) -> Vec<Entry> {
         self.lock().history.entries()
+    }
+
+    /// The ledger since it was last taken: a long life is judged in pieces.
+    pub fn take_history(&self) -> Vec<Entry> {
+        self.lock().history.take()
+    }
+
+    /// How many entries the ledger has.
+    pub fn history_len(&self) -> usize {
+        self.lock().history.len()
+    }
+
+    /// The entries from this one on, oldest first.
+    pub fn history_since(&self, first: usize) -> Vec<Entry> {
+        self.lock().history.since(first)
     }
 
     /// How many entries the ledger lost because it was full.

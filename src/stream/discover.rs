@@ -310,7 +310,7 @@ impl Engine {
     }
 
     /// Progress can not be kept: this engine goes no further.
-    fn lost(&self, lost: &CommitError) {
+    pub(super) fn lost(&self, lost: &CommitError) {
         error!(mapping = %self.mapping.name, %lost, "progress can not be kept");
         self.reports.store(Some(lost.to_string()));
         if let CommitError::Stale {

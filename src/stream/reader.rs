@@ -106,6 +106,7 @@ impl Reader {
             (Position::At { ms }, Kind::Kinesis { .. }) => (Start::Moment { ms: *ms }, None),
             // The arrival times of a DynamoDB stream are whole seconds. // spec: 2.3
             (Position::At { ms }, Kind::DynamoDb) => (Start::Horizon, Some(ms / 1000 * 1000)),
+            (Position::From { sequence_number }, _) => (Start::From(sequence_number.clone()), None),
             (Position::After { sequence_number }, _) => {
                 (Start::After(sequence_number.clone()), None)
             }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +87,16 @@ struct Meta {
     /// When it was last known to be read, to some minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seen_ms: Option<u64>,
+}
+
+/// The note of a mapping that was never started, and all of whose shards get a checkpoint now: those that come later are
+/// read from their beginning.
+pub fn first_note(mapping: &Mapping, now_ms: u64) -> Value {
+    serde_json::json!({
+        "source": mapping.source.to_string(),
+        "started_ms": now_ms,
+        "seen_ms": now_ms,
+    })
 }
 
 /// What an engine is made of, beside its mapping.

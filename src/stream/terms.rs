@@ -96,9 +96,16 @@ impl Engine {
             }
             self.look_again().await;
             let started_ms = self.started_ms.get().copied().unwrap_or_default();
-            if let Err(error) = self.note(started_ms).await {
-                // Whoever commits next meets the same.
-                debug!(mapping = %self.mapping.name, %error, "the note about the mapping was not renewed");
+            match self.note(started_ms).await {
+                Ok(()) => {}
+                // Where nothing comes, nobody else would notice.
+                Err(StartError::Commit(lost)) => {
+                    self.lost(&lost);
+                    return self.halt.cancel();
+                }
+                Err(error) => {
+                    debug!(mapping = %self.mapping.name, %error, "the note about the mapping was not renewed");
+                }
             }
         }
     }

@@ -2,11 +2,15 @@
 
 mod demo;
 mod filter;
+mod hold;
 mod probe;
 pub mod program;
 mod reload;
+mod scripted;
+mod seek;
 mod service;
 mod signals;
+mod verbs;
 
 use std::path::{Path, PathBuf};
 
@@ -20,12 +24,16 @@ EventSourceMappings:
     FunctionName: process
 ";
 
-const VERBS: [&str; 10] = [
+const VERBS: [&str; 14] = [
     "run",
     "validate",
     "import",
     "diff",
     "filter",
+    "list",
+    "pause",
+    "resume",
+    "seek",
     "probe",
     "demo",
     "sim",

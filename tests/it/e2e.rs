@@ -12,6 +12,7 @@ mod mappings;
 mod order;
 mod outage;
 mod pages;
+mod positions;
 mod stop;
 mod streams;
 

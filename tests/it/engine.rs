@@ -25,6 +25,7 @@ use sluicegate::clock::Clock;
 use sluicegate::config::Config;
 use sluicegate::metrics::Metrics;
 use sluicegate::reports::Account;
+use sluicegate::service::desk::{Desk, Parts};
 use sluicegate::service::{self, Roster, Surroundings, Wanted};
 use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply, Settings, World};
 use sluicegate::status::Status;
@@ -43,6 +44,8 @@ pub struct Stage {
     pub store: Store,
     clock: Clock,
     seed: u64,
+    /// The service has the clock and the credentials of a machine, which may go wrong.
+    on_machine: bool,
     calls: Arc<Mutex<Vec<Invocation>>>,
 }
 
@@ -74,8 +77,24 @@ impl Stage {
             clock,
             status: Status::default(),
             seed,
+            on_machine: false,
             calls: Arc::default(),
         }
+    }
+
+    /// A stage whose service runs on a machine of that world.
+    pub fn on_machine(seed: u64) -> Self {
+        let mut stage = Self::new(seed);
+        stage.clock = Clock::shown_by(stage.world.machine_clock());
+        stage.on_machine = true;
+        stage.begin_anew();
+        stage
+    }
+
+    /// The process is gone, with all that it counted.
+    pub fn begin_anew(&mut self) {
+        self.metrics = Metrics::at(self.clock.clone());
+        self.status = Status::default();
     }
 
     /// From now on the function answers so; the stage keeps each invocation.
@@ -122,13 +141,43 @@ impl Stage {
     /// Start the service with this configuration.
     pub fn start_with(&self, text: &str) -> Running {
         let config = parsed(text);
-        let connector = SharedHttpConnector::new(self.world.connector());
-        let clients = Clients::new(&config.aws, self.world.sdk_config(), connector);
+        let clients = self.clients(&config);
         self.start_on(config, clients)
     }
 
     /// Start the service with this configuration on these clients.
     pub fn start_on(&self, config: Config, clients: Clients) -> Running {
+        let grace = config.service.shutdown_grace;
+        let roster = Roster::new(config.mappings, self.store.clone());
+        self.follow(roster, clients, grace)
+    }
+
+    /// Start the service with a desk at which it is asked, on the stage's store.
+    pub async fn attended(&self, text: &str) -> (Running, Arc<Desk>) {
+        let config = parsed(text);
+        let clients = self.clients(&config);
+        let parts = Parts {
+            clients: clients.clone(),
+            status: self.status.clone(),
+            clock: self.clock.clone(),
+            seed: self.seed,
+        };
+        let desk = Desk::with(&config, self.store.clone(), parts).await;
+        let desk = desk.expect("what the stage keeps can be read");
+        let grace = config.service.shutdown_grace;
+        (self.follow(desk.roster().clone(), clients, grace), desk)
+    }
+
+    fn clients(&self, config: &Config) -> Clients {
+        let connector = SharedHttpConnector::new(self.world.connector());
+        let base = match self.on_machine {
+            true => self.world.machine_config(),
+            false => self.world.sdk_config(),
+        };
+        Clients::new(&config.aws, base, connector)
+    }
+
+    fn follow(&self, roster: Roster, clients: Clients, grace: Duration) -> Running {
         let around = Surroundings {
             clients,
             metrics: self.metrics.clone(),
@@ -136,9 +185,8 @@ impl Stage {
             seed: self.seed,
             owner: Owner::new("stage"),
             clock: self.clock.clone(),
-            grace: config.service.shutdown_grace,
+            grace,
         };
-        let roster = Roster::new(config.mappings, self.store.clone());
         let drain = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let (stop, list) = (drain.clone(), roster.clone());

@@ -10,6 +10,7 @@ mod kinesis_records;
 mod kinesis_streams;
 mod kinesis_subscribe;
 mod lambda;
+mod mishaps;
 mod sns_s3;
 mod sqs_fifo;
 mod sqs_queues;

@@ -2,9 +2,11 @@
 //! process, in one thread, so that hours pass in milliseconds and a seed repeats a run.
 
 mod batches;
+mod control;
 mod destinations;
 mod dynamodb;
 mod events;
+mod exported;
 mod fanout;
 mod filters;
 mod idle;

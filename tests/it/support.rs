@@ -27,11 +27,13 @@
 //! and `SLUICEGATE_IT_KINESIS` to kinesis-mock's script, which scenarios of Kinesis have beside it.
 //! Where the first is not set, a test named `real` has nothing to run against and ends at once.
 
+pub mod bars;
 pub mod cloud;
 pub mod collector;
 pub mod door;
 pub mod gate;
 pub mod kinesis_mock;
+pub mod lives;
 pub mod ministack;
 pub mod queue;
 pub mod stranger;

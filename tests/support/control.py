@@ -11,7 +11,11 @@ import time
 import urllib.request
 from pathlib import Path
 
+import botocore.auth
+import botocore.awsrequest
 import botocore.config
+import botocore.credentials
+import botocore.httpsession
 import botocore.session
 from botocore.exceptions import ClientError
 
@@ -213,6 +217,70 @@ def by_cli(endpoint, world):
     aws("get-event-source-mapping", "--uuid", uuid, fails="(ResourceNotFoundException)")
 
 
+def raw(endpoint, method, path, body=None, key=KEY, secret=SECRET):
+    """A request that no SDK knows, signed by botocore: status, AWS's name of an error, and body."""
+    data = b"" if body is None else json.dumps(body).encode()
+    request = botocore.awsrequest.AWSRequest(method, f"{endpoint}/2015-03-31/event-source-mappings/{path}", data=data)
+    if key:
+        botocore.auth.SigV4Auth(botocore.credentials.Credentials(key, secret), "lambda", REGION).add_auth(request)
+    answer = botocore.httpsession.URLLib3Session().send(request.prepare())
+    return answer.status_code, answer.headers.get("x-amzn-errortype"), json.loads(answer.content)
+
+
+def beyond_aws(endpoint, world, readers):
+    """Pause, resume and positions: each route for whoever may, may only look, and may not."""
+    api = client("lambda", endpoint)
+    queue = api.create_event_source_mapping(EventSourceArn=world["queue"], FunctionName="process")["UUID"]
+    stream = api.create_event_source_mapping(
+        EventSourceArn=world["stream"], FunctionName="process", StartingPosition="TRIM_HORIZON")["UUID"]
+    until("enabled", lambda: api.get_event_source_mapping(UUID=stream)["State"] == "Enabled")
+    horizon = {"StartingPosition": "TRIM_HORIZON"}
+    for method, verb, body, granted in [
+            ("GET", "position", None, 200), ("PUT", "position", horizon, 200), ("PUT", "position", {"Undo": True}, 200),
+            ("POST", "pause", None, 202), ("POST", "resume", None, 202)]:
+        what, path = f"{method} {verb}", f"{stream}/{verb}"
+        if readers:
+            same(f"{what} by nobody", raw(endpoint, method, path, body, None)[:2], (403, "MissingAuthenticationTokenException"))
+            same(f"{what} by another", raw(endpoint, method, path, body, KEY, "x")[:2], (403, "InvalidSignatureException"))
+            looks = (200, None) if method == "GET" else (403, "AccessDeniedException")
+            same(f"{what} by a reader", raw(endpoint, method, path, body, READER, READERS_SECRET)[:2], looks)
+        same(what, raw(endpoint, method, path, body)[:2], (granted, None))
+
+    for uuid in (queue, stream):
+        status, _, paused = raw(endpoint, "POST", f"{uuid}/pause")
+        same("a pause", (status, paused["Paused"], paused["StateTransitionReason"]), (202, True, "Paused by the control API"))
+        until("paused", lambda: api.get_event_source_mapping(UUID=uuid)["State"] == "Disabled")
+        # Whatever the SDK knows of it.
+        same("keys of a paused mapping", set(raw(endpoint, "GET", uuid)[2]),
+             (OF_A_QUEUE if uuid == queue else OF_A_STREAM) | {"Paused"})
+        same("a resume", raw(endpoint, "POST", f"{uuid}/resume")[2]["Paused"], False)
+
+    status, _, at = raw(endpoint, "GET", f"{stream}/position")
+    same("keys of positions", (status, set(at)), (200, {"UUID", "EventSourceArn", "Shards", "Undo", "NextMarker"}))
+    shard = at["Shards"][0]["ShardId"]
+    invalid = (400, "InvalidParameterValueException")
+    for body, expected in [
+            ({}, invalid), ({**horizon, "Undo": True}, invalid), ({"Undo": True}, invalid),
+            ({"StartingPosition": "EARLIEST"}, (400, "ValidationException")),
+            ({"StartingPosition": "AT_TIMESTAMP"}, invalid),
+            ({"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": time.time() + 3600}, invalid),
+            ({"Shards": [{"ShardId": "shardId-000000000009", **horizon}]}, invalid),
+            ({"Shards": [{"ShardId": shard}]}, invalid),
+            ({"Shards": [{"ShardId": shard, "SequenceNumber": "one"}]}, invalid),
+            ({"Shards": [{"ShardId": shard, "SequenceNumber": "1"}]}, invalid)]:
+        same(f"positions {body}", raw(endpoint, "PUT", f"{stream}/position", body)[:2], expected)
+    same("positions of a queue", raw(endpoint, "PUT", f"{queue}/position", horizon)[:2], invalid)
+    same("a pause of nobody", raw(endpoint, "POST", f"{stream[::-1]}/pause")[:2], (404, "ResourceNotFoundException"))
+    same("another method", raw(endpoint, "GET", f"{stream}/pause")[:2], (405, "MethodNotAllowedException"))
+    moment = {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1700000000.5}
+    shown = raw(endpoint, "PUT", f"{stream}/position", moment)[2]
+    same("a moment", shown["Shards"], [{"ShardId": shard, **moment}])
+    same("the time of an undo", abs(shown["Undo"]["Replaced"] - time.time()) < 60, True)
+    same("an undo", raw(endpoint, "PUT", f"{stream}/position", {"Undo": True})[2], at)
+    for uuid in (queue, stream):
+        api.delete_event_source_mapping(UUID=uuid)
+
+
 def by_keys(endpoint, world):
     """Who is named in Service.Api, and what each may do."""
     call = lambda *keys: client("lambda", endpoint, *keys)
@@ -253,6 +321,7 @@ def main():
                     by_keys(endpoint, world)
                 by_botocore(client("lambda", endpoint), world)
                 by_cli(endpoint, world)
+                beyond_aws(endpoint, world, bool(api))
                 # Who is asked about is not who asks: pages for machines need no key.
                 same("livez", urllib.request.urlopen(f"{endpoint}/livez").status, 200)
     print(f"control: {checks} checks by botocore {botocore.__version__} and the AWS CLI")

@@ -86,6 +86,7 @@ impl Ledger {
         let account = self.mappings.get_mut(mapping).ok_or(NO_MAPPING)?;
         account.aside = Some(Aside {
             meta: row.meta,
+            replaced_ms: row.replaced_ms,
             shards: BTreeMap::new(),
         });
         Ok(())

@@ -44,6 +44,8 @@ pub struct Window {
     pub kind: ErrorKind,
     /// A write that fails has written its first half.
     pub half: bool,
+    /// Reading, too, is an operation that is counted and fails.
+    pub reads: bool,
 }
 
 impl Disk {
@@ -98,6 +100,15 @@ impl Disk {
         });
     }
 
+    /// Whether this look at it fails.
+    fn look(&self) -> io::Result<()> {
+        let counted = self.state(|state| state.failing.is_some_and(|window| window.reads));
+        match counted.then(|| self.fails()).flatten() {
+            Some(window) => Err(window.kind.into()),
+            None => Ok(()),
+        }
+    }
+
     /// Whether the next operation fails.
     fn fails(&self) -> Option<Window> {
         self.state(|state| {
@@ -128,10 +139,12 @@ impl Disk {
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
+        self.look()?;
         Ok(self.state(|state| state.bytes.len()) as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.look()?;
         let offset = usize::try_from(offset).unwrap();
         self.state(|state| {
             let sectors = offset / SECTOR_BYTES..(offset + out.len()).div_ceil(SECTOR_BYTES);
@@ -181,9 +194,17 @@ pub enum Loss {
     Some,
     /// As `Some`, and of each write that is kept only some sectors.
     Torn,
+    /// As `Some`, and in another order; what changes the length keeps its own.
+    Reordered,
 }
 
-pub const LOSSES: [Loss; 4] = [Loss::All, Loss::Nothing, Loss::Some, Loss::Torn];
+pub const LOSSES: [Loss; 5] = [
+    Loss::All,
+    Loss::Nothing,
+    Loss::Some,
+    Loss::Torn,
+    Loss::Reordered,
+];
 
 /// What the disk holds when the power goes after the first `crash` of these events, which began on `start`.
 pub fn after_crash(
@@ -202,6 +223,9 @@ pub fn after_crash(
             Event::Note(_) => {}
         }
     }
+    if loss == Loss::Reordered {
+        shuffle(waiting.make_contiguous(), rng);
+    }
     for event in waiting {
         match (loss, event) {
             (Loss::All, _) => {}
@@ -215,7 +239,7 @@ pub fn after_crash(
                     }
                 }
             }
-            (Loss::Some | Loss::Torn, event) => {
+            (Loss::Some | Loss::Torn | Loss::Reordered, event) => {
                 if rng.bool() {
                     apply(&mut bytes, event);
                 }
@@ -223,6 +247,17 @@ pub fn after_crash(
         }
     }
     bytes
+}
+
+/// The writes in another order, in the places that they have among the rest.
+fn shuffle(events: &mut [&Event], rng: &mut Rng) {
+    let is_write = |event: &Event| matches!(event, Event::Write { .. });
+    let places = events.iter().enumerate();
+    let places = places.filter_map(|(at, event)| is_write(event).then_some(at));
+    let places: Vec<usize> = places.collect();
+    for last in (1..places.len()).rev() {
+        events.swap(places[last], places[rng.usize(0..=last)]);
+    }
 }
 
 #[test]
@@ -252,4 +287,17 @@ fn what_was_synced_survives_and_the_rest_as_the_loss_says() {
         4,
         "each of two writes is kept or lost: {some:?}"
     );
+}
+
+#[test]
+fn writes_to_one_place_come_in_any_order() {
+    let write = |byte| Event::Write {
+        offset: 0,
+        data: vec![byte],
+    };
+    let events = [write(1), write(2), Event::SetLen(1), write(3)];
+    let mut rng = Rng::with_seed(1);
+    let last = (0..64).map(|_| after_crash(&[9], &events, 4, Loss::Reordered, &mut rng));
+    let last: BTreeSet<_> = last.collect();
+    assert_eq!(last, [[1], [2], [3], [9]].map(Vec::from).into());
 }

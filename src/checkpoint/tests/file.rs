@@ -62,7 +62,7 @@ async fn what_is_committed_is_there_after_a_restart() {
     store.set_meta(&claim, json!({"a": 1})).await.unwrap();
     store.commit(&claim, "a", None, &full(9)).await.unwrap();
     let back = [("a".to_owned(), full(6))].into();
-    assert!(store.set_aside(MAPPING, back).await.unwrap());
+    store.set_aside(MAPPING, back, None, 7).await.unwrap();
     for (id, entry) in [("never-taken", json!([1])), (MAPPING, json!({"b": -1.5}))] {
         store.register(id, Some(entry)).await.unwrap();
     }
@@ -94,6 +94,29 @@ async fn what_is_committed_is_there_after_a_restart() {
             registrations: 2
         }
     );
+}
+
+// A shard that is gone with the undo is gone from the file, too: else its position would be ahead after a restart.
+#[tokio::test]
+async fn what_was_put_back_is_the_same_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    let store = Store::open(&path).unwrap();
+    let claim = take(&store).await.claim;
+    store.commit(&claim, "a", None, &at(1)).await.unwrap();
+    store.commit(&claim, "old", None, &at(2)).await.unwrap();
+    let nothing = BTreeMap::new();
+    store.set_aside(MAPPING, nothing, None, 7).await.unwrap();
+    let claim = take(&store).await.claim;
+    store.forget(&claim, "old").await.unwrap();
+    store.commit(&claim, "new", None, &at(3)).await.unwrap();
+    assert!(store.put_back(MAPPING).await.unwrap());
+    let shards = take(&store).await.shards;
+    assert_eq!(shards.keys().collect::<Vec<_>>(), ["a", "old"]);
+    store.close().await;
+    let store = Store::open(&path).unwrap();
+    assert_eq!(take(&store).await.shards, shards);
+    assert!(!store.put_back(MAPPING).await.unwrap());
 }
 
 #[tokio::test]
@@ -195,7 +218,7 @@ fn what_cannot_be_opened_says_why() {
     let cases = [
         (
             "empty",
-            "is damaged: it is empty; `sluicegate checkpoint export` prints what is whole in it; restore it from a backup, or move it away deliberately",
+            "is damaged: it is empty; `sluicegate checkpoint export` prints what is whole in it, and `sluicegate checkpoint import` makes a new file of that; or restore it from a backup, or move it away deliberately",
         ),
         ("text", "is damaged: "),
         ("folder", "Is a directory"),
@@ -276,7 +299,7 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
     store.commit(&claim, "a", None, &full(1)).await.unwrap();
     store.commit(&claim, "b", None, &at(2)).await.unwrap();
     let instead = [("b".to_owned(), at(1)), ("c".to_owned(), at(1))].into();
-    assert!(store.set_aside(MAPPING, instead).await.unwrap());
+    store.set_aside(MAPPING, instead, None, 7).await.unwrap();
     store.register("r", Some(json!({"a": 1}))).await.unwrap();
     store.close().await;
     let exported = export(&from).unwrap();
@@ -284,6 +307,7 @@ async fn an_import_makes_the_file_that_was_exported_and_replaces_none() {
     assert_eq!(exported["registrations"], json!({"r": {"a": 1}}));
     let aside = &exported["mappings"][MAPPING]["aside"];
     assert_eq!(aside["meta"], json!({"a": [1]}));
+    assert_eq!(aside["replaced_ms"], 7);
     assert_eq!(aside["shards"]["b"]["progress"], json!(at(2)));
     let counts = Verified {
         mappings: 1,
@@ -367,7 +391,10 @@ async fn a_file_has_the_oldest_format_that_knows_everything_in_it() {
         match step {
             0 => drop(take(&store).await),
             1 => store.register("r", Some(json!(1))).await.unwrap(),
-            2 => assert!(store.set_aside(MAPPING, BTreeMap::new()).await.unwrap()),
+            2 => store
+                .set_aside(MAPPING, BTreeMap::new(), None, 7)
+                .await
+                .unwrap(),
             3 => store.register("r", None).await.unwrap(),
             4 => store.forget_mapping(MAPPING).await.unwrap(),
             _ => drop(take(&store).await),

@@ -1,369 +1,58 @@
-//! The power goes, at every operation on the disk, and once more while the store recovers from it.
+//! Everything that happens to files, many times over: each time the store opens to what was really committed, or is refused in words
+//! that name a way out. A plain `cargo test` tries some of it; where SLUICEGATE_BARS names a folder, as in `tests/run`, all of it.
 
-use std::collections::BTreeMap;
-use std::mem::swap;
-use std::sync::Arc;
+mod crash;
+mod damage;
+mod failing;
+mod growth;
+mod image;
+mod making;
+mod strangers;
+mod table;
 
-use fastrand::Rng;
-use serde_json::json;
+use table::{Size, Table};
 
-use super::super::book::{Answer, Book, Fuse, Job};
-use super::super::error::Broken;
-use super::super::file;
-use super::super::ledger::Ledger;
-use super::super::{Claim, Owner, Revision};
-use super::disk::{Disk, Event, LOSSES, after_crash};
-use super::{MAPPING, at, full, settled};
-use crate::model::progress::{ShardProgress, WindowProgress};
-
-/// All that a store holds, by a name for each: how far it is, or a number for it.
-pub type State = BTreeMap<String, u64>;
-
-/// Of a mapping: what is set aside when its positions are set.
-#[derive(Clone, Debug, Default)]
-struct Standing {
-    note: Option<u64>,
-    /// How far each is, and what its next commit builds on.
-    shards: BTreeMap<String, (u64, Revision)>,
-}
-
-/// A store at work: every group that it was given, and what it holds after each.
-pub struct Work {
-    book: Book,
-    claim: Claim,
-    standing: Standing,
-    aside: Option<Standing>,
-    registered: State,
-    /// After each group, the one under way last; before them all, nothing.
-    pub states: Vec<State>,
-    /// How many of the groups were acknowledged.
-    pub acknowledged: usize,
-}
-
-impl Work {
-    /// On a disk that holds a store without any shard.
-    pub fn begin(disk: &Disk) -> Self {
-        let (database, ledger) = file::open_backend(Arc::new(disk.clone())).unwrap();
-        let mut book = Book::new(ledger, Some(database), Fuse::default());
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let take: Job = Box::new(move |ledger: &mut Ledger| -> Answer {
-            let taken = ledger.take(MAPPING, Owner::new("test"));
-            Box::new(move |saved| sender.send(saved.map(|()| taken)).unwrap())
-        });
-        book.group([take]);
-        let taken = receiver.recv().unwrap().unwrap().unwrap();
-        Self {
-            book,
-            claim: taken.claim,
-            standing: Standing::default(),
-            aside: None,
-            registered: State::new(),
-            states: vec![State::new()],
-            acknowledged: 0,
-        }
-    }
-
-    /// One group of first commits, of which half are set aside, and of registrations.
-    pub fn fill(&mut self, shards: u64) {
-        let claim = self.claim.clone();
-        let fill: Job = Box::new(move |ledger: &mut Ledger| -> Answer {
-            for number in 1..=shards {
-                if number == shards / 2 {
-                    assert!(ledger.set_aside(MAPPING, BTreeMap::new()).unwrap());
-                }
-                let claim = match number < shards / 2 {
-                    true => claim.clone(),
-                    false => ledger.take(MAPPING, Owner::new("test")).unwrap().claim,
-                };
-                let shard = format!("shardId-{number:012}");
-                ledger.commit(&claim, &shard, None, at(number)).unwrap();
-                let mapping = format!("mapping-{number}");
-                ledger.register(&mapping, Some(number.into())).unwrap();
-            }
-            Box::new(|saved| saved.unwrap())
-        });
-        self.book.group([fill]);
-    }
-
-    /// One group, of commits and now and then of something else; what became of it.
-    pub fn group(&mut self, rng: &mut Rng) -> Result<(), Broken> {
-        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
-        let mut jobs: Vec<Job> = Vec::new();
-        for _ in 0..rng.usize(1..5) {
-            let work = self.work(rng);
-            let sender = sender.clone();
-            jobs.push(Box::new(move |ledger: &mut Ledger| -> Answer {
-                work(ledger);
-                Box::new(move |saved| drop(sender.try_send(saved)))
-            }));
-        }
-        self.states.push(self.state());
-        self.book.group(jobs);
-        let saved = receiver.recv().unwrap();
-        if saved.is_ok() {
-            self.acknowledged += 1;
-        }
-        saved
-    }
-
-    fn work(&mut self, rng: &mut Rng) -> Box<dyn FnOnce(&mut Ledger) + Send> {
-        let shard = format!("shardId-{:012}", rng.u32(0..12));
-        let claim = self.claim.clone();
-        let standing = &mut self.standing;
-        match rng.u32(0..16) {
-            0 => {
-                standing.shards.remove(&shard);
-                Box::new(move |ledger| ledger.forget(&claim, &shard).unwrap())
-            }
-            1 => {
-                let note = standing.note.map_or(1, |note| note + 1);
-                standing.note = Some(note);
-                Box::new(move |ledger| ledger.set_meta(&claim, note.into()).unwrap())
-            }
-            2 | 3 => self.register(rng),
-            4 => {
-                self.aside = Some(standing.clone());
-                standing.commit(&shard, 1);
-                let instead = [(shard, at(1))].into();
-                self.moved(|ledger| ledger.set_aside(MAPPING, instead).unwrap(), true)
-            }
-            5 => {
-                let back = self.aside.as_mut();
-                let there = back.map(|aside| swap(standing, aside)).is_some();
-                self.moved(|ledger| ledger.put_back(MAPPING).unwrap(), there)
-            }
-            _ => {
-                let stored = standing.shards.get(&shard);
-                let next = stored.map_or(1, |(number, _)| number + 1);
-                let previous = standing.commit(&shard, next);
-                let progress = progress(next, rng);
-                Box::new(move |ledger| {
-                    let committed = ledger.commit(&claim, &shard, previous, progress);
-                    assert_eq!(committed.unwrap(), Revision::after(previous));
-                })
-            }
-        }
-    }
-
-    /// Something registered anew, or no longer.
-    fn register(&mut self, rng: &mut Rng) -> Box<dyn FnOnce(&mut Ledger) + Send> {
-        let mapping = format!("mapping-{}", rng.u32(0..3));
-        let next = self.registered.get(&mapping).map_or(1, |number| number + 1);
-        let entry = (rng.u32(0..3) > 0).then(|| {
-            let more = "x".repeat(rng.usize(0..10_000));
-            json!({ "number": next, "more": more })
-        });
-        match &entry {
-            Some(_) => drop(self.registered.insert(mapping.clone(), next)),
-            None => drop(self.registered.remove(&mapping)),
-        }
-        Box::new(move |ledger| ledger.register(&mapping, entry).unwrap())
-    }
-
-    /// The mapping is taken again after `work`, if that takes it away.
-    fn moved(
-        &mut self,
-        work: impl FnOnce(&mut Ledger) -> bool + Send + 'static,
-        expected: bool,
-    ) -> Box<dyn FnOnce(&mut Ledger) + Send> {
-        self.claim.generation += 1 + u64::from(expected);
-        let claim = self.claim.clone();
-        Box::new(move |ledger| {
-            assert_eq!(work(ledger), expected);
-            let taken = ledger.take(MAPPING, Owner::new("test")).unwrap();
-            assert_eq!(taken.claim, claim);
-        })
-    }
-
-    fn state(&self) -> State {
-        let aside = self.aside.as_ref().map(Standing::state);
-        state(self.standing.state(), aside, self.registered.clone())
-    }
-}
-
-impl Standing {
-    /// The shard is there from now on; what that builds on.
-    fn commit(&mut self, shard: &str, number: u64) -> Option<Revision> {
-        let stored = self.shards.get(shard);
-        let previous = stored.map(|(_, revision)| *revision);
-        let committed = (number, Revision::after(previous));
-        self.shards.insert(shard.to_owned(), committed);
-        previous
-    }
-
-    fn state(&self) -> State {
-        let shards = self.shards.iter();
-        let shards = shards.map(|(shard, (number, _))| (shard.clone(), *number));
-        shards.chain(named_note(self.note)).collect()
-    }
-}
-
-fn named_note(note: Option<u64>) -> Option<(String, u64)> {
-    note.map(|note| ("note".to_owned(), note))
-}
-
-/// Everything under a name of its own.
-fn state(standing: State, aside: Option<State>, registered: State) -> State {
-    let under = |room: &str, state: State| -> Vec<(String, u64)> {
-        let state = state.into_iter();
-        state
-            .map(|(name, number)| (format!("{room}{name}"), number))
-            .collect()
-    };
-    let mut all = standing;
-    all.extend(under("registered ", registered));
-    if let Some(aside) = aside {
-        all.insert("aside".to_owned(), 1);
-        all.extend(under("aside ", aside));
-    }
-    all
-}
-
-/// Small, or with the state of a window, up to several pages.
-fn progress(number: u64, rng: &mut Rng) -> ShardProgress {
-    match rng.u32(0..6) {
-        0 => full(number),
-        1 => {
-            let mut progress = at(number);
-            progress.window = Some(WindowProgress {
-                start_ms: 0,
-                length_ms: 60_000,
-                state: "x".repeat(rng.usize(0..20_000)),
-                terminated_early: false,
-                final_failures: 0,
-                final_first_failed_ms: None,
-                final_last: None,
-            });
-            progress
-        }
-        _ => at(number),
-    }
-}
-
-/// What a disk holds, or why it is refused; opened as at a start, recovery and all.
-pub fn recovered(disk: &Disk) -> Result<State, file::Doubt> {
-    let (database, mut ledger) = file::open_backend(Arc::new(disk.clone()))?;
-    drop(database);
-    let now = standing(&mut ledger);
-    let aside = ledger.put_back(MAPPING).unwrap();
-    let aside = aside.then(|| standing(&mut ledger));
-    let registered = ledger.registered().into_iter().map(|(mapping, entry)| {
-        let number = entry.as_u64().or_else(|| entry["number"].as_u64());
-        (mapping, number.unwrap())
-    });
-    Ok(state(now, aside, registered.collect()))
-}
-
-fn standing(ledger: &mut Ledger) -> State {
-    let taken = ledger.take(MAPPING, Owner::new("recovery")).unwrap();
-    let note = taken.meta.map(|meta| meta.as_u64().unwrap());
-    let shards = taken.shards.into_iter();
-    let shards = shards.map(|(shard, saved)| (shard, settled(&saved.progress)));
-    shards.chain(named_note(note)).collect()
-}
-
-/// What these states have more than shards.
-pub fn assert_varied(states: &[State]) {
-    for name in [
-        "note",
-        "registered mapping-1",
-        "aside",
-        "aside note",
-        "aside shardId-",
-    ] {
-        let mut names = states.iter().flat_map(State::keys);
-        assert!(
-            names.any(|found| found.starts_with(name)),
-            "{name}: {states:?}"
-        );
-    }
-}
-
-/// A disk with a store in it that nobody has used.
-pub fn fresh() -> Disk {
-    let disk = Disk::default();
-    file::initialise(Arc::new(disk.clone()), &Ledger::new().writes()).unwrap();
-    disk
-}
-
-/// Groups of which every crash is drawn up, each in four ways.
-const GROUPS: usize = 7;
-/// Of groups that differ.
-const SEEDS: std::ops::Range<u64> = 11..12;
+/// Those that a run for the bars has to draw up.
+const CRASH_IMAGES_MIN: usize = 20_000;
 
 #[test]
-fn a_power_failure_loses_nothing_acknowledged_and_leaves_no_group_half_written() {
-    let (mut images, mut twice, mut kept_unacknowledged) = (0, 0, 0);
-    for seed in SEEDS {
-        let mut rng = Rng::with_seed(seed);
-        let disk = fresh();
-        let mut work = Work::begin(&disk);
-        let start = disk.bytes();
-        disk.record();
-        for group in 1..=GROUPS {
-            disk.note(2 * group);
-            work.group(&mut rng).unwrap();
-            disk.note(2 * group + 1);
-        }
-        let states = std::mem::take(&mut work.states);
-        drop(work);
-        assert_varied(&states);
-        let events = disk.history();
-        for crash in 0..=events.len() {
-            if matches!(events.get(crash), Some(Event::Note(_))) {
-                continue;
-            }
-            let (acknowledged, under_way) = known(&events[..crash]);
-            let allowed =
-                |state: &State| *state == states[acknowledged] || *state == states[under_way];
-            for loss in LOSSES {
-                let image = after_crash(&start, &events, crash, loss, &mut rng);
-                let disk = Disk::holding(image.clone());
-                disk.record();
-                let state = recovered(&disk);
-                let at = format!("seed {seed}, operation {crash}, {loss:?}");
-                let state = state.unwrap_or_else(|doubt| panic!("{at}: {doubt:?}"));
-                assert!(allowed(&state), "{at}: {state:?}");
-                images += 1;
-                kept_unacknowledged += usize::from(state != states[acknowledged]);
-
-                let recovery = disk.history();
-                let second = rng.usize(0..=recovery.len());
-                let loss = LOSSES[rng.usize(0..LOSSES.len())];
-                let image = after_crash(&image, &recovery, second, loss, &mut rng);
-                let state = recovered(&Disk::holding(image));
-                let at = format!("{at}, then operation {second} of the recovery, {loss:?}");
-                let state = state.unwrap_or_else(|doubt| panic!("{at}: {doubt:?}"));
-                assert!(allowed(&state), "{at}: {state:?}");
-                twice += 1;
-            }
-        }
-    }
-    report!(
-        "{images} images and {twice} of a crash in the recovery from one: none refused, none lost or ahead; \
-         {kept_unacknowledged} held the group that was under way"
-    );
-    assert!(images > 200 && kept_unacknowledged > 0);
-}
-
-/// The last group that was acknowledged by then, and the last that was begun.
-fn known(events: &[Event]) -> (usize, usize) {
-    let notes = events.iter().filter_map(|event| match event {
-        Event::Note(number) => Some(*number),
-        _ => None,
+fn under_every_attack_the_file_holds_what_was_committed_or_is_refused_with_a_way_out() {
+    let size = Size::asked();
+    let mut table = Table::default();
+    table.fill("power lost, at each operation", |tally| {
+        crash::at_each_operation(size, tally);
     });
-    let last = notes.max().unwrap_or(1);
-    ((last - last % 2) / 2 - usize::from(last % 2 == 0), last / 2)
-}
-
-#[test]
-fn notes_tell_what_was_acknowledged_and_what_was_under_way() {
-    let notes = |numbers: &[usize]| {
-        let events: Vec<Event> = numbers.iter().map(|number| Event::Note(*number)).collect();
-        known(&events)
-    };
-    assert_eq!(notes(&[]), (0, 0));
-    assert_eq!(notes(&[2]), (0, 1));
-    assert_eq!(notes(&[2, 3]), (1, 1));
-    assert_eq!(notes(&[2, 3, 4]), (1, 2));
+    table.fill("power lost again, in the recovery", |tally| {
+        crash::in_the_recovery(size, tally);
+    });
+    table.fill("power lost while the file grows", |tally| {
+        growth::while_it_grows(size, tally);
+    });
+    table.fill("power lost in an import", |tally| {
+        making::in_an_import(size, tally);
+    });
+    table.fill("disk full or broken, writing", |tally| {
+        failing::at_work(size, tally);
+    });
+    table.fill("disk broken, at the start", |tally| {
+        failing::at_the_start(size, tally);
+    });
+    table.fill("one bit flipped", |tally| damage::one_bit(size, tally));
+    table.fill("several bits flipped", |tally| {
+        damage::several_bits(size, tally);
+    });
+    table.fill("bits flipped after a crash", |tally| {
+        damage::after_a_crash(size, tally);
+    });
+    table.fill("pages zeroed, swapped, stale", |tally| {
+        damage::pages(size, tally);
+    });
+    table.fill("cut off, or longer", |tally| damage::ends(size, tally));
+    table.fill("no store, or a newer one", strangers::in_its_place);
+    table.fill("a second process", strangers::at_the_same_time);
+    report!("{table}");
+    table.leave();
+    let crash_images = table.crash_images();
+    let least = size.of(700, CRASH_IMAGES_MIN);
+    assert!(crash_images >= least, "{crash_images} of {least}");
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::value::is_mapping;
 use super::super::{
-    CommitError, Owner, REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX, Revision, Stale, Store,
-    StoreError,
+    CommitError, Owner, REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX, Revision, Stale, Standing,
+    Store, StoreError,
 };
 use super::disk::Disk;
 use super::{MAPPING, after, at, full, take};
@@ -86,10 +86,15 @@ async fn a_commit_builds_on_the_one_before_it() {
 #[tokio::test]
 async fn a_position_never_moves_back() {
     let at_time = |ms| Position::At { ms };
+    let from = |number: u64| Position::From {
+        sequence_number: number.to_string().try_into().unwrap(),
+    };
     let ascending = [
         Position::Horizon,
         at_time(1),
         at_time(2),
+        // The first record from here on is the first that is owed.
+        from(9),
         after(9),
         after(10),
         Position::End,
@@ -191,7 +196,7 @@ async fn an_id_that_could_be_mistaken_is_refused() {
                 store.take(id, &Owner::new("test")).await.map(drop),
                 store.register(id, Some(json!(1))).await,
                 store.register(id, None).await,
-                store.set_aside(id, BTreeMap::new()).await.map(drop),
+                store.set_aside(id, BTreeMap::new(), None, 7).await,
                 store.put_back(id).await.map(drop),
             ];
             for refused in refused {
@@ -216,7 +221,7 @@ async fn a_closed_store_says_so_to_every_clone() {
         let refused = [
             store.register(MAPPING, Some(json!(1))).await,
             store.registered().await.map(drop),
-            store.set_aside(MAPPING, BTreeMap::new()).await.map(drop),
+            store.set_aside(MAPPING, BTreeMap::new(), None, 7).await,
             store.put_back(MAPPING).await.map(drop),
         ];
         for refused in refused {
@@ -336,8 +341,13 @@ async fn standing(store: &Store) -> (Option<Value>, BTreeMap<String, ShardProgre
     )
 }
 
+async fn set_aside(store: &Store, instead: &[(&str, u64)]) {
+    let done = store.set_aside(MAPPING, named(instead), None, 7).await;
+    done.unwrap();
+}
+
 #[tokio::test]
-async fn positions_that_are_set_may_go_back_and_are_put_back_and_forth() {
+async fn positions_that_are_set_may_go_back_and_are_put_back_once() {
     for store in stores() {
         let claim = take(&store).await.claim;
         store.set_meta(&claim, json!("old")).await.unwrap();
@@ -346,11 +356,12 @@ async fn positions_that_are_set_may_go_back_and_are_put_back_and_forth() {
         let mut old = named(&[("a", 5)]);
         old.insert("b".into(), full(6));
         let mut new = named(&[("a", 1), ("c", 2)]);
-        assert!(store.set_aside(MAPPING, new.clone()).await.unwrap());
+        let note = Some(json!("of no use here"));
+        let done = store.set_aside(MAPPING, new.clone(), note, 7).await;
+        done.unwrap();
         new.insert("b".into(), full(6));
         assert_eq!(standing(&store).await, (Some(json!("old")), new.clone()));
 
-        // What goes on with the new ones is not lost to the undo.
         let taken = take(&store).await;
         let revision = taken.shards["a"].revision;
         store.set_meta(&taken.claim, json!("new")).await.unwrap();
@@ -359,14 +370,48 @@ async fn positions_that_are_set_may_go_back_and_are_put_back_and_forth() {
             .await
             .unwrap();
         store.forget(&taken.claim, "c").await.unwrap();
-        new.insert("a".into(), at(3));
-        new.remove("c");
-        for _ in 0..2 {
+        store.commit(&taken.claim, "d", None, &at(4)).await.unwrap();
+        assert!(store.put_back(MAPPING).await.unwrap());
+        assert_eq!(standing(&store).await, (Some(json!("old")), old.clone()));
+        // Whoever asks twice, because he heard no answer, asks for one undo.
+        assert!(!store.put_back(MAPPING).await.unwrap());
+        assert_eq!(standing(&store).await, (Some(json!("old")), old));
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_that_was_never_taken_is_set_and_brought_back_to_that() {
+    for store in stores() {
+        assert_eq!(store.standing(MAPPING).await.unwrap(), Standing::default());
+        for note in [None, Some(json!("begun"))] {
+            let noted = note.is_some();
+            let done = store.set_aside(MAPPING, named(&[("a", 1)]), note.clone(), 7);
+            done.await.unwrap();
+            let expected = Standing {
+                noted,
+                shards: named(&[("a", 1)]),
+                replaced_ms: Some(7),
+            };
+            assert_eq!(store.standing(MAPPING).await.unwrap(), expected);
+            assert_eq!(standing(&store).await, (note, named(&[("a", 1)])));
             assert!(store.put_back(MAPPING).await.unwrap());
-            assert_eq!(standing(&store).await, (Some(json!("old")), old.clone()));
-            assert!(store.put_back(MAPPING).await.unwrap());
-            assert_eq!(standing(&store).await, (Some(json!("new")), new.clone()));
+            assert_eq!(store.standing(MAPPING).await.unwrap(), Standing::default());
         }
+    }
+}
+
+#[tokio::test]
+async fn whoever_looks_takes_nothing_away() {
+    for store in stores() {
+        let claim = take(&store).await.claim;
+        let revision = store.commit(&claim, "a", None, &at(5)).await.unwrap();
+        let seen = store.standing(MAPPING).await.unwrap();
+        assert_eq!(seen.shards, named(&[("a", 5)]));
+        assert_eq!((seen.noted, seen.replaced_ms), (false, None));
+        store
+            .commit(&claim, "a", Some(revision), &at(6))
+            .await
+            .unwrap();
     }
 }
 
@@ -376,10 +421,10 @@ async fn only_what_was_set_aside_last_is_put_back() {
         let claim = take(&store).await.claim;
         store.commit(&claim, "a", None, &at(9)).await.unwrap();
         store.commit(&claim, "b", None, &at(9)).await.unwrap();
-        store.set_aside(MAPPING, named(&[("a", 1)])).await.unwrap();
+        set_aside(&store, &[("a", 1)]).await;
         let claim = take(&store).await.claim;
         store.forget(&claim, "b").await.unwrap();
-        store.set_aside(MAPPING, named(&[("a", 2)])).await.unwrap();
+        set_aside(&store, &[("a", 2)]).await;
         store.put_back(MAPPING).await.unwrap();
         assert_eq!(standing(&store).await, (None, named(&[("a", 1)])));
     }
@@ -391,7 +436,7 @@ async fn setting_aside_with_nothing_instead_changes_no_position() {
         let claim = take(&store).await.claim;
         store.commit(&claim, "a", None, &at(5)).await.unwrap();
         let revision = take(&store).await.shards["a"].revision;
-        store.set_aside(MAPPING, BTreeMap::new()).await.unwrap();
+        set_aside(&store, &[]).await;
         let taken = take(&store).await;
         assert_eq!(taken.shards["a"].revision, revision);
         assert_eq!(taken.shards["a"].progress, at(5));
@@ -408,7 +453,7 @@ async fn whoever_had_a_mapping_that_was_moved_may_commit_no_more() {
         };
         let claim = take(&store).await.claim;
         let revision = store.commit(&claim, "a", None, &at(5)).await.unwrap();
-        store.set_aside(MAPPING, BTreeMap::new()).await.unwrap();
+        set_aside(&store, &[]).await;
         let late = store.commit(&claim, "a", Some(revision), &at(6)).await;
         assert_eq!(late, Err(stale("a")));
         assert_eq!(
@@ -430,10 +475,8 @@ async fn whoever_had_a_mapping_that_was_moved_may_commit_no_more() {
 }
 
 #[tokio::test]
-async fn where_nothing_is_known_or_set_aside_nothing_is_moved() {
+async fn where_nothing_is_set_aside_nothing_is_moved() {
     for store in stores() {
-        let unknown = store.set_aside("unknown", named(&[("a", 1)])).await;
-        assert!(!unknown.unwrap());
         assert!(!store.put_back("unknown").await.unwrap());
         let unknown = store.take("unknown", &Owner::new("test")).await.unwrap();
         assert!(unknown.shards.is_empty());
@@ -441,14 +484,15 @@ async fn where_nothing_is_known_or_set_aside_nothing_is_moved() {
         // A claim outlives what was refused, or came to nothing.
         let claim = take(&store).await.claim;
         assert!(!store.put_back(MAPPING).await.unwrap());
-        let nameless = store.set_aside(MAPPING, named(&[("a", 1), ("", 1)])).await;
+        let nameless = named(&[("a", 1), ("", 1)]);
+        let nameless = store.set_aside(MAPPING, nameless, None, 7).await;
         assert_eq!(
             nameless.unwrap_err().to_string(),
             format!("a shard of mapping {MAPPING} has no name")
         );
         store.commit(&claim, "a", None, &at(1)).await.unwrap();
 
-        store.set_aside(MAPPING, BTreeMap::new()).await.unwrap();
+        set_aside(&store, &[]).await;
         store.forget_mapping(MAPPING).await.unwrap();
         assert!(!store.put_back(MAPPING).await.unwrap());
         assert!(take(&store).await.shards.is_empty());

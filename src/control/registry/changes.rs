@@ -33,6 +33,13 @@ pub struct Change {
 pub enum Effect {
     /// This registration, under its UUID.
     Keep(Registration),
+    /// The mapping is held, or let go on.
+    Hold {
+        /// The UUID under which that is kept.
+        uuid: String,
+        /// Held.
+        paused: bool,
+    },
     /// None of this UUID, nor a position of its mapping.
     Forget {
         /// The UUID.
@@ -106,7 +113,7 @@ impl Registry {
         Ok(changed(
             registration,
             mapping,
-            state,
+            (state, false),
             &Last::Nothing,
             Some(needs),
         ))
@@ -143,7 +150,11 @@ impl Registry {
             None => self.set_apart(mapping),
         };
         let before = entry.mapping.as_ref().ok();
-        let state = of_update(before.is_some_and(|before| before.enabled), mapping.enabled);
+        let paused = self.is_paused(uuid);
+        let state = match paused {
+            true => State::Disabled,
+            false => of_update(before.is_some_and(|before| before.enabled), mapping.enabled),
+        };
         let last = before.and_then(told).map(|told| told.last);
         let needs = update.get("FunctionName").map(|_| Needs {
             mapping: mapping.clone(),
@@ -152,7 +163,7 @@ impl Registry {
         Ok(changed(
             registration,
             mapping,
-            state,
+            (state, paused),
             &last.unwrap_or_default(),
             needs,
         ))
@@ -168,14 +179,15 @@ impl Registry {
         told: impl Fn(&Mapping) -> Option<Told>,
     ) -> Result<Change, Refusal> {
         let (entry, registration) = self.registered(uuid)?;
+        let paused = self.is_paused(uuid);
         let deleting = |mapping: &Mapping| {
-            let told = told(mapping).unwrap_or_else(|| unheard_of(mapping));
+            let told = told(mapping).unwrap_or_else(|| unheard_of(mapping, paused));
             Some(Told {
                 state: State::Deleting,
                 ..told
             })
         };
-        let mut answer = entry.shown(deleting);
+        let mut answer = entry.shown(deleting, paused);
         answer["State"] = "Deleting".into();
         Ok(Change {
             effect: Effect::Forget {
@@ -192,6 +204,16 @@ impl Registry {
         match change.effect {
             Effect::Forget { uuid } => {
                 self.take(&key(&uuid));
+                self.paused.remove(&key(&uuid));
+            }
+            Effect::Hold { uuid, paused: true } => {
+                self.paused.insert(key(&uuid), uuid);
+            }
+            Effect::Hold {
+                uuid,
+                paused: false,
+            } => {
+                self.paused.remove(&key(&uuid));
             }
             Effect::Keep(registration) => {
                 let key = key(&registration.uuid);
@@ -244,7 +266,7 @@ fn refuse_fixed(update: &Properties, registration: &Registration) -> Result<(), 
 fn changed(
     registration: Registration,
     mapping: Mapping,
-    state: State,
+    (state, paused): (State, bool),
     last: &Last,
     needs: Option<Needs>,
 ) -> Change {
@@ -254,6 +276,7 @@ fn changed(
         last,
         last_modified_ms: registration.last_modified_ms,
         registration: Some(&registration),
+        paused,
     };
     Change {
         answer: Some(shown.json()),

@@ -1,12 +1,12 @@
 //! ListEventSourceMappings: filters and pages. // spec: 1.1
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::{Entry, Registry};
 use crate::config::mapping::Mapping;
+use crate::control::page::{self, marker};
 use crate::control::refusal::Refusal;
+use crate::control::route::UUID_CHARS;
 use crate::control::shown::Told;
 
 /// A page never holds more, whatever is asked for.
@@ -45,7 +45,11 @@ impl Registry {
         let page: Vec<_> = rest.by_ref().take(count).collect();
         let last = page.last().map(|(key, _)| marker(key));
         let next = rest.next().and(last);
-        let shown: Vec<Value> = page.iter().map(|(_, entry)| entry.shown(&told)).collect();
+        let paused = |key: &str| self.paused.contains_key(key);
+        let shown = page.iter();
+        let shown: Vec<Value> = shown
+            .map(|(key, entry)| entry.labelled(entry.shown(&told, paused(key))))
+            .collect();
         Ok(json!({ "EventSourceMappings": shown, "NextMarker": next }))
     }
 }
@@ -63,13 +67,11 @@ impl Selection {
     }
 }
 
-fn marker(key: &str) -> String {
-    URL_SAFE_NO_PAD.encode(key)
-}
-
+/// The key in a marker.
 fn unmarked(marker: &str) -> Result<String, Refusal> {
-    let bytes = URL_SAFE_NO_PAD.decode(marker).ok();
-    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    key.filter(|key| key.len() == 36)
-        .ok_or_else(|| Refusal::invalid("Marker: none that a list has given"))
+    let key = page::unmarked(marker)?;
+    match key.len() {
+        UUID_CHARS => Ok(key),
+        _ => Err(page::no_marker()),
+    }
 }

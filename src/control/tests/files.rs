@@ -77,6 +77,28 @@ fn a_mapping_of_a_file_is_shown_and_changed_there() {
 }
 
 #[test]
+fn whoever_looks_is_told_names_and_the_lines_of_files() {
+    let mut registry = of_file(FILE);
+    create(&mut registry, &request(STREAM, json!({})), 1);
+    let page = registry.list(&Selection::default(), |_| None).unwrap();
+    let labels: Vec<_> = page["EventSourceMappings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|shown| (shown["Name"].as_str(), shown["DefinedIn"].as_str()))
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            (Some("clicks-f"), None),
+            (Some("orders-f"), Some("mappings.yaml:5"))
+        ]
+    );
+    let again = config(&page.to_string());
+    assert_eq!(again.mappings.len(), 2, "the list is a configuration file");
+}
+
+#[test]
 fn what_was_registered_survives_a_restart() {
     let mut registry = empty();
     create(

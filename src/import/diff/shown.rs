@@ -71,13 +71,23 @@ fn setting(setting: &Setting) -> (String, Json) {
 fn key(mapping: &Json) -> Json {
     let keys = ["Name", "UUID", "EventSourceArn", "FunctionArn"];
     let entries = keys.map(|key| (key.to_owned(), mapping[key].clone()));
-    Json::Object(entries.into_iter().collect())
+    let told = ["DefinedIn", "Paused"].iter();
+    let told = told.filter_map(|key| Some(((*key).to_owned(), mapping.get(key)?.clone())));
+    Json::Object(entries.into_iter().chain(told).collect())
 }
 
 fn heading(mapping: &Json) -> String {
     let [name, source, function] =
         ["Name", "EventSourceArn", "FunctionArn"].map(|key| text(mapping, key));
-    format!("{name}, {source} to {function}")
+    let place = match mapping["DefinedIn"].as_str() {
+        Some(place) => format!(", there from {place}"),
+        None => String::new(),
+    };
+    let paused = match mapping["Paused"] == true {
+        true => ", paused",
+        false => "",
+    };
+    format!("{name}, {source} to {function}{place}{paused}")
 }
 
 fn said(value: &Json) -> String {

@@ -43,7 +43,8 @@ pub(super) async fn check(clients: &Clients, needs: &Needs) -> Result<(), Refusa
     Ok(())
 }
 
-fn missing(mapping: &Mapping, failure: Failure) -> Refusal {
+/// What a source that can not be looked at is refused with.
+pub(super) fn missing(mapping: &Mapping, failure: Failure) -> Refusal {
     refusal(failure, "source", || Refusal::source_missing(mapping))
 }
 

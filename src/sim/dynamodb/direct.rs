@@ -181,6 +181,23 @@ impl World {
         Ok(stream.split(partition, middle, now_ms, &mut mint))
     }
 
+    /// The oldest shard of a table's stream goes with its records, as it does a day after it was closed; returns its id. None where
+    /// no shard is closed.
+    ///
+    /// # Errors
+    /// When the table has no stream.
+    pub fn trim_oldest_shard(&self, table: &str) -> Result<Option<String>, DynamoError> {
+        let mut call = Call::new(self, None);
+        let arn = streamed(&mut call, table)?;
+        let Some((shard, trimmed)) = call.stream(&arn)?.trim_oldest() else {
+            return Ok(None);
+        };
+        if let Some(trimmed) = trimmed {
+            call.record_trimmed(&arn, &shard, trimmed);
+        }
+        Ok(Some(shard))
+    }
+
     /// A table at this moment; none if there is none of this name.
     pub fn table(&self, name: &str) -> Option<TableView> {
         let mut call = Call::new(self, None);

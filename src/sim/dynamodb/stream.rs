@@ -202,6 +202,16 @@ impl Stream {
         ]
     }
 
+    /// The oldest shard, if it is closed, goes with all that it holds: its id, and what that was.
+    pub(super) fn trim_oldest(&mut self) -> Option<(String, Option<Trimmed>)> {
+        let (id, shard) = self.shards.iter_mut().next()?;
+        shard.closed?;
+        let (id, count) = (id.clone(), shard.records.len());
+        let trimmed = shard.trim(count);
+        self.shards.remove(&id);
+        Some((id, trimmed))
+    }
+
     fn end(&mut self, id: &str, at_ms: u64, mint: &mut Mint<'_>) {
         let last = mint.number();
         if let Some(shard) = self.shards.get_mut(id) {

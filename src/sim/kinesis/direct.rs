@@ -125,6 +125,28 @@ impl World {
         Ok(())
     }
 
+    /// Sets how long records are kept; what is older goes.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn keep_records(&self, stream: &str, hours: u32) -> Result<(), KinesisError> {
+        settle(self, &mut self.lock(), stream, self.clock().now_ms())?.retention_hours = hours;
+        settle(self, &mut self.lock(), stream, self.clock().now_ms())?;
+        Ok(())
+    }
+
+    /// Deletes a stream with its consumers, and makes one of the same name.
+    ///
+    /// # Errors
+    /// `ResourceNotFoundException`.
+    pub fn remake_stream(&self, name: &str, shards: u32) -> Result<(), KinesisError> {
+        let call = &mut Call::new(self, None);
+        call.stream(name)?.wake.notify_waiters();
+        call.state.streams.remove(name);
+        manage::create(call, CreateStream::large(name, shards))?;
+        Ok(())
+    }
+
     /// Registers a consumer, and returns its ARN.
     ///
     /// # Errors

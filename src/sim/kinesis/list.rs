@@ -81,10 +81,16 @@ pub(super) fn shards(call: &mut Call<'_>, input: ListShards) -> Result<Value, Ki
         })
         .transpose()?;
     let (now_ms, incomplete) = (call.now_ms, call.fault == Some(Fault::IncompleteListing));
+    let cut = call.fault == Some(Fault::NextTokenExpired);
     let state = call.stream(&stream)?;
     let extent = match &filter {
         Some(filter) => filter.extent(state, now_ms)?,
         None => Extent::All,
+    };
+    let max = if cut {
+        state.shards.len().div_ceil(2).min(max)
+    } else {
+        max
     };
     let hidden_from = if incomplete { newest(state) } else { u64::MAX };
     let wanted = |shard: &&Shard| {
@@ -97,10 +103,12 @@ pub(super) fn shards(call: &mut Call<'_>, input: ListShards) -> Result<Value, Ki
     let mut answer = json!({
         "Shards": page.iter().copied().map(shown::shard).collect::<Vec<Value>>(),
     });
-    if let (true, Some(last)) = (found.len() > max, page.last()) {
+    if let (true, Some(last)) = (found.len() > max || cut, page.last()) {
+        // As if it had been held up for as long as a token lives.
+        let age_ms = if cut { TOKEN_LIFE_MS } else { 0 };
         answer["NextToken"] = token::seal(&NextPage {
             after: last.id(),
-            issued_ms: now_ms,
+            issued_ms: now_ms - age_ms,
             wanted: filter,
             stream,
         })

@@ -7,7 +7,7 @@ use super::{
     Call, StreamOf,
     error::{Code, KinesisError},
     sequence::Sequence,
-    shard::{Page, Record},
+    shard::{Page, READS_PER_SECOND, Record},
     shown, token,
     token::{ShardIterator, TOKEN_LIFE_MS},
     within,
@@ -139,11 +139,14 @@ pub(super) fn records(call: &mut Call<'_>, input: &GetRecords) -> Result<Value, 
             position.issued_ms
         )));
     }
-    let exceeded = call
-        .stream(stream)?
-        .shard_mut(shard_id)?
-        .reads
-        .exceeded(now_ms);
+    let fault = call.fault;
+    let reads = &mut call.stream(stream)?.shard_mut(shard_id)?.reads;
+    match fault {
+        Some(Fault::ReadsSpent) => (0..READS_PER_SECOND).for_each(|_| reads.spend(now_ms, 0)),
+        Some(Fault::BytesSpent) => reads.spend(now_ms, BYTES_MAX),
+        _ => {}
+    }
+    let exceeded = reads.exceeded(now_ms);
     if exceeded || call.fault == Some(Fault::ReadThrottled) {
         return Err(throttled(shard_id));
     }

@@ -58,7 +58,7 @@ pub(super) struct Reads {
 
 /// How many calls of GetRecords a shard bears in a second.
 // API: GetRecords: 5 read transactions per second per shard
-const READS_PER_SECOND: usize = 5;
+pub(super) const READS_PER_SECOND: usize = 5;
 /// How many bytes of data a shard gives in a second.
 // API: GetRecords: 2 MiB per second per shard
 pub(super) const READ_BYTES_PER_SECOND: usize = 2 * 1024 * 1024;

@@ -99,6 +99,8 @@ pub struct Reply {
     pub function_error: Option<String>,
     /// How long the function takes, on top of what its handler waits.
     pub delay: Duration,
+    /// Further headers, which only a function behind a plain URL can set.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Reply {
@@ -109,6 +111,7 @@ impl Reply {
             payload: payload.into(),
             function_error: None,
             delay: Duration::ZERO,
+            headers: Vec::new(),
         }
     }
 
@@ -139,6 +142,12 @@ impl Reply {
         }
     }
 
+    /// The same reply with one more header.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
     /// The same reply, later.
     pub fn after(self, delay: Duration) -> Self {
         Self { delay, ..self }
@@ -154,6 +163,8 @@ pub(in crate::sim) struct Function {
     pub(super) handler: Arc<Handler>,
     /// How many were accepted.
     pub(super) invocations: u64,
+    /// Deleted, and made anew then: since the world began.
+    pub(in crate::sim) away_until: Duration,
     /// One part is held by each invocation that runs, whatever becomes of the registration meanwhile.
     pub(super) permits: Arc<()>,
 }
@@ -167,6 +178,7 @@ impl Function {
             config,
             handler: Arc::new(handler),
             invocations: 0,
+            away_until: Duration::ZERO,
             permits: Arc::new(()),
         }
     }

@@ -90,7 +90,9 @@ fn prepare(world: &World, target: &Target<'_>, request: &Request) -> Result<Prep
     check_event(event)?;
     let mut state = world.lock();
     let state = &mut *state;
-    let Some(function) = state.functions.get_mut(&target.name) else {
+    let now = world.clock().elapsed();
+    let there = |function: &&mut super::Function| function.away_until <= now;
+    let Some(function) = state.functions.get_mut(&target.name).filter(there) else {
         return Err(not_found(world.settings(), target).into());
     };
     // API: Lambda Invoke, TooManyRequestsException, Reason
@@ -170,6 +172,10 @@ async fn run(world: &World, invocation: Invocation, function: &super::Function) 
     let limit = function.config.timeout;
     match timeout(limit, handled).await {
         Err(_) => (timed_out(world, &request_id, limit), Ending::TimedOut),
+        // Time leapt over both.
+        Ok(reply) if limit < reply.delay => {
+            (timed_out(world, &request_id, limit), Ending::TimedOut)
+        }
         Ok(reply) if reply.status != 200 => {
             let status = reply.status;
             (reply, Ending::Refused { status })
@@ -227,6 +233,9 @@ fn timed_out(world: &World, request_id: &str, limit: Duration) -> Reply {
 // API: Lambda Invoke, Response elements
 fn answer(reply: Reply, executed: &str) -> http::Response<Bytes> {
     let mut response = response(reply.status, JSON, reply.payload);
+    for (name, value) in &reply.headers {
+        set_header(&mut response, HeaderName::from_static(name), value);
+    }
     if reply.status == 200 {
         set_header(
             &mut response,

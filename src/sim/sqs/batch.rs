@@ -117,7 +117,12 @@ impl<E: Entry> Batch<E> {
     fn broken(&self, call: &mut Call<'_>) -> BTreeSet<usize> {
         if !matches!(
             call.fault,
-            Some(Fault::PartialRetryable | Fault::PartialFinal | Fault::ReceiptHandleInvalid)
+            Some(
+                Fault::PartialRetryable
+                    | Fault::PartialFinal
+                    | Fault::ReceiptHandleInvalid
+                    | Fault::VisibilityCap
+            )
         ) {
             return BTreeSet::new();
         }
@@ -135,6 +140,12 @@ fn injected(id: String, fault: Option<Fault>) -> Failed {
             true,
             "ReceiptHandleIsInvalid",
             "The input receipt handle is invalid.",
+        ),
+        // API: SQS ChangeMessageVisibility: 12 hours at most from the receive
+        Some(Fault::VisibilityCap) => (
+            true,
+            "InvalidParameterValue",
+            "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]",
         ),
         Some(Fault::PartialFinal) => (true, "InvalidParameterValue", "The entry was refused."),
         _ => (

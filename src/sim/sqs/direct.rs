@@ -10,7 +10,7 @@ use super::{
     queue::Counts,
     send, settle,
 };
-use crate::sim::world::World;
+use crate::sim::{history::Event, world::World};
 
 /// A queue at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +165,55 @@ impl World {
             .target
             .clone();
         self.queue(&target)
+    }
+
+    pub(in crate::sim) fn drop_queue(&self, name: &str) -> Result<(), SqsError> {
+        let asked = manage::QueueOf::new(name);
+        manage::delete(&mut Call::direct(self, None), &asked).map(|_| ())
+    }
+
+    pub(in crate::sim) fn empty_queue(&self, name: &str) -> Result<(), SqsError> {
+        let asked = manage::QueueOf::new(name);
+        manage::purge(&mut Call::direct(self, None), &asked).map(|_| ())
+    }
+
+    /// Moves up to `most` visible messages of one queue to another, the oldest first.
+    pub(in crate::sim) fn shift(
+        &self,
+        from: &str,
+        to: &str,
+        most: usize,
+    ) -> Result<usize, SqsError> {
+        let mut call = Call::direct(self, None);
+        let from = call.queue(Some(from))?;
+        let to = call.queue(Some(to))?;
+        let queue = call
+            .state
+            .queues
+            .get_mut(&from)
+            .ok_or_else(super::no_queue)?;
+        let numbers = queue.receivable(most);
+        let moved: Vec<_> = numbers
+            .into_iter()
+            .filter_map(|number| queue.remove(number))
+            .collect();
+        queue.counts.moved += moved.len() as u64;
+        for message in &moved {
+            call.record(|| Event::MovedToDlq {
+                queue: from.clone(),
+                dlq: to.clone(),
+                id: message.id.clone(),
+            });
+        }
+        let count = moved.len();
+        for message in moved {
+            let number = call.state.next_serial();
+            if let Some(target) = call.state.queues.get_mut(&to) {
+                let phase = Phase::Visible;
+                target.insert(number, super::message::Message { phase, ..message });
+            }
+        }
+        Ok(count)
     }
 
     /// Changes attributes of a queue.

@@ -82,6 +82,14 @@ impl SetAttributes {
     }
 }
 
+impl QueueOf {
+    pub(super) fn new(queue: &str) -> Self {
+        Self {
+            queue_url: Some(queue.to_owned()),
+        }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Url {
@@ -328,5 +336,8 @@ pub(super) fn delete(call: &mut Call<'_>, input: &QueueOf) -> Result<Empty, SqsE
     queue.wake.notify_waiters();
     let now_ms = call.now_ms;
     call.state.deleted.insert(name.to_owned(), now_ms);
+    call.record(|| Event::Purged {
+        queue: name.to_owned(),
+    });
     Ok(Empty {})
 }

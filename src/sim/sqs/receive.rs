@@ -70,7 +70,7 @@ pub(super) async fn receive(
             let end_ms = began_ms + seconds_ms(wait_seconds);
             let hidden = fault == Some(Fault::EmptyReceive);
             if let Some(answer) = (!hidden)
-                .then(|| attempt(world, &mut state, &name, now_ms, &wanted, fault))
+                .then(|| attempt(world, &mut state, &name, now_ms.min(end_ms), &wanted, fault))
                 .transpose()?
                 .flatten()
             {
@@ -132,7 +132,8 @@ fn check(input: ReceiveMessage) -> Result<Wanted, SqsError> {
     })
 }
 
-/// One look at the queue: an answer if there is anything to hand out.
+/// One look at the queue: an answer if there is anything to hand out. `now_ms` is when SQS looks, which is never after the end of the
+/// wait: a caller that slept through it finds an answer that has grown old, and so have the leases in it.
 fn attempt(
     world: &World,
     state: &mut State,
@@ -157,7 +158,12 @@ fn attempt(
     if fault == Some(Fault::OverLimit) || room == 0 && !queue.config.fifo {
         return Err(Code::OverLimit.because("Too many messages are in flight."));
     }
-    let numbers = queue.receivable(wanted.most.min(room));
+    let mut numbers = queue.receivable(wanted.most.min(room));
+    numbers.retain(|number| {
+        queue
+            .get(*number)
+            .is_some_and(|message| message.sent_ms <= now_ms)
+    });
     if numbers.is_empty() {
         return Ok(None);
     }

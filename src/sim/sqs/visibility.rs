@@ -41,6 +41,9 @@ pub(super) fn change(call: &mut Call<'_>, input: &ChangeVisibility) -> Result<Em
     if call.fault == Some(Fault::ReceiptHandleInvalid) {
         return Err(Code::ReceiptHandleIsInvalid.because("The input receipt handle is invalid."));
     }
+    if call.fault == Some(Fault::VisibilityCap) {
+        return Err(beyond(input.visibility_timeout.unwrap_or_default()));
+    }
     hide(
         call,
         &queue,
@@ -67,6 +70,11 @@ pub(super) fn change_batch(
             id: entry.id.clone(),
         })
     }))
+}
+
+fn beyond(seconds: impl std::fmt::Display) -> SqsError {
+    let reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
+    SqsError::value(seconds, "VisibilityTimeout", reason)
 }
 
 fn hide(
@@ -116,8 +124,7 @@ fn hide(
     let until_ms = now_ms + seconds_ms(seconds);
     // API: SQS ChangeMessageVisibility: 12 hours at most from the receive, which extending does not start anew
     if until_ms > since_ms + seconds_ms(*VISIBILITY_SECONDS.end()) {
-        let reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]";
-        return Err(SqsError::value(seconds, "VisibilityTimeout", reason));
+        return Err(beyond(seconds));
     }
     let id = message.id.clone();
     // API: SQS ChangeMessageVisibility: zero makes it visible at once

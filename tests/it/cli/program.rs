@@ -104,6 +104,28 @@ impl Running {
         found.unwrap_or_else(|| panic!("{message:?} is not in the log: {seen:#?}"))
     }
 
+    /// The next events in the log with these messages, whichever comes first.
+    pub async fn events(&mut self, messages: [&str; 2]) -> [serde_json::Value; 2] {
+        let mut found = messages.map(|_| serde_json::Value::Null);
+        let search = async {
+            while found.iter().any(serde_json::Value::is_null) {
+                let line = self.err.next_line().await.expect("a pipe can be read");
+                let line = line.expect("an event before the end");
+                let event: serde_json::Value =
+                    serde_json::from_str(&line).expect("where there is no terminal, logs are JSON");
+                let place = messages
+                    .iter()
+                    .position(|wanted| event["message"] == **wanted);
+                if let Some(place) = place {
+                    found[place] = event;
+                }
+            }
+        };
+        let all = timeout(PATIENCE, search).await.is_ok();
+        assert!(all, "{messages:?} are not in the log: {found:?}");
+        found
+    }
+
     /// Sends `TERM` or `INT`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it still runs").to_string();

@@ -1,47 +1,50 @@
-//! Whole lives of the service, drawn from seeds: any queue, any mapping, a moody function, faults of every kind, kills
-//! and restarts; then the world heals, and the ledger is judged. `SLUICEGATE_SEED=n` replays one, `SLUICEGATE_SEEDS=n`
-//! runs more of them.
+//! Whole lives of the service, drawn from seeds: any queue, any mapping, a moody function, faults and mishaps of every kind, kills,
+//! drains and restarts; then the world heals, and the ledger is judged. Short lives are over with the first trouble, long ones go on.
+//! `SLUICEGATE_SEED=n` replays one, `SLUICEGATE_SEEDS=n` runs more of them.
 
 mod beside;
+mod books;
+mod cuts;
+mod function;
 mod ledger;
+mod life;
 mod plan;
+mod sometimes;
+mod spell;
+mod story;
+mod sweep;
 
-use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::json;
-use sluicegate::metrics::Metrics;
-use sluicegate::reports::Account;
-use sluicegate::sim::{Entry, Event, FunctionConfig, Invocation, Reply};
-use sluicegate::status::{State, Status};
-use tokio::time::{Instant, sleep};
+use sluicegate::sim::{Fault, Mishap};
 
-use super::{Running, Stage};
-use ledger::{Judge, Meant, POLL_MAX, Term, Truth};
-use plan::{Plan, Presence, Settings, Weather};
+use crate::support::bars::{Figures, number};
+use crate::support::lives;
+use life::Run;
+use plan::Plan;
+use spell::Weather;
 
-/// How many seeds each kind of queue gets, unless told otherwise.
-const SEEDS: u64 = 40;
-/// When the world heals, and how long it may then take until the queue is empty.
-const TROUBLE: Duration = Duration::from_secs(600);
-const RECOVERY_MAX: Duration = Duration::from_secs(3600);
+/// How many short lives each kind of queue gets, unless told otherwise.
+const SHORT: u64 = 40;
+/// How many long ones, usually and as this suite's share of the bars.
+const LONG: u64 = 2;
+const LONG_BAR: u64 = 350;
 
-/// How long a start takes, with all that goes before it.
-const FOLLOWS: Duration = Duration::from_secs(5);
-
-/// What a run came to.
-#[derive(Debug)]
-struct Run {
-    broken: Vec<String>,
-    lasted: Duration,
-    faults: u64,
-    hash: u64,
-    reloads: u64,
-}
+/// Faults of other services.
+const ELSEWHERE: [Fault; 7] = [
+    Fault::IteratorExpired,
+    Fault::TrimmedPosition,
+    Fault::ReadThrottled,
+    Fault::EmptyRead,
+    Fault::IncompleteListing,
+    Fault::BrokenEventStream,
+    Fault::SilentEventStream,
+];
+/// What the test does to the process.
+const DEEDS: [&str; 5] = ["Drain", "Kill", "ProcessPaused", "Reload", "Restart"];
+/// What cannot happen in an ordered queue.
+const OF_STANDARD: Fault = Fault::DuplicateDelivery;
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -52,395 +55,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// The function of a plan, which notes what it means.
-fn function(stage: &Stage, plan: &Plan, meant: Arc<Mutex<Meant>>) {
-    let rng = Mutex::new(fastrand::Rng::with_seed(plan.seed ^ 0xf00d));
-    let (moods, partial, timeout) = (plan.moods, plan.partial, plan.timeout());
-    let work = plan.work();
-    let answer = move |call: &Invocation| {
-        let rng = &mut *rng.lock().unwrap();
-        let ids = call.message_ids();
-        let poison: Vec<bool> = call
-            .bodies()
-            .iter()
-            .map(|body| body.contains("\"poison\":true"))
-            .collect();
-        let mut handled: BTreeSet<String> = ids.iter().cloned().collect();
-        let failed: BTreeSet<String> = ids
-            .iter()
-            .zip(&poison)
-            .filter(|(_, poison)| **poison || partial && rng.u64(..100) < moods.failed_items)
-            .map(|(id, _)| id.clone())
-            .collect();
-        let mut mood = rng.u64(..100);
-        let mut is = |share: u64| {
-            let hit = mood < share;
-            mood = mood.saturating_sub(share);
-            hit
-        };
-        let good = |failed: &BTreeSet<String>| {
-            if partial {
-                Reply::batch_item_failures(failed)
-            } else {
-                Reply::ok("{\"batchItemFailures\":[{\"itemIdentifier\":\"x\"}]}")
-            }
-        };
-        let reply = if poison.contains(&true) && !partial || is(moods.error) {
-            handled.clear();
-            Reply::error("mood")
-        } else if is(moods.throttled) {
-            handled.clear();
-            Reply::refused(429, "Rate Exceeded.")
-        } else if is(moods.unavailable) {
-            handled.clear();
-            Reply::refused([500, 502, 503][rng.usize(..3)], "down")
-        } else if is(moods.late) {
-            good(&failed).after(timeout * 2)
-        } else if is(moods.garbage) {
-            if partial {
-                handled.clear();
-            }
-            Reply::ok("{\"batchItemFailures\":[{\"itemIdentifier\":\"nobody\"}]}")
-        } else if is(moods.slow) {
-            good(&failed).after(timeout.mul_f64(0.9 * rng.f64()))
-        } else {
-            good(&failed).after(work.mul_f64(rng.f64()))
-        };
-        if partial {
-            handled.retain(|id| !failed.contains(id));
-        }
-        meant
-            .lock()
-            .unwrap()
-            .insert(call.request_id.clone(), handled);
-        reply
-    };
-    let config = FunctionConfig {
-        timeout: if plan.http { timeout * 3 } else { timeout },
-        ..FunctionConfig::default()
-    };
-    stage.function(config, answer);
-}
-
-/// Sends the next message of a plan; true when the filter drops it.
-fn send(stage: &Stage, plan: &Plan, rng: &mut fastrand::Rng, number: usize) -> (String, bool) {
-    let keep = !plan.filter || rng.u32(..3) > 0;
-    let poison = plan.receives_max.is_some() && rng.u32(..8) == 0;
-    let body = json!({ "keep": keep, "poison": poison, "number": number }).to_string();
-    let group = format!("g{}", rng.usize(..plan.groups));
-    let id = if plan.fifo {
-        stage.world.send_to_group(plan.queue(), &group, &body)
-    } else {
-        stage.world.send(plan.queue(), &body)
-    };
-    (id.expect("the queue exists"), !keep)
-}
-
-async fn run(plan: &Plan) -> Run {
-    let mut stage = Stage::new(plan.seed);
-    let world = stage.world.clone();
-    let attributes = plan.attributes();
-    let attributes: Vec<(&str, &str)> = attributes.iter().map(|(k, v)| (*k, v.as_str())).collect();
-    match plan.receives_max {
-        Some(most) => world.create_queue_with_dlq(plan.queue(), most, &attributes),
-        None => world.create_queue(plan.queue(), &attributes),
-    }
-    .unwrap();
-    let meant = Arc::new(Mutex::new(Meant::new()));
-    function(&stage, plan, meant.clone());
-    for (operation, fault, probability) in &plan.faults {
-        world.fault_chance(*operation, *fault, *probability);
-    }
-    if plan.reloads > 0 {
-        beside::prepare(&world);
-    }
-    let rng = &mut fastrand::Rng::with_seed(plan.seed ^ 0xcafe);
-    let began = Instant::now();
-    let mut play = Play {
-        plan,
-        began,
-        terms: Vec::new(),
-        reloads: plan.reloads,
-        starts: Vec::new(),
-        broken: Vec::new(),
-    };
-    let mut dropped = BTreeSet::new();
-    let mut sent = 0;
-    let mut crashes = plan.crashes;
-    let mut restarts = plan.restarts;
-    let mut account = Account::default();
-    let mut running = play.start(&stage, plan.settings);
-    let mut crash = world.crash_at(if crashes > 0 {
-        rng.u64(1..150)
-    } else {
-        u64::MAX
-    });
-    let mut healed = false;
-    loop {
-        let batch = if sent == 0 {
-            plan.messages / 3
-        } else {
-            rng.usize(..3)
-        };
-        for _ in 0..batch.min(plan.messages - sent) {
-            let (id, drop) = send(&stage, plan, rng, sent);
-            if drop {
-                dropped.insert(id);
-            }
-            sent += 1;
-        }
-        let pause = Duration::from_millis(rng.u64(1..8_000));
-        tokio::select! {
-            biased;
-            () = crash.notified() => {
-                drop(running);
-                crashes -= 1;
-                sleep(Duration::from_millis(rng.u64(1..5_000))).await;
-                crash = world.crash_at(if crashes > 0 && !healed { rng.u64(1..150) } else { u64::MAX });
-                stage.metrics = Metrics::new();
-                stage.status = Status::default();
-                account = Account::default();
-                running = play.start(&stage, play.settings());
-            }
-            () = sleep(pause) => {}
-        }
-        let lasted = began.elapsed();
-        if restarts > 0 && lasted > TROUBLE / 20 {
-            restarts -= 1;
-            account = account.and(running.stop().await);
-            running = play.start(&stage, play.settings());
-        }
-        play.reload(&stage, &running, rng).await;
-        play.follows(&stage);
-        if !healed && TROUBLE <= lasted {
-            healed = true;
-            world.heal();
-            crash = world.crash_at(u64::MAX);
-        }
-        let beside = plan.reloads > 0;
-        if beside && (sent < plan.messages || play.reloads > 0) {
-            for _ in 0..rng.usize(..=beside::SENT_MAX) {
-                beside::send(&world);
-            }
-        }
-        let done = sent == plan.messages
-            && stage.left(plan.queue()) == 0
-            && play.done()
-            && (!beside || beside::done(&world));
-        if done && (healed || crashes == 0) || TROUBLE + RECOVERY_MAX < lasted {
-            break;
-        }
-    }
-    let lasted = began.elapsed();
-    if !healed {
-        world.heal();
-    }
-    account = account.and(running.stop().await);
-    world.idle().await;
-    let meant = meant.lock().unwrap().clone();
-    let history = world.history();
-    let (mut broken, truth) = Judge::new(plan, &meant, &dropped, &play.terms).judge(&history);
-    if plan.reloads > 0 {
-        beside::judge(
-            plan,
-            &history,
-            &play.starts,
-            &stage.metrics.encode(),
-            &mut broken,
-        );
-    }
-    broken.append(&mut play.broken);
-    if TROUBLE + RECOVERY_MAX < lasted {
-        broken.push("I13: the queue is not empty".into());
-    }
-    books(&stage, &play, account, truth, &mut broken);
-    let mut hasher = DefaultHasher::new();
-    for Entry { at, event } in &history {
-        match event {
-            // The bytes themselves: their debug form takes longer than the run.
-            Event::Invoked { event, .. } => (at, event).hash(&mut hasher),
-            other => (at, format!("{other:?}")).hash(&mut hasher),
-        }
-    }
-    Run {
-        broken,
-        lasted,
-        faults: world.fault_counts().values().sum(),
-        hash: hasher.finish(),
-        reloads: play.terms.len() as u64 - play.starts.len() as u64,
-    }
-}
-
-/// The lives of the mapping in a run.
-struct Play<'a> {
-    plan: &'a Plan,
-    began: Instant,
-    terms: Vec<Term>,
-    /// Reloads that are to come.
-    reloads: usize,
-    /// When the process was started.
-    starts: Vec<Duration>,
-    broken: Vec<String>,
-}
-
-impl Play<'_> {
-    fn settings(&self) -> Settings {
-        self.terms.last().expect("it was started").settings
-    }
-
-    fn config(&mut self, stage: &Stage, settings: Settings) -> String {
-        let at = self.began.elapsed();
-        self.terms.push(Term { at, settings });
-        let arn = stage.world.queue_arn(self.plan.queue());
-        let beside = match self.plan.reloads {
-            0 => String::new(),
-            _ => beside::config(&stage.world),
-        };
-        self.plan.config(&arn, settings, &beside)
-    }
-
-    fn start(&mut self, stage: &Stage, settings: Settings) -> Running {
-        self.starts.push(self.began.elapsed());
-        stage.start_with(&self.config(stage, settings))
-    }
-
-    /// Now and then the service is given other settings, or several in a row.
-    async fn reload(&mut self, stage: &Stage, running: &Running, rng: &mut fastrand::Rng) {
-        let away = self.settings().presence != Presence::Enabled;
-        if away && rng.u32(..3) == 0 {
-            self.replace(stage, running, rng, Presence::Enabled);
-        } else if self.reloads > 0 && rng.u32(..6) == 0 {
-            self.reloads -= 1;
-            let more = if rng.u32(..4) == 0 { 3 } else { 0 };
-            for _ in 0..more {
-                let presence = presence(rng);
-                self.replace(stage, running, rng, presence);
-                let pause = [0, 10, 1_000][rng.usize(..3)];
-                sleep(Duration::from_millis(rng.u64(..=pause))).await;
-            }
-            let presence = presence(rng);
-            self.replace(stage, running, rng, presence);
-        }
-    }
-
-    fn replace(
-        &mut self,
-        stage: &Stage,
-        running: &Running,
-        rng: &mut fastrand::Rng,
-        presence: Presence,
-    ) {
-        let settings = Settings {
-            presence,
-            ..self.plan.other(rng)
-        };
-        running.reload(&self.config(stage, settings));
-    }
-
-    /// In fair weather a reload takes no longer than what is in hand, and a receive that waits.
-    fn follows(&mut self, stage: &Stage) {
-        let last = self.terms.last().expect("it was started");
-        let late = last.at + self.plan.timeout() + POLL_MAX + FOLLOWS < self.began.elapsed();
-        let mappings = stage.status.readiness().mappings;
-        let ours = mappings.into_iter().find(|mapping| mapping.name == "m");
-        let state = ours.map(|mapping| mapping.state);
-        let there = match (last.settings.presence, state) {
-            (Presence::Enabled, Some(state)) => {
-                matches!(state, State::Enabled | State::Failing)
-            }
-            (Presence::Disabled, Some(state)) => state == State::Disabled,
-            (Presence::Out, None) => true,
-            (Presence::Enabled | Presence::Disabled, None) | (Presence::Out, Some(_)) => false,
-        };
-        let fair = self.plan.weather() == Weather::Fair && !self.plan.zombies();
-        if fair && late && !there {
-            let text = format!(
-                "reload: since {:?} it is {state:?}: {:?}",
-                last.at, last.settings
-            );
-            self.broken.push(text);
-        }
-    }
-
-    fn done(&self) -> bool {
-        self.reloads == 0 && self.settings().presence == Presence::Enabled
-    }
-
-    /// Counters go with a mapping that is taken out.
-    fn was_out(&self) -> bool {
-        let mut presences = self.terms.iter().map(|term| term.settings.presence);
-        presences.any(|presence| presence == Presence::Out)
-    }
-}
-
-fn presence(rng: &mut fastrand::Rng) -> Presence {
-    match rng.u32(..6) {
-        0 => Presence::Disabled,
-        1 => Presence::Out,
-        _ => Presence::Enabled,
-    }
-}
-
-// I16: what was counted adds up, and in fair weather it is what the world saw.
-fn books(stage: &Stage, play: &Play<'_>, account: Account, truth: Truth, broken: &mut Vec<String>) {
-    let text = stage.metrics.encode();
-    // Of all mappings, as the account is.
-    let metric = |family: &str| {
-        let series = format!("sluicegate_{family}{{");
-        let of_family = text.lines().filter(|line| line.starts_with(&series));
-        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
-        of_family.map(value).sum::<f64>() as u64
-    };
-    let passed_over = metric("messages_passed_over_total");
-    let plan = play.plan;
-    let mut equal = |what: &str, counted: u64, true_: u64| {
-        if counted != true_ {
-            broken.push(format!(
-                "I16: {what}: {counted} is not {true_} ({account}, {truth:?})"
-            ));
-        }
-    };
-    let Account {
-        deleted,
-        left,
-        handed_back,
-        abandoned,
-        settled,
-        discarded,
-        cut_off,
-    } = account;
-    equal("of streams", settled + discarded + cut_off, 0);
-    equal("held", metric("messages_held"), 0);
-    equal("in flight", metric("invocations_in_flight"), 0);
-    let fair = plan.weather() == Weather::Fair;
-    if fair {
-        equal("abandoned", abandoned, 0);
-        equal("truly deleted", deleted, truth.deleted);
-        equal("truly handed back", handed_back, truth.handed_back);
-    }
-    if play.was_out() {
-        return;
-    }
-    let polled = metric("events_polled_total");
-    equal(
-        "polled",
-        polled,
-        deleted + left + handed_back + abandoned + passed_over,
-    );
-    equal("deleted", metric("events_deleted_total"), deleted);
-    equal(
-        "handed back",
-        metric("messages_handed_back_total"),
-        handed_back,
-    );
-    if fair {
-        equal("truly polled", polled, truth.received);
-        equal(
-            "truly invoked",
-            metric("events_invoked_total"),
-            truth.events_invoked,
-        );
-    }
+fn run(plan: &Plan) -> Run {
+    block_on(life::live(plan))
 }
 
 /// A line on stderr, past the capture of the test's output.
@@ -448,171 +64,185 @@ fn tell(line: &str) {
     writeln!(std::io::stderr(), "{line}").expect("stderr is open");
 }
 
-/// Runs these seeds and says what came of all of them.
-fn seeds(fifo: bool) {
-    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
-    let replay = number("SLUICEGATE_SEED");
-    let seeds = replay.map_or(0..number("SLUICEGATE_SEEDS").unwrap_or(SEEDS), |seed| {
-        seed..seed + 1
-    });
-    let mut failures = Vec::new();
-    let (mut lasted, mut longest) = (Duration::ZERO, (Duration::ZERO, 0));
-    let (mut faults, mut reloads) = (0, 0);
-    for seed in seeds {
-        let plan = Plan::draw(seed, fifo);
-        let outcome = catch_unwind(AssertUnwindSafe(|| block_on(run(&plan))));
-        let broken = match outcome {
-            Ok(run) => {
-                lasted += run.lasted;
-                longest = longest.max((run.lasted, seed));
-                faults += run.faults;
-                reloads += run.reloads;
-                run.broken
-            }
-            Err(_) => vec!["panicked".to_owned()],
-        };
-        if !broken.is_empty() {
-            let shown = broken[..broken.len().min(6)].join("\n  ");
-            failures.push(format!("seed {seed}: {plan:?}\n  {shown}"));
+/// A suite: which lives, of which queues.
+#[derive(Clone, Copy)]
+struct Suite {
+    fifo: bool,
+    long: bool,
+}
+
+impl Suite {
+    fn plan(self, seed: u64) -> Plan {
+        match self.long {
+            true => Plan::draw_long(seed, self.fifo),
+            false => Plan::draw(seed, self.fifo),
         }
     }
-    let name = if fifo { "ordered" } else { "standard" };
-    tell(&format!(
-        "{name}: {:.1} simulated hours, {faults} faults, {reloads} reloads, the longest run was {longest:?}",
-        lasted.as_secs_f64() / 3600.0
-    ));
-    assert!(
-        failures.is_empty(),
-        "{} of the seeds failed; to replay one: SLUICEGATE_SEED=n cargo test --test it engine::simulation::{name}\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
-    assert!(
-        replay.is_some() || faults > 100 && reloads > 20,
-        "hardly anything happened: {faults} faults, {reloads} reloads"
-    );
+
+    fn name(self) -> &'static str {
+        match (self.fifo, self.long) {
+            (false, false) => "standard_queues_keep_every_promise_in_any_weather",
+            (true, false) => "ordered_queues_keep_every_promise_in_any_weather",
+            (false, true) => "standard_queues_keep_every_promise_through_long_lives",
+            (true, true) => "ordered_queues_keep_every_promise_through_long_lives",
+        }
+    }
+
+    /// Lives them and says what came of all of them.
+    fn live(self) {
+        let (usual, bar) = match self.long {
+            true => (LONG, LONG_BAR),
+            false => (SHORT, SHORT),
+        };
+        let seeds = lives::seeds(usual, bar);
+        let lived = lives::live(seeds.clone(), |seed| {
+            let mut plan = self.plan(seed);
+            cuts::told(&mut plan);
+            run(&plan)
+        });
+        let mut figures = Figures::default();
+        self.expect(&mut figures);
+        let mut longest = (Duration::ZERO, 0);
+        let mut failed = Vec::new();
+        for (seed, run) in lived {
+            figures.seeds += 1;
+            let Some(run) = run else {
+                failed.push((seed, vec!["panicked".to_owned()]));
+                continue;
+            };
+            figures.hours += run.lasted.as_secs_f64() / 3600.0;
+            longest = longest.max((run.lasted, seed));
+            figures.count(
+                run.faults
+                    .iter()
+                    .map(|((_, fault), count)| (*fault, *count)),
+            );
+            let mishaps = run.mishaps.iter();
+            let mishaps = mishaps.map(|(mishap, count)| (format!("{mishap:?}"), *count));
+            let deeds = run
+                .deeds
+                .iter()
+                .map(|(deed, count)| ((*deed).to_owned(), *count));
+            for (name, count) in mishaps.chain(deeds) {
+                *figures.faults.entry(name).or_default() += count;
+            }
+            // A short life is not long enough for everything.
+            let reached = run.sometimes.into_iter();
+            for (what, count) in reached.filter(|(_, count)| self.long || *count > 0) {
+                *figures.reached.entry(what.to_owned()).or_default() += count;
+            }
+            if !run.broken.is_empty() {
+                failed.push((seed, run.broken));
+            }
+        }
+        figures.violations = failed.len() as u64;
+        let count: u64 = figures.faults.values().sum();
+        tell(&format!(
+            "{}: {} lives, {:.1} simulated hours, {count} faults, the longest life was {longest:?}\n  {:?}\n  {:?}",
+            self.name(),
+            figures.seeds,
+            figures.hours,
+            figures.faults,
+            figures.reached
+        ));
+        let kind = if self.fifo { "ordered" } else { "standard" };
+        let length = if self.long { "long" } else { "short" };
+        figures.leave(&format!("queues-{kind}-{length}"));
+        assert!(failed.is_empty(), "{}", cuts::report(self, &failed));
+        let whole = number("SLUICEGATE_SEED").is_none();
+        assert!(
+            !whole || count > 100,
+            "hardly anything happened: {count} faults"
+        );
+    }
+
+    /// Everything that has to happen in the suite, never yet.
+    fn expect(self, figures: &mut Figures) {
+        if !self.long {
+            return;
+        }
+        let faults = Fault::ALL
+            .into_iter()
+            .filter(|fault| !ELSEWHERE.contains(fault));
+        figures.count(
+            faults
+                .filter(|fault| !self.fifo || *fault != OF_STANDARD)
+                .map(|fault| (fault, 0)),
+        );
+        let mishaps = Mishap::ALL.into_iter().map(|mishap| format!("{mishap:?}"));
+        let names = function::NAMES.into_iter().chain(DEEDS).map(str::to_owned);
+        for name in mishaps.chain(names) {
+            figures.faults.entry(name).or_default();
+        }
+    }
 }
 
 #[test]
 fn standard_queues_keep_every_promise_in_any_weather() {
-    seeds(false);
+    let (fifo, long) = (false, false);
+    Suite { fifo, long }.live();
 }
 
 #[test]
 fn ordered_queues_keep_every_promise_in_any_weather() {
-    seeds(true);
-}
-
-/// A small ordered scenario with a failure, in which a crash fires at this crash point; none for `u64::MAX`.
-async fn crashed_at(number: u64) -> (Run, u64) {
-    let plan = Plan {
-        seed: 7,
-        messages: 6,
-        groups: 2,
-        crashes: usize::from(number < u64::MAX),
-        ..Plan::small()
-    };
-    let stage = Stage::new(plan.seed);
-    let world = stage.world.clone();
-    world
-        .create_queue_with_dlq(
-            plan.queue(),
-            3,
-            &[("FifoQueue", "true"), ("VisibilityTimeout", "10")],
-        )
-        .unwrap();
-    let meant = Arc::new(Mutex::new(Meant::new()));
-    function(&stage, &plan, meant.clone());
-    let rng = &mut fastrand::Rng::with_seed(plan.seed);
-    for number in 0..plan.messages {
-        send(&stage, &plan, rng, number);
-    }
-    let arn = world.queue_arn(plan.queue());
-    let mut terms = vec![Term {
-        at: Duration::ZERO,
-        settings: plan.settings,
-    }];
-    let mut config = plan.config(&arn, plan.settings, "");
-    let began = Instant::now();
-    let crash = world.crash_at(number);
-    let mut running = stage.start_with(&config);
-    while stage.left(plan.queue()) > 0 && began.elapsed() < RECOVERY_MAX {
-        tokio::select! {
-            biased;
-            () = crash.notified() => {
-                drop(running);
-                running = stage.start_with(&config);
-            }
-            () = sleep(Duration::from_millis(500)) => {}
-        }
-        // It is given other settings when some of it is done.
-        if terms.len() < 3 && began.elapsed() >= Duration::from_secs(1) {
-            let settings = Settings {
-                batch_size: 3 - terms.len(),
-                ..plan.settings
-            };
-            let at = began.elapsed();
-            terms.push(Term { at, settings });
-            config = plan.config(&arn, settings, "");
-            running.reload(&config);
-        }
-    }
-    let lasted = began.elapsed();
-    let points = world.crash_points();
-    running.stop().await;
-    world.idle().await;
-    let meant = meant.lock().unwrap().clone();
-    let (broken, _) = Judge::new(&plan, &meant, &BTreeSet::new(), &terms).judge(&world.history());
-    let run = Run {
-        broken,
-        lasted,
-        faults: 0,
-        hash: 0,
-        reloads: 0,
-    };
-    (run, points)
+    let (fifo, long) = (true, false);
+    Suite { fifo, long }.live();
 }
 
 #[test]
-fn a_kill_at_every_point_of_every_call_loses_nothing_and_breaks_no_order() {
-    let (whole, points) = block_on(crashed_at(u64::MAX));
-    assert_eq!(whole.broken, Vec::<String>::new());
-    assert!(points > 40, "{points}");
-    for number in 1..=points {
-        let (run, _) = block_on(crashed_at(number));
-        assert!(
-            run.broken.is_empty(),
-            "killed at {number}: {:?}",
-            run.broken
-        );
-        assert!(
-            run.lasted < Duration::from_secs(300),
-            "killed at {number}: {:?}",
-            run.lasted
-        );
-    }
+fn standard_queues_keep_every_promise_through_long_lives() {
+    let (fifo, long) = (false, true);
+    Suite { fifo, long }.live();
 }
 
-/// The hash of a stormy run.
-fn stormy_hash(fifo: bool) -> u64 {
-    let storm = |seed: &u64| Plan::draw(*seed, fifo).weather() == Weather::Storm;
+#[test]
+fn ordered_queues_keep_every_promise_through_long_lives() {
+    let (fifo, long) = (true, true);
+    Suite { fifo, long }.live();
+}
+
+/// The hashes of a stormy short life and of a long one.
+fn stormy_hashes(fifo: bool) -> [u64; 2] {
+    let storm = |seed: &u64| Plan::draw(*seed, fifo).spells[0].weather() == Weather::Storm;
     let seed = (0..).find(storm).expect("some seed is stormy");
-    block_on(run(&Plan::draw(seed, fifo))).hash
+    let stormy = |seed: &u64| {
+        let spells = Plan::draw_long(*seed, fifo).spells;
+        spells[0].weather() == Weather::Storm && spells[0].woes.len() > 1
+    };
+    let long = (1..).find(stormy).expect("some seed is stormy");
+    let plans = [Plan::draw(seed, fifo), Plan::draw_long(long, fifo)];
+    plans.map(|plan| run(&plan).hash)
 }
 
 // reliability: I18
 #[test]
 fn the_same_seed_gives_the_same_run_to_the_byte() {
     for fifo in [false, true] {
-        assert_eq!(stormy_hash(fifo), stormy_hash(fifo));
+        assert_eq!(stormy_hashes(fifo), stormy_hashes(fifo));
     }
+}
+
+// reliability: I18: what lives beside it, and what its thread lived before, is nothing to a life.
+#[test]
+fn a_life_is_the_same_alone_and_among_others() {
+    let hash = |seed: u64| run(&Plan::draw_long(seed, seed.is_multiple_of(2))).hash;
+    let among: Vec<u64> = lives::live(1..6, hash)
+        .into_iter()
+        .map(|(_, hash)| hash.expect("nothing panics"))
+        .collect();
+    let alone: Vec<u64> = (1..6).rev().map(hash).collect();
+    assert_eq!(among, alone.into_iter().rev().collect::<Vec<_>>());
 }
 
 // reliability: I18: another process has other hash seeds, other addresses, another clock.
 #[test]
 fn the_same_seed_gives_the_same_run_in_another_process() {
     const CHILD: &str = "SLUICEGATE_TEST_HASH";
-    let mine = format!("hash {:x} {:x}", stormy_hash(false), stormy_hash(true));
+    let mine = format!(
+        "hash {:x?} {:x?}",
+        stormy_hashes(false),
+        stormy_hashes(true)
+    );
     if std::env::var_os(CHILD).is_some() {
         tell(&mine);
         return;

@@ -27,6 +27,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_sluicegate");
 #[derive(Clone, Debug)]
 pub struct Config {
     listen: String,
+    api: String,
     grace_s: u32,
     endpoint: String,
     kinesis: String,
@@ -40,6 +41,7 @@ impl Config {
     pub fn at(endpoint: &str) -> Self {
         Self {
             listen: "127.0.0.1:0".to_owned(),
+            api: String::new(),
             grace_s: 6,
             endpoint: endpoint.to_owned(),
             kinesis: String::new(),
@@ -99,6 +101,12 @@ impl Config {
         }
     }
 
+    /// `Service.Api`, as the keys between its braces.
+    pub fn api(self, api: &str) -> Self {
+        let api = format!(", Api: {{ {api} }}");
+        Self { api, ..self }
+    }
+
     /// `Service.ShutdownGraceInSeconds`.
     pub fn grace_s(self, grace_s: u32) -> Self {
         Self { grace_s, ..self }
@@ -107,6 +115,7 @@ impl Config {
     fn text(&self) -> String {
         let Self {
             listen,
+            api,
             grace_s,
             endpoint,
             kinesis,
@@ -114,8 +123,9 @@ impl Config {
             functions,
             mappings,
         } = self;
-        let mut text =
-            format!("Service: {{ Listen: \"{listen}\", ShutdownGraceInSeconds: {grace_s} }}\n");
+        let mut text = format!(
+            "Service: {{ Listen: \"{listen}\", ShutdownGraceInSeconds: {grace_s}{api} }}\n"
+        );
         let endpoints = match kinesis.as_str() {
             "" => String::new(),
             kinesis => format!(", Endpoints: {{ Kinesis: \"{kinesis}\" }}"),
@@ -314,18 +324,42 @@ impl Gate {
 
     /// One page of the admin listener; none where nobody answers.
     pub async fn try_get(address: SocketAddr, path: &str) -> Option<Page> {
-        let mut stream = TcpStream::connect(address).await.ok()?;
         let request =
             format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let (page, _) = Self::exchange(address, &request).await?;
+        Some(page)
+    }
+
+    /// The answer, and its head.
+    async fn exchange(address: SocketAddr, request: &str) -> Option<(Page, String)> {
+        let mut stream = TcpStream::connect(address).await.ok()?;
         stream.write_all(request.as_bytes()).await.ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).await.ok()?;
         let (head, body) = text.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some(Page {
-            status,
-            body: body.to_owned(),
-        })
+        let body = body.to_owned();
+        Some((Page { status, body }, head.to_owned()))
+    }
+
+    /// One request of its control API, with these lines in its head: the answer, and AWS's name of an error.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        head: &str,
+        body: &str,
+    ) -> (Page, Option<String>) {
+        let address = self.admin();
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\n{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let answer = Self::exchange(address, &request).await;
+        let (page, head) = answer.expect("the admin listener answers");
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let code = lines.find(|(key, _)| key.eq_ignore_ascii_case("x-amzn-errortype"));
+        (page, code.map(|(_, code)| code.to_owned()))
     }
 
     /// One page of its admin listener.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sluicegate::sim::{Entry, Event, FunctionConfig, Reply, World};
 
-use super::plan::{Plan, Weather};
+use super::spell::{Spell, Weather};
 
 const NAME: &str = "beside";
 /// How long its function takes; the messages that are sent at once are no more than those that run at once.
@@ -49,20 +49,21 @@ pub fn config(world: &World) -> String {
 }
 
 /// How often it was begun.
-fn begun(metrics: &str) -> usize {
+pub fn begun(metrics: &str) -> u64 {
     let series = format!(
         "sluicegate_source_requests_total{{mapping=\"{NAME}\",operation=\"GetQueueUrl\",outcome=\"success\"}} "
     );
     let count = metrics.lines().find_map(|line| line.strip_prefix(&series));
-    count.expect("it was begun").parse().unwrap()
+    count.map_or(0, |count| count.parse().unwrap())
 }
 
-/// What it noticed. `starts` are those of the process.
+/// What it noticed in a spell. `starts` are those of the process, from the one that was under way when the spell began; `anew` is how
+/// often the mapping was begun since.
 pub fn judge(
-    plan: &Plan,
+    spell: &Spell,
     history: &[Entry],
     starts: &[Duration],
-    metrics: &str,
+    anew: u64,
     broken: &mut Vec<String>,
 ) {
     let mut fates = BTreeMap::<&str, Fate>::new();
@@ -89,8 +90,8 @@ pub fn judge(
             _ => {}
         }
     }
-    let fair = plan.weather() == Weather::Fair;
-    if fair && begun(metrics) > starts.len() {
+    let fair = spell.weather() == Weather::Fair;
+    if fair && anew > starts.len() as u64 {
         broken.push("beside: it was begun anew".to_owned());
     }
     for (id, fate) in fates {

@@ -6,13 +6,22 @@ use std::time::Duration;
 
 use sluicegate::sim::{Ending, Entry, Event};
 
-use super::plan::{Plan, Presence, Settings, Weather};
+use super::function::DECOY;
+use super::plan::{Plan, Presence, Settings};
+use super::spell::{Spell, Weather};
 use crate::engine::FUNCTION;
 
 /// How long after a reload something may still begin that was decided before it.
 const RELOAD_MAX: Duration = Duration::from_secs(1);
 /// A receive that was begun before is waited for: what it brings would be hidden from everybody. It goes back at once.
 pub const POLL_MAX: Duration = Duration::from_secs(20);
+
+/// Nothing is invoked with, once a drain has begun.
+const DRAINED_MAX: Duration = Duration::from_secs(1);
+/// A call that was begun before may wait so long for credentials.
+const SIGNED_MAX: Duration = Duration::from_secs(30);
+/// The queue to which an operator moves messages.
+pub const AWAY: &str = "away";
 
 /// What the function meant by each answer: the messages that it handled, by request id.
 pub type Meant = BTreeMap<String, BTreeSet<String>>;
@@ -41,9 +50,12 @@ struct Message {
 #[derive(Debug)]
 pub struct Judge<'a> {
     plan: &'a Plan,
+    spell: &'a Spell,
     meant: &'a Meant,
     dropped: &'a BTreeSet<String>,
     terms: &'a [Term],
+    /// From when to when the process was asked to end.
+    drains: &'a [(Duration, Duration)],
     messages: BTreeMap<String, Message>,
     groups: BTreeMap<String, Vec<String>>,
     /// When each began, by request id.
@@ -63,16 +75,19 @@ pub struct Truth {
 
 impl<'a> Judge<'a> {
     pub fn new(
-        plan: &'a Plan,
+        (plan, spell): (&'a Plan, &'a Spell),
         meant: &'a Meant,
         dropped: &'a BTreeSet<String>,
         terms: &'a [Term],
+        drains: &'a [(Duration, Duration)],
     ) -> Self {
         Self {
             plan,
+            spell,
             meant,
             dropped,
             terms,
+            drains,
             messages: BTreeMap::new(),
             groups: BTreeMap::new(),
             running: BTreeMap::new(),
@@ -141,8 +156,17 @@ impl<'a> Judge<'a> {
                     self.deleted(at, id);
                 }
             }
-            Event::MovedToDlq { queue, id, .. } if queue == self.plan.queue() => {
-                self.moved(at, id);
+            Event::MovedToDlq { queue, id, dlq } if queue == self.plan.queue() => {
+                if dlq == AWAY {
+                    self.message(id).gone = true;
+                } else {
+                    self.moved(at, id);
+                }
+            }
+            Event::Purged { queue } if queue == self.plan.queue() => {
+                self.messages
+                    .values_mut()
+                    .for_each(|message| message.gone = true);
             }
             Event::Invoked {
                 function,
@@ -153,6 +177,9 @@ impl<'a> Judge<'a> {
             } => {
                 truth.invocations += 1;
                 truth.events_invoked += message_ids.len() as u64;
+                if function == DECOY {
+                    self.breach(at, "redirect", "somebody followed it".to_owned());
+                }
                 if function == FUNCTION {
                     self.between_settings(at);
                     self.running.insert(request_id.clone(), at);
@@ -186,14 +213,16 @@ impl<'a> Judge<'a> {
 
     // I10: in fair weather each receive but the first follows a failure, or a drain that handed the message back.
     fn received(&mut self, at: Duration, id: &str) {
-        let fair = self.plan.weather() == Weather::Fair && !self.plan.zombies();
-        if self.in_force(at, POLL_MAX).next().is_none() {
+        let fair = self.spell.weather() == Weather::Fair && !self.zombies();
+        let asked = POLL_MAX + self.spell.paused_max();
+        if self.in_force(at, asked).next().is_none() {
             self.breach(
                 at,
                 "I14",
                 format!("{id} is received, and nobody is to work"),
             );
         }
+        self.after_drain(at, POLL_MAX, || format!("{id} is received"));
         let message = self.message(id);
         message.receives += 1;
         let explained = message.failed + message.handed_back + 1;
@@ -207,8 +236,29 @@ impl<'a> Judge<'a> {
         }
     }
 
-    // I4, I6, I7, I10
+    // I14: what begins later than this after the process was asked to end was begun after it.
+    fn after_drain(&mut self, at: Duration, at_most: Duration, what: impl FnOnce() -> String) {
+        let at_most = at_most
+            + match self.spell.weather() {
+                Weather::Fair => DRAINED_MAX,
+                Weather::Faults | Weather::Storm => SIGNED_MAX,
+            };
+        let late = |(from, to): &&(Duration, Duration)| *from + at_most < at && at <= *to;
+        if let Some((from, _)) = self.drains.iter().find(late) {
+            let text = format!("{} and since {from:?} it is to end", what());
+            self.breach(at, "I14", text);
+        }
+    }
+
+    fn zombies(&self) -> bool {
+        self.plan.http || self.spell.zombies()
+    }
+
+    // I4, I6, I7, I10, I14
     fn invoked(&mut self, at: Duration, ids: &[String], bytes: usize) {
+        self.after_drain(at, Duration::ZERO, || {
+            format!("{} are invoked with", ids.len())
+        });
         let count_max = self
             .in_force(at, Duration::ZERO)
             .map(|settings| settings.batch_size)
@@ -224,7 +274,7 @@ impl<'a> Judge<'a> {
                 format!("a batch of {} messages, {bytes} bytes", ids.len()),
             );
         }
-        if !self.plan.zombies() && self.running.len() > limit {
+        if !self.zombies() && self.running.len() > limit {
             self.breach(
                 at,
                 "I7",
@@ -241,17 +291,17 @@ impl<'a> Judge<'a> {
             let message = self.message(id);
             let (running, gone, handled) = (message.running, message.gone, message.handled);
             message.running += 1;
-            if !self.plan.zombies() && running > 0 {
+            if !self.zombies() && running > 0 {
                 self.breach(at, "I10", format!("{id} runs twice at once"));
             }
-            if handled && !self.plan.zombies() && self.plan.weather() == Weather::Fair {
+            if handled && !self.zombies() && self.spell.weather() == Weather::Fair {
                 self.breach(
                     at,
                     "I10",
                     format!("{id} was invoked with after it was handled"),
                 );
             }
-            if gone && !self.plan.zombies() && self.plan.weather() == Weather::Fair {
+            if gone && !self.zombies() && self.spell.weather() == Weather::Fair {
                 self.breach(at, "I10", format!("{id} was invoked with after its end"));
             }
             for earlier in self.earlier(id) {
@@ -264,9 +314,7 @@ impl<'a> Judge<'a> {
                         format!("{id} was offered before {earlier} was done"),
                     );
                 }
-                if self.messages[&earlier].running > 0
-                    && !ids.contains(&earlier)
-                    && !self.plan.zombies()
+                if self.messages[&earlier].running > 0 && !ids.contains(&earlier) && !self.zombies()
                 {
                     self.breach(at, "I6", format!("{id} runs beside {earlier} of its group"));
                 }
@@ -285,7 +333,7 @@ impl<'a> Judge<'a> {
         let other = self.running.values().find(under_others).copied();
         if let Some(began) = other
             && now.at + RELOAD_MAX < at
-            && !self.plan.zombies()
+            && !self.zombies()
         {
             let text = format!("what was begun at {began:?} under other settings still runs");
             self.breach(at, "I6", text);
@@ -298,7 +346,8 @@ impl<'a> Judge<'a> {
         let (ran, handled) = match ending {
             Ending::Succeeded { .. } => (true, self.meant.get(request_id).unwrap_or(&none)),
             Ending::Failed { .. } | Ending::TimedOut => (true, &none),
-            Ending::Refused { .. } => (false, &none),
+            // The event is at fault: the batch is left to the queue. // spec: 1.7
+            Ending::Refused { status } => (matches!(status, 400 | 413 | 415), &none),
         };
         let mut stopped = BTreeSet::new();
         for id in ids {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use sluicegate::sim::{Fault, Operation};
+use super::spell::{self, Spell, Woe};
 
-/// One run, drawn from its seed.
+/// When the world heals in a short life.
+pub const TROUBLE: Duration = Duration::from_secs(600);
+
+/// One life, drawn from its seed.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub seed: u64,
@@ -17,20 +20,14 @@ pub struct Plan {
     /// Behind a URL that gives up long before the function does: it may succeed and nobody hears of it.
     pub http: bool,
     pub filter: bool,
-    pub messages: usize,
     pub groups: usize,
     pub timeout_s: u64,
     /// The function takes its time.
     pub busy: bool,
     /// Of each hundred invocations.
     pub moods: Moods,
-    pub faults: Vec<(Option<Operation>, Fault, f64)>,
-    /// How often the process is killed.
-    pub crashes: usize,
-    /// A stop and a new start in the middle.
-    pub restarts: usize,
-    /// How often it is given other settings while it runs, beside a mapping that stays the same.
-    pub reloads: usize,
+    /// What happens, in turn.
+    pub spells: Vec<Spell>,
 }
 
 /// What may change while it runs.
@@ -71,45 +68,35 @@ impl Settings {
     }
 }
 
+/// Of so many long lives one has a function that is gone for half a day.
+const HALF_DAYS: u64 = 50;
+
 /// How often a function does what, of each hundred invocations.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moods {
     pub error: u64,
     pub slow: u64,
     pub late: u64,
     pub throttled: u64,
     pub unavailable: u64,
+    /// For good, or sent elsewhere: behind a URL only.
+    pub refused: u64,
+    /// An answer that cannot be read, or names nobody of the batch.
     pub garbage: u64,
+    /// `null`, `{}`, or nothing.
+    pub nothing: u64,
+    /// An answer of more than 6 MB.
+    pub oversize: u64,
+    /// Headers that are far too long.
+    pub headers: u64,
     /// Of each hundred messages, where failures may be reported.
     pub failed_items: u64,
 }
 
-/// Which promises a run must keep besides those that it always must.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weather {
-    /// Nothing goes wrong but the function.
-    Fair,
-    /// Faults, and no crash.
-    Faults,
-    /// Faults and crashes.
-    Storm,
-}
-
 impl Plan {
-    pub fn weather(&self) -> Weather {
-        match (self.faults.is_empty(), self.crashes) {
-            (true, 0) => Weather::Fair,
-            (false, 0) => Weather::Faults,
-            (_, _) => Weather::Storm,
-        }
-    }
-
-    /// A function may run on while its caller has given up on it.
-    pub fn zombies(&self) -> bool {
-        let invoke = |(operation, _, _): &(Option<Operation>, Fault, f64)| {
-            operation.is_none_or(|operation| operation == Operation::Invoke)
-        };
-        self.http || self.crashes > 0 || self.faults.iter().any(invoke)
+    /// Whether it is given other settings at some time.
+    pub fn reloads(&self) -> bool {
+        self.spells.iter().any(|spell| spell.reloads > 0)
     }
 
     /// A calm ordered queue that reports failures and has a poison message now and then.
@@ -128,7 +115,6 @@ impl Plan {
             partial: true,
             http: false,
             filter: false,
-            messages: 0,
             groups: 1,
             timeout_s: 3,
             busy: false,
@@ -137,75 +123,98 @@ impl Plan {
                 failed_items: 10,
                 ..Moods::default()
             },
-            faults: Vec::new(),
-            crashes: 0,
-            restarts: 0,
-            reloads: 0,
+            spells: vec![Spell::quiet(TROUBLE)],
         }
     }
 
-    /// The plan of a seed for a kind of queue.
+    /// The short life of a seed for a kind of queue.
     pub fn draw(seed: u64, fifo: bool) -> Self {
         let mut rng = fastrand::Rng::with_seed(seed.wrapping_mul(2).wrapping_add(fifo.into()));
-        let chance = |rng: &mut fastrand::Rng, of: u32| rng.u32(..of) == 0;
+        let rng = &mut rng;
         let weather = rng.u32(..4);
-        let mut faults = Vec::new();
-        if weather > 0 {
-            for _ in 0..rng.usize(1..6) {
-                let fault = Fault::ALL[rng.usize(..Fault::ALL.len())];
-                let fitting: Vec<Operation> = OPERATIONS
-                    .into_iter()
-                    .filter(|operation| fault.fits(*operation))
-                    .collect();
-                let operation = fitting.get(rng.usize(..fitting.len().max(1))).copied();
-                if operation.is_some() {
-                    let everywhere = chance(&mut rng, 4) && operation != Some(Operation::Invoke);
-                    let operation = operation.filter(|_| !everywhere);
-                    faults.push((operation, fault, 0.01 + 0.15 * rng.f64()));
-                }
-            }
-        }
-        let calm = chance(&mut rng, 6);
-        let upto = |rng: &mut fastrand::Rng, most: u64| if calm { 0 } else { rng.u64(..=most) };
-        let moods = Moods {
-            error: upto(&mut rng, 15),
-            slow: upto(&mut rng, 15),
-            late: upto(&mut rng, 5),
-            throttled: upto(&mut rng, 15),
-            unavailable: upto(&mut rng, 10),
-            garbage: upto(&mut rng, 5),
-            failed_items: upto(&mut rng, 15),
-        };
-        let timeout_s = [1, 3, 10, 60][rng.usize(..4)];
-        // A restart that cuts a long invocation off leaves it running.
+        let mut plan = Self::house(seed, fifo, rng);
+        let quick = plan.timeout_s < 20;
+        let faults = if weather > 0 { rng.usize(1..6) } else { 0 };
         // In fair weather more can be told.
         let of = if weather == 0 { 4 } else { 2 };
-        let reloads = if timeout_s < 20 && rng.u32(..of) > 0 {
-            rng.usize(1..6)
-        } else {
-            0
+        plan.spells = vec![Spell {
+            messages: rng.usize(5..80),
+            faults: (0..faults)
+                .filter_map(|_| spell::fault(rng, 0.01, 0.15))
+                .collect(),
+            crashes: if weather == 3 { rng.usize(1..4) } else { 0 },
+            restarts: usize::from(quick && rng.u32(..4) == 0),
+            reloads: if quick && rng.u32(..of) > 0 {
+                rng.usize(1..6)
+            } else {
+                0
+            },
+            ..Spell::quiet(TROUBLE)
+        }];
+        plan
+    }
+
+    /// The long life of a seed: trouble and calm in turn. Now and then a function is gone for half a day.
+    pub fn draw_long(seed: u64, fifo: bool) -> Self {
+        let mut rng =
+            fastrand::Rng::with_seed((seed ^ 0x10_0000_0000).wrapping_mul(2) + u64::from(fifo));
+        let rng = &mut rng;
+        let mut plan = Self::house(seed, fifo, rng);
+        let quick = plan.timeout_s < 20;
+        if seed.is_multiple_of(HALF_DAYS) {
+            let mut spell = Spell::quiet(Duration::from_secs(13 * 3600));
+            spell.messages = 12;
+            spell.woes = vec![(
+                Duration::from_secs(2),
+                Woe::FunctionAway(Duration::from_secs(25 * 1800)),
+            )];
+            plan.http = false;
+            plan.spells = vec![spell, Spell::draw_calm(rng, quick)];
+            return plan;
+        }
+        for _ in 0..rng.usize(3..6) {
+            plan.spells.push(Spell::draw_trouble(rng, quick));
+            plan.spells.push(Spell::draw_calm(rng, quick));
+        }
+        plan
+    }
+
+    /// A queue, a mapping and a function, to which nothing happens yet.
+    fn house(seed: u64, fifo: bool, rng: &mut fastrand::Rng) -> Self {
+        let chance = |rng: &mut fastrand::Rng, of: u32| rng.u32(..of) == 0;
+        let calm = chance(rng, 6);
+        let upto = |rng: &mut fastrand::Rng, most: u64| if calm { 0 } else { rng.u64(..=most) };
+        let moods = Moods {
+            error: upto(rng, 15),
+            slow: upto(rng, 15),
+            late: upto(rng, 5),
+            throttled: upto(rng, 15),
+            unavailable: upto(rng, 10),
+            refused: upto(rng, 4),
+            garbage: upto(rng, 5),
+            nothing: upto(rng, 5),
+            oversize: upto(rng, 2),
+            headers: upto(rng, 4),
+            failed_items: upto(rng, 15),
         };
-        let http = chance(&mut rng, 6);
-        let restarts = usize::from(timeout_s < 20 && chance(&mut rng, 4));
+        // A restart that cuts a long invocation off leaves it running.
+        let timeout_s = [1, 3, 10, 60][rng.usize(..4)];
+        let http = chance(rng, 6);
         Self {
             seed,
             fifo,
-            receives_max: chance(&mut rng, 3).then(|| rng.u32(2..6)),
+            receives_max: chance(rng, 3).then(|| rng.u32(2..6)),
             visibility_s: [1, 5, 10, 30, 60][rng.usize(..5)],
-            settings: Settings::draw(&mut rng, fifo),
+            settings: Settings::draw(rng, fifo),
             partial: rng.bool(),
             http,
             // Behind a URL nobody would wait for it.
             busy: timeout_s < 20 && !http && rng.bool(),
-            filter: chance(&mut rng, 4),
-            messages: rng.usize(5..80),
+            filter: chance(rng, 4),
             groups: rng.usize(1..6),
             timeout_s,
             moods,
-            faults,
-            crashes: if weather == 3 { rng.usize(1..4) } else { 0 },
-            restarts,
-            reloads,
+            spells: Vec::new(),
         }
     }
 
@@ -273,14 +282,3 @@ impl Plan {
         Duration::from_secs(self.timeout_s)
     }
 }
-
-/// The calls that the engine makes.
-const OPERATIONS: [Operation; 7] = [
-    Operation::ReceiveMessage,
-    Operation::DeleteMessageBatch,
-    Operation::ChangeMessageVisibilityBatch,
-    Operation::GetQueueAttributes,
-    Operation::GetQueueUrl,
-    Operation::GetFunctionConfiguration,
-    Operation::Invoke,
-];

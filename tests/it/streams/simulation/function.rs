@@ -27,6 +27,8 @@ pub struct Inner {
     pub calls: BTreeMap<String, Call>,
     /// Bad moods are over.
     pub healed: bool,
+    /// Invocations with records of a stream that is not the mapping's.
+    pub foreign: u64,
 }
 
 /// One invocation.
@@ -76,6 +78,13 @@ struct Data<'a> {
     data: Option<&'a str>,
 }
 
+impl<'a> Record<'a> {
+    fn data(&self) -> &Data<'a> {
+        let data = self.kinesis.as_ref().or(self.dynamodb.as_ref());
+        data.expect("a record of a stream")
+    }
+}
+
 impl Known {
     pub fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         act(&mut self.0.lock().unwrap())
@@ -105,10 +114,13 @@ impl Inner {
             .count()
     }
 
+    fn has(&self, record: &Record<'_>) -> bool {
+        self.numbers.contains_key(record.data().number)
+    }
+
     fn users_in(&self, event: &Event<'_>) -> Vec<(usize, String)> {
         let user = |record: &Record<'_>| {
-            let data = record.kinesis.as_ref().or(record.dynamodb.as_ref());
-            let data = data.expect("a record of a stream");
+            let data = record.data();
             let number = match &self.numbers[data.number][..] {
                 [number] => *number,
                 _ => inner_number(data.data.expect("data of an aggregate")),
@@ -146,6 +158,10 @@ fn answer(
     invocation: &Invocation,
 ) -> Reply {
     let event: Event<'_> = serde_json::from_slice(&invocation.event).expect("an event is JSON");
+    if event.records.iter().any(|record| !known.has(record)) {
+        known.foreign += 1;
+        return Reply::ok("{}");
+    }
     let users = known.users_in(&event);
     let window = event.shard.map(|shard| Window {
         shard,

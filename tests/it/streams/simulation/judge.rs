@@ -25,23 +25,34 @@ const RELOAD_MAX: Duration = Duration::from_secs(1);
 pub struct Evidence<'a> {
     pub plan: &'a Plan,
     pub known: &'a Inner,
-    /// What the history calls the stream.
-    pub stream: &'a str,
+    /// What the history calls the stream, and those before it.
+    pub streams: &'a [String],
     pub lines: &'a BTreeMap<String, Line>,
     /// The bodies of the on-failure records by message id.
     pub told: &'a BTreeMap<String, String>,
     pub lives: &'a [Life],
     pub kept: &'a [Kept],
+    pub stood_still: &'a [Pause],
     /// Records discarded without an on-failure record, as counted.
     pub dropped: u64,
 }
 
-/// What the store held between two lives.
+/// What the store held between two lives, or would have held behind a commit, had the process ended there.
 #[derive(Clone, Debug)]
 pub struct Kept {
     pub place: usize,
     pub at: Duration,
     pub shards: BTreeMap<String, ShardProgress>,
+    /// What follows builds on it: it never goes back behind it.
+    pub goes_on: bool,
+}
+
+/// A time in which nothing of the service moved.
+#[derive(Clone, Copy, Debug)]
+pub struct Pause {
+    pub place: usize,
+    pub at: Duration,
+    pub length: Duration,
 }
 
 /// A life of the process, or a part of one under some settings.
@@ -116,6 +127,7 @@ pub struct Judge<'a> {
     unheard: u32,
     life: usize,
     kept: usize,
+    stood_still: usize,
     truth: Truth,
     broken: Vec<String>,
 }
@@ -136,6 +148,7 @@ impl<'a> Judge<'a> {
             unheard: 0,
             life: 0,
             kept: 0,
+            stood_still: 0,
             truth: Truth::default(),
             broken: Vec::new(),
         }
@@ -160,7 +173,14 @@ impl<'a> Judge<'a> {
             .filter(|kept| kept.place <= index)
         {
             self.kept += 1;
-            self.kept_so(kept.at, &kept.shards);
+            self.kept_so(kept);
+        }
+        while let Some(pause) = self.evidence.stood_still.get(self.stood_still)
+            && pause.place <= index
+        {
+            self.stood_still += 1;
+            // By then nobody waits for them any more.
+            self.unheard += self.running.len() as u32;
         }
         while let Some(next) = self
             .evidence
@@ -195,7 +215,7 @@ impl<'a> Judge<'a> {
                 shard,
                 sequence_number,
                 ..
-            } if stream == self.evidence.stream => self.put(at, shard, sequence_number),
+            } if self.is_ours(stream) => self.put(at, shard, sequence_number),
             Event::RecordsRead {
                 stream,
                 shard,
@@ -203,7 +223,7 @@ impl<'a> Judge<'a> {
                 first,
                 last,
                 ..
-            } if stream == self.evidence.stream => {
+            } if self.is_ours(stream) => {
                 // It may have been somebody else.
                 if self.evidence.plan.rival == 0 && self.in_force(at).next().is_none() {
                     self.breach(at, "I14", "read, and it is not to work".to_owned());
@@ -218,7 +238,7 @@ impl<'a> Judge<'a> {
                 shard,
                 through,
                 ..
-            } if stream == self.evidence.stream => self.trimmed(shard, through),
+            } if self.is_ours(stream) => self.trimmed(shard, through),
             Event::Invoked {
                 function,
                 request_id,
@@ -238,7 +258,15 @@ impl<'a> Judge<'a> {
                 let call = self.evidence.known.calls[request_id].clone();
                 self.replied(at, request_id, &call, ending);
             }
-            Event::Sent { queue, id, .. } if queue == super::FAILED => {
+            Event::Sent { queue: to, id, .. }
+            | Event::Published {
+                topic: to,
+                message_id: id,
+            }
+            | Event::Stored {
+                bucket: to,
+                key: id,
+            } if to == super::FAILED => {
                 let told = self.evidence.told[id].clone();
                 self.told(at, &told);
             }
@@ -333,7 +361,7 @@ impl<'a> Judge<'a> {
         let (fate, known) = (&self.fates[user], &self.evidence.known.users[user]);
         let filtered = self.evidence.plan.filter && !known.keep;
         fate.handled || fate.discarded > 0 || fate.trimmed || known.old || filtered || {
-            !self.evidence.plan.destination && self.may_be_dropped(user, at)
+            !self.evidence.plan.tells() && self.may_be_dropped(user, at)
         }
     }
 
@@ -350,6 +378,7 @@ impl<'a> Judge<'a> {
 
     /// The settings that may be in force: what begins now began at the latest between the decision and its effect.
     fn in_force(&self, at: Duration) -> impl Iterator<Item = &Settings> {
+        let at = at.saturating_sub(self.stood_still(at));
         let lives = &self.evidence.lives[..=self.life];
         let later = lives.iter().skip(1).map(Some).chain([None]);
         let still = move |(_, next): &(&Life, Option<&Life>)| {
@@ -358,6 +387,17 @@ impl<'a> Judge<'a> {
         let force = lives.iter().zip(later).filter(still);
         let settings = force.map(|(life, _)| &life.settings);
         settings.filter(|settings| settings.presence == Presence::Enabled)
+    }
+
+    fn is_ours(&self, stream: &String) -> bool {
+        self.evidence.streams.contains(stream)
+    }
+
+    /// How much later than it was decided something may happen, because everything stood still in between.
+    fn stood_still(&self, at: Duration) -> Duration {
+        let pauses = &self.evidence.stood_still[..self.stood_still];
+        let recent = |pause: &&Pause| at <= pause.at + pause.length + RELOAD_MAX;
+        pauses.iter().filter(recent).map(|pause| pause.length).sum()
     }
 
     fn fair(&self) -> bool {

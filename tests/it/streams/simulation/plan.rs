@@ -1,8 +1,13 @@
 //! What a seed stands for: a stream, a mapping, a function's moods, and what goes wrong.
 
+mod draw;
+mod text;
+
+pub use draw::calls;
+
 use std::time::Duration;
 
-use sluicegate::sim::{Fault, KinesisOperation, Operation};
+use sluicegate::sim::{Fault, Operation};
 
 /// One run, drawn from its seed.
 #[derive(Clone, Debug)]
@@ -30,7 +35,8 @@ pub struct Plan {
     pub heavy: bool,
     /// One record of so many; 0 for none.
     pub poison: u32,
-    pub destination: bool,
+    /// Where the records of discards go.
+    pub to: To,
     /// The on-failure record holds the event.
     pub payload: bool,
     pub timeout_s: u64,
@@ -52,7 +58,55 @@ pub struct Plan {
     pub reloads: usize,
     /// Checkpoints are kept in the format of the file.
     pub file: bool,
+    /// How often trouble comes and is over; in between everything is settled, and nothing comes for a while.
+    pub acts: usize,
+    pub quiet: Quiet,
+    /// How often the process stands still, for a second to ten minutes, and goes on as if nothing had been.
+    pub pauses: usize,
+    /// How often the disk fails under the checkpoint file.
+    pub disk_faults: usize,
+    /// How often nothing at all answers, for some minutes.
+    pub outages: usize,
+    pub ending: Ending,
+    /// Logs are read, to their last level.
+    pub overheard: bool,
 }
+
+/// The place of on-failure records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    Nowhere,
+    Queue,
+    /// One that takes hardly more than a record without its event.
+    NarrowQueue,
+    Topic,
+    Bucket,
+}
+
+/// What is between two times of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// The process runs.
+    Idle { s: u64 },
+    /// It does not. Where the stream keeps its records for long enough, or where some may be lost, some come meanwhile.
+    Away { s: u64 },
+}
+
+/// What becomes of the stream behind it all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Calm,
+    /// It is deleted, and another is made under its name: nobody reads that.
+    MadeAnew,
+    /// It is switched off and on again, so that it has another ARN, which the mapping is told, and everything begins
+    /// once more.
+    Switched,
+}
+
+/// How long a stream keeps what comes, at the least.
+const KEPT: Duration = Duration::from_hours(24);
+/// From here on the source may trim what was settled long before.
+const OLD: Duration = Duration::from_hours(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -144,7 +198,8 @@ impl Settings {
 
 impl Plan {
     pub fn weather(&self) -> Weather {
-        let calm = self.faults.is_empty() && !self.loss && self.rival == 0;
+        let troubles = self.rival as usize + self.pauses + self.disk_faults + self.outages;
+        let calm = self.faults.is_empty() && !self.loss && troubles == 0 && !self.grows_old();
         match (calm, self.crashes) {
             (true, 0) => Weather::Fair,
             (false, 0) => Weather::Faults,
@@ -157,7 +212,37 @@ impl Plan {
         let invoke = |(operation, _, _): &(Option<Operation>, Fault, f64)| {
             operation.is_none_or(|operation| operation == Operation::Invoke)
         };
-        self.crashes > 0 || self.faults.iter().any(invoke)
+        let cut_off = self.crashes + self.pauses + self.disk_faults + self.outages;
+        cut_off > 0 || self.faults.iter().any(invoke)
+    }
+
+    /// It lasts so long that the source trims what is settled.
+    pub fn grows_old(&self) -> bool {
+        let (Quiet::Idle { s } | Quiet::Away { s }) = self.quiet;
+        self.acts > 1 && OLD < Duration::from_secs(s)
+    }
+
+    /// Somebody is told of discards.
+    pub fn tells(&self) -> bool {
+        self.to != To::Nowhere
+    }
+
+    /// How long a Kinesis stream keeps records at first, in hours.
+    pub fn kept_hours(&self) -> u32 {
+        if self.weather() == Weather::Fair {
+            24
+        } else {
+            96
+        }
+    }
+
+    /// Whether something comes while the process is away.
+    pub fn comes_while_away(&self) -> bool {
+        let Quiet::Away { s } = self.quiet else {
+            return false;
+        };
+        let kept = self.kind != Kind::Dynamo || Duration::from_secs(s) < KEPT;
+        self.loss || kept
     }
 
     /// A listing may lack shards.
@@ -190,7 +275,7 @@ impl Plan {
     /// Taken out, a mapping's counters go with it: only where none is needed to tell what was lost.
     pub fn may_go(&self) -> bool {
         let limited = self.retries.is_some() || self.age_s.is_some();
-        !self.loss && (self.destination || !limited)
+        !self.loss && (self.tells() || !limited)
     }
 
     /// One shard, split under way, with a poison record, bisection and a destination: for the sweeps.
@@ -220,7 +305,7 @@ impl Plan {
             kpl: false,
             heavy: false,
             poison: 4,
-            destination: true,
+            to: To::Queue,
             payload: false,
             timeout_s: 3,
             concurrency: None,
@@ -234,230 +319,13 @@ impl Plan {
             // Not where every point is tried: beside it stands a mapping with points of its own.
             reloads: if kind == Kind::Kinesis { 0 } else { 2 },
             file: false,
+            acts: 1,
+            quiet: Quiet::Idle { s: 0 },
+            pauses: 0,
+            disk_faults: 0,
+            outages: 0,
+            ending: Ending::Calm,
+            overheard: false,
         }
     }
-
-    /// The plan of a seed for a kind of stream.
-    pub fn draw(seed: u64, kind: Kind) -> Self {
-        let kinesis = kind != Kind::Dynamo;
-        let mut rng = fastrand::Rng::with_seed(match kind {
-            Kind::Dynamo => seed.wrapping_mul(2),
-            Kind::Kinesis => seed.wrapping_mul(2).wrapping_add(1),
-            Kind::FanOut => !seed,
-        });
-        let rng = &mut rng;
-        let chance = |rng: &mut fastrand::Rng, of: u32| rng.u32(..of) == 0;
-        let weather = rng.u32(..4);
-        let loss = weather > 0 && chance(rng, 5);
-        let faults = match weather {
-            0 => Vec::new(),
-            _ => faults(rng, kind, loss),
-        };
-        let calm = chance(rng, 6);
-        let upto = |rng: &mut fastrand::Rng, most: u64| if calm { 0 } else { rng.u64(..=most) };
-        let moods = Moods {
-            error: upto(rng, 20),
-            slow: upto(rng, 10),
-            late: upto(rng, 4),
-            throttled: upto(rng, 15),
-            unavailable: upto(rng, 8),
-            garbage: upto(rng, 5),
-            stops: upto(rng, 30),
-        };
-        let tumbling_s = chance(rng, 5).then(|| rng.u64(5..60));
-        let retries = [None, Some(0), Some(1), Some(2), Some(5)][rng.usize(..5)];
-        let age_s = chance(rng, 5).then(|| rng.u64(60..120));
-        let limited = retries.is_some() || age_s.is_some();
-        let kpl = kinesis && chance(rng, 6);
-        let heavy = kinesis && !kpl && limited && chance(rng, 16);
-        let destination = rng.u32(..3) > 0;
-        let from = match rng.u32(..6) {
-            0 => From::Latest,
-            1 if kinesis => From::Moment,
-            _ => From::Horizon,
-        };
-        Self {
-            seed,
-            kind,
-            from,
-            shards: rng.u32(1..4),
-            keys: rng.usize(1..12),
-            records: if heavy { 20 } else { rng.usize(10..140) },
-            // A subscription lasts 5 minutes: some runs are longer.
-            pace_ms: match kind {
-                Kind::FanOut if chance(rng, 3) => 20_000,
-                Kind::FanOut | Kind::Kinesis | Kind::Dynamo => 3_000,
-            },
-            settings: Settings::draw(rng, tumbling_s.is_some()),
-            changes: chance(rng, 2),
-            retries,
-            age_s,
-            only_failing: chance(rng, 5),
-            tumbling_s,
-            partial: rng.bool(),
-            filter: chance(rng, 3),
-            kpl,
-            heavy,
-            poison: if limited && rng.bool() { 10 } else { 0 },
-            destination,
-            payload: destination && !heavy && (kpl || rng.bool()),
-            timeout_s: [1, 3, 10][rng.usize(..3)],
-            concurrency: chance(rng, 8).then(|| rng.u32(1..3)),
-            moods,
-            faults,
-            loss,
-            rival: if kind == Kind::FanOut && weather > 0 && !loss && rng.bool() {
-                6
-            } else {
-                0
-            },
-            reshards: if chance(rng, 3) { 0 } else { rng.usize(1..6) },
-            crashes: if weather == 3 { rng.usize(1..6) } else { 0 },
-            restarts: if rng.bool() { 0 } else { rng.usize(1..4) },
-            // In fair weather more can be told.
-            reloads: if rng.u32(..if weather == 0 { 4 } else { 2 }) == 0 {
-                0
-            } else {
-                rng.usize(1..6)
-            },
-            file: chance(rng, 3),
-        }
-    }
-
-    /// The mapping, as the configuration of the service has it.
-    pub fn config(&self, arn: &str, destination: &str, now: Settings, moment_s: u64) -> String {
-        let mut text = format!(
-            "  - Name: m\n    EventSourceArn: {arn}\n    FunctionName: process\n    BatchSize: {}\n",
-            now.batch_size
-        );
-        let mut line = |key: &str, value: String| text += &format!("    {key}: {value}\n");
-        match self.from {
-            From::Horizon => line("StartingPosition", "TRIM_HORIZON".into()),
-            From::Latest => line("StartingPosition", "LATEST".into()),
-            From::Moment => {
-                line("StartingPosition", "AT_TIMESTAMP".into());
-                line("StartingPositionTimestamp", moment_s.to_string());
-            }
-        }
-        if now.presence == Presence::Disabled {
-            line("Enabled", "false".into());
-        }
-        if now.factor > 1 {
-            line("ParallelizationFactor", now.factor.to_string());
-        }
-        if now.bisect {
-            line("BisectBatchOnFunctionError", "true".into());
-        }
-        if now.window_s > 0 {
-            line("MaximumBatchingWindowInSeconds", now.window_s.to_string());
-        }
-        if let Some(retries) = self.retries {
-            line("MaximumRetryAttempts", retries.to_string());
-        }
-        if let Some(age_s) = self.age_s {
-            line("MaximumRecordAgeInSeconds", age_s.to_string());
-        }
-        if let Some(length_s) = self.tumbling_s {
-            line("TumblingWindowInSeconds", length_s.to_string());
-        }
-        if self.partial {
-            line("FunctionResponseTypes", "[ReportBatchItemFailures]".into());
-        }
-        if self.filter {
-            let pattern = match self.kind {
-                Kind::Kinesis | Kind::FanOut => r#"{"data":{"keep":[true]}}"#,
-                Kind::Dynamo => r#"{"dynamodb":{"NewImage":{"keep":{"BOOL":[true]}}}}"#,
-            };
-            let filters = format!("{{ Filters: [ {{ Pattern: '{pattern}' }} ] }}");
-            line("FilterCriteria", filters);
-        }
-        if self.destination {
-            let to = format!("{{ OnFailure: {{ Destination: \"{destination}\" }} }}");
-            line("DestinationConfig", to);
-        }
-        let mut extensions = Vec::new();
-        for (on, name) in [
-            (self.only_failing, "DiscardOnlyFailing"),
-            (self.payload, "OnFailureIncludePayload"),
-            (self.kpl, "DeaggregateKpl"),
-        ] {
-            if on {
-                extensions.push(format!("{name}: true"));
-            }
-        }
-        if !extensions.is_empty() {
-            line("Extensions", format!("{{ {} }}", extensions.join(", ")));
-        }
-        text
-    }
-}
-
-/// Some faults at some of the calls that the engine makes, or at all of them.
-fn faults(rng: &mut fastrand::Rng, kind: Kind, loss: bool) -> Vec<(Option<Operation>, Fault, f64)> {
-    let operations = operations(kind);
-    let mut faults = Vec::new();
-    for _ in 0..rng.usize(1..7) {
-        let fault = Fault::ALL[rng.usize(..Fault::ALL.len())];
-        let fits: Vec<Operation> = operations
-            .iter()
-            .copied()
-            .filter(|operation| fault.fits(*operation))
-            .collect();
-        if fits.is_empty() || fault == Fault::TrimmedPosition && !loss {
-            continue;
-        }
-        let operation = fits[rng.usize(..fits.len())];
-        let everywhere = rng.u32(..4) == 0 && operation != Operation::Invoke;
-        faults.push((
-            (!everywhere).then_some(operation),
-            fault,
-            0.01 + 0.15 * rng.f64(),
-        ));
-    }
-    // A subscription is seldom begun: what may happen to it must be likely.
-    if kind == Kind::FanOut {
-        for fault in [Fault::SilentEventStream, Fault::BrokenEventStream] {
-            if rng.bool() {
-                faults.push((Some(operations[2]), fault, 0.3 * rng.f64()));
-            }
-        }
-    }
-    let read = operations[2];
-    if loss && Fault::TrimmedPosition.fits(read) && rng.bool() {
-        faults.push((Some(read), Fault::TrimmedPosition, 0.02));
-    }
-    faults
-}
-
-/// The calls that the engine makes; reading is the third.
-fn operations(kind: Kind) -> Vec<Operation> {
-    let mut operations = match kind {
-        Kind::Kinesis => vec![
-            Operation::Kinesis(KinesisOperation::ListShards),
-            Operation::Kinesis(KinesisOperation::GetShardIterator),
-            Operation::Kinesis(KinesisOperation::GetRecords),
-            Operation::Kinesis(KinesisOperation::DescribeStreamSummary),
-        ],
-        Kind::FanOut => vec![
-            Operation::Kinesis(KinesisOperation::ListShards),
-            Operation::Kinesis(KinesisOperation::DescribeStreamConsumer),
-            Operation::Kinesis(KinesisOperation::SubscribeToShard),
-            Operation::Kinesis(KinesisOperation::SubscribeToShard),
-            Operation::Kinesis(KinesisOperation::SubscribeToShard),
-            Operation::Kinesis(KinesisOperation::DescribeStreamSummary),
-        ],
-        Kind::Dynamo => vec![
-            Operation::StreamsDescribeStream,
-            Operation::StreamsGetShardIterator,
-            Operation::StreamsGetRecords,
-        ],
-    };
-    operations.extend([
-        Operation::Invoke,
-        Operation::Invoke,
-        Operation::GetFunctionConfiguration,
-        Operation::SendMessage,
-        Operation::GetQueueUrl,
-    ]);
-    operations
 }

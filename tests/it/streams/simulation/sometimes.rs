@@ -81,6 +81,38 @@ pub fn seen(
     seen
 }
 
+/// What befell the stream by itself: shards that went on in others though they were not read to their end, and for a
+/// table's stream those that were closed for their age, and records that went for theirs.
+pub fn befell(history: &[Entry], kind: Kind, harm: &mut BTreeMap<&'static str, u64>) {
+    let mut put: BTreeMap<&String, &String> = BTreeMap::new();
+    let mut read: BTreeMap<&String, &String> = BTreeMap::new();
+    let mut add = |what, count: u64| *harm.entry(what).or_default() += count;
+    for Entry { event, .. } in history {
+        match event {
+            Event::RecordPut {
+                shard,
+                sequence_number,
+                ..
+            } => {
+                put.insert(shard, sequence_number);
+            }
+            Event::RecordsRead {
+                shard,
+                last: Some(last),
+                ..
+            } => {
+                read.insert(shard, last);
+            }
+            Event::Resharded { closed, .. } => {
+                let lags = |shard: &&String| put.get(shard) != read.get(shard);
+                add("LaggingReshard", closed.iter().filter(lags).count() as u64);
+            }
+            Event::RecordsTrimmed { .. } if kind == Kind::Dynamo => add("RecordsOutOfDate", 1),
+            _ => {}
+        }
+    }
+}
+
 /// Where the source pushes.
 pub fn pushed(
     theatre: &Theatre,

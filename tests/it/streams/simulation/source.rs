@@ -7,12 +7,15 @@ use serde_json::json;
 use sluicegate::sim::World;
 use sluicegate::sim::dynamodb::ViewType;
 
+use super::ear::CANARY;
 use super::plan::{Kind, Plan};
 
 const STREAM: &str = "clicks";
 const TABLE: &str = "orders";
 /// More would make a run slow, and no failure likelier.
 const SHARDS_MAX: usize = 8;
+/// The least that Kinesis keeps records.
+const DAY_HOURS: u32 = 24;
 
 /// A user record: what is to be handled. Several share a sequence number where they are packed into an aggregate.
 #[derive(Clone, Debug)]
@@ -40,8 +43,10 @@ pub struct Source {
     world: World,
     kind: Kind,
     pub arn: String,
-    /// What histories call it.
-    pub name: String,
+    /// What histories call it, and what they called those before it.
+    pub names: Vec<String>,
+    shards: u32,
+    kept_hours: u32,
     pub lines: BTreeMap<String, Line>,
 }
 
@@ -50,6 +55,7 @@ impl Source {
         let (arn, name) = match plan.kind {
             Kind::Kinesis | Kind::FanOut => {
                 let arn = world.create_stream(STREAM, plan.shards).unwrap();
+                world.keep_records(STREAM, plan.kept_hours()).unwrap();
                 match plan.kind {
                     Kind::FanOut => {
                         let consumer = world.register_consumer(STREAM, "c").unwrap();
@@ -70,7 +76,9 @@ impl Source {
             world: world.clone(),
             kind: plan.kind,
             arn,
-            name,
+            names: vec![name],
+            shards: plan.shards,
+            kept_hours: plan.kept_hours(),
             lines: BTreeMap::new(),
         };
         source.look();
@@ -94,6 +102,7 @@ impl Source {
                     "id": { "S": user.name },
                     "number": { "N": first.to_string() },
                     "keep": { "BOOL": user.keep },
+                    "secret": { "S": CANARY },
                 });
                 let put = self.world.put_item(TABLE, &item);
                 put.expect("the table takes it").expect("each item is new")
@@ -101,8 +110,23 @@ impl Source {
         }
     }
 
-    /// One shard is split, or two are merged, or all roll over.
-    pub fn reshard(&mut self, rng: &mut fastrand::Rng) {
+    /// One shard is split, or two are merged, or all roll over; perhaps several times at once, before anybody can have
+    /// noticed the first.
+    pub fn reshard(&mut self, rng: &mut fastrand::Rng, harm: &mut BTreeMap<&'static str, u64>) {
+        let times = if rng.u32(..3) == 0 {
+            rng.usize(2..4)
+        } else {
+            1
+        };
+        if times > 1 {
+            *harm.entry("NestedReshard").or_default() += 1;
+        }
+        for _ in 0..times {
+            self.reshard_once(rng);
+        }
+    }
+
+    fn reshard_once(&mut self, rng: &mut fastrand::Rng) {
         self.look();
         let open: Vec<String> = self
             .lines
@@ -135,14 +159,57 @@ impl Source {
         self.look();
     }
 
-    /// The oldest records of a shard go.
-    pub fn trim(&self, rng: &mut fastrand::Rng) {
-        if self.kind != Kind::Dynamo {
-            let view = self.world.stream(STREAM).unwrap();
-            let shard = &view.shards[rng.usize(..view.shards.len())];
-            let count = rng.usize(..=shard.records.len());
-            self.world.trim_shard(STREAM, &shard.id, count).unwrap();
+    /// The oldest records of a shard go; of a table's stream a whole shard, whose children are left without a parent.
+    pub fn trim(&self, rng: &mut fastrand::Rng, harm: &mut BTreeMap<&'static str, u64>) {
+        if self.kind == Kind::Dynamo {
+            if self.world.trim_oldest_shard(TABLE).unwrap().is_some() {
+                *harm.entry("ParentMissing").or_default() += 1;
+            }
+            return;
         }
+        let view = self.world.stream(STREAM).unwrap();
+        let shard = &view.shards[rng.usize(..view.shards.len())];
+        let count = rng.usize(..=shard.records.len());
+        self.world.trim_shard(STREAM, &shard.id, count).unwrap();
+    }
+
+    /// What is a day old goes.
+    pub fn keeps_a_day(&self) -> bool {
+        self.kind != Kind::Dynamo && self.kept_hours == DAY_HOURS
+    }
+
+    /// From now on records are kept for a day, and no longer. False where that is so already.
+    pub fn keep_less(&mut self) -> bool {
+        let longer = self.kept_hours > DAY_HOURS;
+        self.kept_hours = DAY_HOURS;
+        self.world.keep_records(STREAM, DAY_HOURS).unwrap();
+        longer
+    }
+
+    /// It is deleted, and another takes its name, with records in it.
+    pub fn make_anew(&self, records: usize) {
+        self.world.remake_stream(STREAM, self.shards).unwrap();
+        for number in 0..records {
+            let data = format!("{{\"foreign\":{number}}}");
+            let key = format!("k{number}");
+            self.world.put_record(STREAM, &key, data).unwrap();
+        }
+    }
+
+    /// The table has no stream any more; the one that it had can be read for a day.
+    pub fn switch_off(&mut self) {
+        self.look();
+        self.world.set_table_stream(TABLE, None).unwrap();
+        self.look();
+    }
+
+    /// It has one again, with another ARN.
+    pub fn switch_on(&mut self) {
+        let view = Some(ViewType::NewAndOldImages);
+        let arn = self.world.set_table_stream(TABLE, view).unwrap();
+        self.arn = arn.expect("it is switched on");
+        self.names.push(self.arn.clone());
+        self.look();
     }
 
     /// Takes note of the shards.
@@ -166,6 +233,8 @@ impl Source {
                     .collect()
             }
         };
+        // What is not listed any more was closed a day ago.
+        self.lines.values_mut().for_each(|line| line.open = false);
         self.lines.extend(seen);
     }
 }
@@ -174,7 +243,7 @@ fn body(number: usize, user: &User) -> String {
     let fill = if user.large { 5 << 20 } else { 0 };
     let fill = "x".repeat(fill);
     format!(
-        r#"{{"number":{number},"keep":{},"fill":"{fill}"}}"#,
+        r#"{{"number":{number},"keep":{},"secret":"{CANARY}","fill":"{fill}"}}"#,
         user.keep
     )
 }

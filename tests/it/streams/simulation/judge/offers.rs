@@ -147,7 +147,7 @@ impl Judge<'_> {
         // I8
         let age = at.saturating_sub(self.fates[user].arrived);
         if let Some(age_s) = plan.age_s
-            && age > Duration::from_secs(age_s) + TRAVEL
+            && age > Duration::from_secs(age_s) + TRAVEL + self.stood_still(at)
         {
             self.breach(at, "I8", format!("{user} is {age:?} old"));
         }

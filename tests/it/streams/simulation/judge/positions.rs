@@ -1,24 +1,25 @@
 //! What the store may hold: never ahead of what is settled, and never back. I3, I11.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use sluicegate::model::lanes::lane_of;
 use sluicegate::model::progress::{LaneProgress, Position, ShardProgress};
 use sluicegate::model::record::SequenceNumber;
 
-use super::Judge;
+use super::{Judge, Kept};
 
 pub fn number(text: &str) -> SequenceNumber {
     SequenceNumber::try_from(text.to_owned()).expect("a sequence number")
 }
 
 impl Judge<'_> {
-    pub(super) fn kept_so(&mut self, at: Duration, kept: &BTreeMap<String, ShardProgress>) {
-        for (shard, progress) in kept {
-            let before = self
-                .positions
-                .insert(shard.clone(), progress.position.clone());
+    pub(super) fn kept_so(&mut self, kept: &Kept) {
+        let at = kept.at;
+        for (shard, progress) in &kept.shards {
+            let before = match kept.goes_on {
+                true => self
+                    .positions
+                    .insert(shard.clone(), progress.position.clone()),
+                false => None,
+            };
             if before
                 .as_ref()
                 .is_some_and(|before| progress.position < *before)
@@ -47,6 +48,7 @@ impl Judge<'_> {
             let own = number(&self.sequence[user]);
             let passed = match &progress.position {
                 Position::Horizon | Position::At { .. } => false,
+                Position::From { sequence_number } => own < *sequence_number,
                 Position::After { sequence_number } => own <= *sequence_number,
                 Position::End => true,
             };

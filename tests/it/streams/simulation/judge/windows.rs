@@ -103,7 +103,7 @@ impl Judge<'_> {
     /// In the end every window is ended; where nobody is told, it may have been given up.
     pub(super) fn windows_left_open(&self, at: Duration) -> Vec<String> {
         let limited = self.evidence.plan.retries.is_some() || self.evidence.plan.age_s.is_some();
-        let silent = !self.evidence.plan.destination && limited;
+        let silent = !self.evidence.plan.tells() && limited;
         let open = self.windows.open.iter().filter(|(shard, (start, ended))| {
             !ended && !silent && self.has_to_end(shard, start, at)
         });
@@ -117,12 +117,12 @@ impl Judge<'_> {
         let fate = &self.fates[user];
         fate.discarded > 0
             || plan.deaf() && fate.trimmed
-            || plan.deaf() && !plan.destination && self.may_be_dropped(user, at)
+            || plan.deaf() && !plan.tells() && self.may_be_dropped(user, at)
     }
 
     fn has_to_end(&self, shard: &str, start: &str, at: Duration) -> bool {
         let limited = self.evidence.plan.retries.is_some() || self.evidence.plan.age_s.is_some();
-        let silent = !self.evidence.plan.destination && limited;
+        let silent = !self.evidence.plan.tells() && limited;
         let mut handled = self.windows.handled[shard].iter();
         !silent && handled.any(|(user, of)| of == start && !self.may_be_out(*user, at))
     }

@@ -1,23 +1,12 @@
 //! Patterns against records, with what the fuzzer makes of both: nothing panics, hangs or contradicts itself.
 #![no_main]
 
-// What filters need of the model, by itself: the rest of the program would be built for minutes and is not reached.
-#[allow(dead_code, unused_imports)]
-#[path = "../../src/model"]
-mod model {
-    pub mod event;
-    pub mod filter;
-    mod json;
-    pub mod record;
-    pub mod utc;
-}
-
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
-use model::filter::{Filters, Source, Subject};
-use model::record::{DynamoRecord, KinesisRecord, Message, SequenceNumber};
+use sluicegate_fuzz::model::filter::{Filters, Source, Subject};
+use sluicegate_fuzz::model::record::{DynamoRecord, KinesisRecord, Message, SequenceNumber};
 
 fuzz_target!(|input: &[u8]| {
     // The first line is the pattern, all that follows is the payload.
