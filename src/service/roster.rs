@@ -69,6 +69,10 @@ impl Roster {
         });
     }
 
+    #[allow(
+        clippy::disallowed_types,
+        reason = "one service watches: there is no order to draw lots for"
+    )]
     pub(super) fn watch(&self) -> watch::Receiver<Numbered> {
         self.wanted.subscribe()
     }

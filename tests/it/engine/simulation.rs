@@ -126,7 +126,9 @@ impl Suite {
             for (name, count) in mishaps.chain(deeds) {
                 *figures.faults.entry(name).or_default() += count;
             }
-            for (what, count) in run.sometimes {
+            // A short life is not long enough for everything.
+            let reached = run.sometimes.into_iter();
+            for (what, count) in reached.filter(|(_, count)| self.long || *count > 0) {
                 *figures.reached.entry(what.to_owned()).or_default() += count;
             }
             if !run.broken.is_empty() {
