@@ -250,9 +250,9 @@ def beyond_aws(endpoint, world, readers):
         status, _, paused = raw(endpoint, "POST", f"{uuid}/pause")
         same("a pause", (status, paused["Paused"], paused["StateTransitionReason"]), (202, True, "Paused by the control API"))
         until("paused", lambda: api.get_event_source_mapping(UUID=uuid)["State"] == "Disabled")
-        # Whatever the SDK knows of it.
+        # Whatever the SDK knows of it, and what is ours.
         same("keys of a paused mapping", set(raw(endpoint, "GET", uuid)[2]),
-             (OF_A_QUEUE if uuid == queue else OF_A_STREAM) | {"Paused"})
+             (OF_A_QUEUE if uuid == queue else OF_A_STREAM) | {"Name", "Paused"})
         same("a resume", raw(endpoint, "POST", f"{uuid}/resume")[2]["Paused"], False)
 
     status, _, at = raw(endpoint, "GET", f"{stream}/position")

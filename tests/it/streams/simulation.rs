@@ -56,7 +56,7 @@ use plan::{Kind, Plan, Weather};
 
 /// How many seeds each kind of stream gets, and for the bars.
 const SEEDS: u64 = 40;
-const SEEDS_FOR_BARS: u64 = 130;
+const SEEDS_FOR_BARS: u64 = 120;
 /// In the usual runs one life of so many is lived to its end, and the others are made shorter by these cuts.
 const WHOLE_OF: u64 = 8;
 const SHORT: &str = "acts,ending";

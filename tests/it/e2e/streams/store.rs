@@ -164,9 +164,11 @@ async fn a_disk_that_fills_up_stops_the_service_and_nothing_is_lost() {
     let calls = collector
         .wait_for("the last", |calls| delivered(calls).contains(&last))
         .await;
-    let mut all = delivered(&calls);
+    // As texts they are in another order from a thousand on.
+    let (mut all, mut put) = (delivered(&calls), of("a", 0..number));
     all.sort();
     all.dedup();
-    assert_eq!(all, of("a", 0..number));
+    put.sort();
+    assert_eq!(all, put);
     gate.stop().await;
 }
