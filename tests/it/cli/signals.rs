@@ -38,7 +38,7 @@ impl Busy {
         let text = format!(
             "Service: {{ Listen: '127.0.0.1:0', ShutdownGraceInSeconds: 10 }}
 Aws: {{ Region: us-east-1, EndpointUrl: 'http://{aws}' }}
-Functions: {{ process: {{ Http: {{ Url: '{url}' }} }} }}
+Functions: {{ process: {{ Http: {{ Url: '{url}' }}, TimeoutInSeconds: 30 }} }}
 EventSourceMappings:
   - EventSourceArn: arn:aws:sqs:us-east-1:000000000000:orders
     FunctionName: process
