@@ -13,6 +13,7 @@ use crate::config::arn::Arn;
 use crate::config::mapping::stream::Kind;
 use crate::model::progress::Position;
 use crate::model::record::{DynamoRecord, KinesisRecord, SequenceNumber};
+use crate::model::shards::Listed;
 
 /// A shard, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +31,16 @@ impl Shard {
     /// Whether it is known that nothing is added to it any more.
     pub fn closed(&self) -> bool {
         self.ending.is_some()
+    }
+}
+
+impl From<Shard> for Listed {
+    fn from(shard: Shard) -> Self {
+        Self {
+            closed: shard.closed(),
+            id: shard.id,
+            parents: shard.parents,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use super::terms::{Terms, describing, other};
 use super::{Engine, Plan};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
-use crate::aws::stream::{self as source, Start, Status, Stream};
+use crate::aws::stream::{Start, Status, Stream};
 use crate::checkpoint::{CommitError, Owner, Saved, Store, StoreError, Taken};
 use crate::clock::Clock;
 use crate::config::arn::Arn;
@@ -357,12 +357,7 @@ impl Engine {
             Kind::DynamoDb => describing(&self.stream.kind),
         };
         self.reports.request(operation, &listed);
-        let shard = |shard: source::Shard| Listed {
-            closed: shard.closed(),
-            id: shard.id,
-            parents: shard.parents,
-        };
-        Ok(listed?.into_iter().map(shard).collect())
+        Ok(listed?.into_iter().map(Listed::from).collect())
     }
 
     /// Shards that came after the mapping was started are read from their beginning. // spec: 5.6

@@ -160,12 +160,7 @@ async fn standing(store: &Store, mapping: &Mapping) -> Result<(Standing, bool), 
 async fn listed(source: &Stream, mapping: &Mapping) -> Result<Vec<Listed>, Refusal> {
     let shards = source.list_shards().await;
     let shards = shards.map_err(|failure| existence::missing(mapping, failure))?;
-    let shards = shards.into_iter().map(|shard| Listed {
-        closed: shard.closed(),
-        id: shard.id,
-        parents: shard.parents,
-    });
-    Ok(shards.collect())
+    Ok(shards.into_iter().map(Listed::from).collect())
 }
 
 /// A number that the source can not place is refused here: a reader would take it for one that was trimmed, and begin at the
