@@ -7,6 +7,7 @@ pub mod control;
 mod credentials;
 pub mod dynamodbstreams;
 pub mod fault;
+mod identities;
 pub mod kinesis;
 pub mod mappings;
 mod named;

@@ -244,7 +244,7 @@ impl<'a> Life<'a> {
             if now.over(spell, self.plan.spells.len() == 1) && self.done(spell, &now) {
                 break;
             }
-            if now.healed_at.saturating_add(recovery_max(spell)) < self.at() {
+            if now.healed_at.saturating_add(RECOVERY_MAX) < self.at() {
                 self.run.broken.push("I13: the queue is not empty".into());
                 break;
             }
@@ -544,12 +544,6 @@ impl<'a> Life<'a> {
 
     /// Until nothing is left of the spell: neither messages, nor functions that run, nor anything that repeats itself.
     async fn settle(&mut self, spell: &Spell) {
-        if spell.clock_wrong() {
-            // Credentials that were had while it was an hour ahead are used an hour longer than they last: somebody starts it anew.
-            self.stop().await;
-            self.stage.status = Status::default();
-            self.start(self.settings());
-        }
         if spell.weather() != Weather::Fair {
             // That nothing is left may be because nobody can work.
             self.send(true);
@@ -563,7 +557,7 @@ impl<'a> Life<'a> {
             if quiet && books::held(&self.stage) == 0 {
                 break;
             }
-            if from + recovery_max(spell) < self.at() {
+            if from + RECOVERY_MAX < self.at() {
                 self.run.broken.push("I13: it does not come to rest".into());
                 return;
             }
@@ -653,15 +647,6 @@ impl Now {
     /// Nothing more is to go wrong. A short life ends as soon as there is nothing more to do.
     fn over(&self, spell: &Spell, short: bool) -> bool {
         self.healed || short && self.crashes == 0 && spell.woes.is_empty()
-    }
-}
-
-/// A clock that is an hour ahead makes credentials that have ended last until an hour after it is right again, and a quarter: the SDK
-/// goes on with what it has by that clock, whatever AWS says to it.
-fn recovery_max(spell: &Spell) -> Duration {
-    match spell.clock_wrong() {
-        true => RECOVERY_MAX * 5 / 2,
-        false => RECOVERY_MAX,
     }
 }
 
