@@ -4,6 +4,7 @@
 mod life;
 mod stop;
 mod streams;
+mod wire;
 
 use std::fs::File;
 use std::io::pipe;
