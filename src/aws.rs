@@ -10,7 +10,7 @@ pub mod fault;
 mod identities;
 pub mod kinesis;
 pub mod mappings;
-mod named;
+pub mod named;
 pub mod producer;
 mod renewed;
 mod resolved;

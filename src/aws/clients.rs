@@ -21,7 +21,7 @@ use tracing::warn;
 use super::credentials::wanting;
 use super::fault::chain;
 use super::identities::Identities;
-use super::named::Named;
+use super::named::{Named, Naming};
 use super::renewed::Renewed;
 use super::resolved::Resolved;
 use crate::clock::Clock;
@@ -38,6 +38,7 @@ macro_rules! settings {
         let config = $sdk::config::Builder::from(&$clients.base)
             .region(Region::new($region.to_string()))
             .interceptor($clients.identities.clone())
+            .interceptor(Naming)
             .timeout_config(timeouts(CALL_TIMEOUT + $wait));
         match $clients.endpoint($clients.aws.endpoints.$service.as_ref()) {
             Some(url) => config.endpoint_url(url),

@@ -37,7 +37,6 @@ pub mod line;
 pub mod lives;
 pub mod ministack;
 pub mod queue;
-pub mod stranger;
 pub mod stream;
 pub mod tls;
 pub mod zip;

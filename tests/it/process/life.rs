@@ -77,11 +77,18 @@ impl Mind {
         let function = call.function.as_str();
         if [CLICKS, ORDERS].contains(&function) {
             let texts = texts(call);
-            let failing: Vec<_> = texts.iter().filter(|text| self.fails(function, text)).collect();
+            let failing: Vec<_> = texts
+                .iter()
+                .filter(|text| self.fails(function, text))
+                .collect();
             let failed = !failing.is_empty();
             return Judged {
                 handled: if failed { Vec::new() } else { texts.clone() },
-                reply: if failed { Reply::function_error("boom") } else { Reply::success() },
+                reply: if failed {
+                    Reply::function_error("boom")
+                } else {
+                    Reply::success()
+                },
                 texts,
             };
         }
@@ -98,7 +105,11 @@ impl Mind {
                 handled.push(text.clone());
             }
         }
-        Judged { texts, handled, reply: Reply::failures(&failed) }
+        Judged {
+            texts,
+            handled,
+            reply: Reply::failures(&failed),
+        }
     }
 }
 
@@ -166,7 +177,12 @@ enum Ending {
     StopAndTerm,
 }
 
-const ENDINGS: [Ending; 4] = [Ending::Kill, Ending::Term, Ending::StopAndKill, Ending::StopAndTerm];
+const ENDINGS: [Ending; 4] = [
+    Ending::Kill,
+    Ending::Term,
+    Ending::StopAndKill,
+    Ending::StopAndTerm,
+];
 
 async fn suffer(mut gate: Gate, ending: Ending, chance: &mut Rng) {
     if [Ending::StopAndKill, Ending::StopAndTerm].contains(&ending) {
@@ -255,8 +271,11 @@ fn lost(cloud: &Cloud, collector: &Collector, sent: &Sent) -> Vec<String> {
     let ledger = judged(collector.calls());
     let lost = sent.iter().flat_map(|(name, sent)| {
         let handled = handled(&ledger, name);
-        let lost = sent.iter().filter(|text| !handled.contains_key(*text) && !left[name].contains(*text));
-        lost.map(|text| format!("{name}: {text}")).collect::<Vec<_>>()
+        let lost = sent
+            .iter()
+            .filter(|text| !handled.contains_key(*text) && !left[name].contains(*text));
+        lost.map(|text| format!("{name}: {text}"))
+            .collect::<Vec<_>>()
     });
     lost.collect()
 }
@@ -285,7 +304,10 @@ async fn live(cloud: Cloud, nth: u64) {
     let ordered = cloud.queue("ordered.fifo", shape(true)).await;
     let clicks = cloud.stream(CLICKS, 2).await;
     let orders = cloud.table(ORDERS).await;
-    let (sqs, kinesis) = (Line::to(&cloud.endpoint), Line::to(cloud.kinesis_endpoint()));
+    let (sqs, kinesis) = (
+        Line::to(&cloud.endpoint),
+        Line::to(cloud.kinesis_endpoint()),
+    );
     let home = tempfile::tempdir().unwrap();
     let of_queue = "BatchSize: 3, FunctionResponseTypes: [ReportBatchItemFailures]";
     let of_stream = "BatchSize: 3, StartingPosition: TRIM_HORIZON, ParallelizationFactor: 2";
@@ -307,13 +329,19 @@ async fn live(cloud: Cloud, nth: u64) {
     let mut endings = BTreeMap::<Ending, usize>::new();
     let mut starts = Vec::new();
     for _ in 0..LIVES {
-        plain.send_all(&producer.texts(PLAIN, "plain", chance.usize(1..15))).await;
+        plain
+            .send_all(&producer.texts(PLAIN, "plain", chance.usize(1..15)))
+            .await;
         for key in KEYS {
             for text in producer.texts(ORDERED, key, chance.usize(..3)) {
                 ordered.send_grouped(key, &text).await;
             }
-            clicks.put(key, &producer.texts(CLICKS, key, chance.usize(..3))).await;
-            orders.put(key, &producer.texts(ORDERS, key, chance.usize(..3))).await;
+            clicks
+                .put(key, &producer.texts(CLICKS, key, chance.usize(..3)))
+                .await;
+            orders
+                .put(key, &producer.texts(ORDERS, key, chance.usize(..3)))
+                .await;
         }
         let since = Instant::now();
         let gate = config.program().launch();
@@ -349,7 +377,13 @@ async fn live(cloud: Cloud, nth: u64) {
         assert_eq!(overtaking(&ledger, function), [""; 0]);
     }
     let slowest = starts.iter().max().expect("starts");
-    println!("ends: {endings:?}; {} starts, the slowest to its first polls in {slowest:?}", starts.len());
-    assert!(ENDINGS.iter().all(|ending| endings.contains_key(ending)), "{endings:?}");
+    println!(
+        "ends: {endings:?}; {} starts, the slowest to its first polls in {slowest:?}",
+        starts.len()
+    );
+    assert!(
+        ENDINGS.iter().all(|ending| endings.contains_key(ending)),
+        "{endings:?}"
+    );
     assert!(*slowest <= FIRST_POLL_MAX, "{starts:?}");
 }

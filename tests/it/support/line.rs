@@ -136,7 +136,9 @@ impl Line {
         // The last come last.
         let from = state.asked.partition_point(|(at, _)| *at < since);
         let mut asked = state.asked[from..].iter();
-        asked.find(|(_, asked)| asked == operation).map(|(at, _)| *at)
+        asked
+            .find(|(_, asked)| asked == operation)
+            .map(|(at, _)| *at)
     }
 }
 
@@ -167,7 +169,9 @@ async fn connection(
         Guard::None => talk(stream, server, state).await,
         Guard::Plain => {
             stream
-                .write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                .write_all(
+                    b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                )
                 .await?;
             silence(&mut stream).await
         }
@@ -255,7 +259,10 @@ async fn talk(mut wire: impl Wire, server: SocketAddr, state: &Mutex<State>) -> 
                 wire.write_all(&answer[..half]).await?;
                 return wire.shutdown().await;
             }
-            Some(Trouble::Long) => wire.write_all(&[&answer[..], b"{\"more\":1}"].concat()).await?,
+            Some(Trouble::Long) => {
+                wire.write_all(&[&answer[..], b"{\"more\":1}"].concat())
+                    .await?
+            }
             Some(Trouble::Closing) => {
                 wire.write_all(&answer).await?;
                 return wire.shutdown().await;
@@ -302,11 +309,17 @@ fn header(head: &[u8], name: &str) -> Option<String> {
 }
 
 fn operation(request: &[u8]) -> String {
-    if let Some(target) = header(request.split_at(head_length(request).unwrap_or(0)).0, "x-amz-target") {
+    if let Some(target) = header(
+        request.split_at(head_length(request).unwrap_or(0)).0,
+        "x-amz-target",
+    ) {
         let (_, operation) = target.rsplit_once('.').expect("a service and an operation");
         return operation.to_owned();
     }
-    let path = request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let path = request
+        .split(|byte| *byte == b' ')
+        .nth(1)
+        .unwrap_or_default();
     let path = String::from_utf8_lossy(path).into_owned();
     if path.ends_with("/invocations") {
         return "Invoke".to_owned();
@@ -317,7 +330,10 @@ fn operation(request: &[u8]) -> String {
 /// The answer, whole, over a connection for it alone.
 async fn exchange(server: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(server).await?;
-    let line = request.windows(2).position(|two| two == b"\r\n").unwrap_or(0);
+    let line = request
+        .windows(2)
+        .position(|two| two == b"\r\n")
+        .unwrap_or(0);
     stream.write_all(&request[..line]).await?;
     stream.write_all(b"\r\nconnection: close").await?;
     stream.write_all(&request[line..]).await?;
