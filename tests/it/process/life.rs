@@ -376,14 +376,17 @@ async fn live(cloud: Cloud, nth: u64) {
     for function in IN_ORDER {
         assert_eq!(overtaking(&ledger, function), [""; 0]);
     }
-    let slowest = starts.iter().max().expect("starts");
+    starts.sort();
+    let (median, slowest) = (starts[starts.len() / 2], starts[starts.len() - 1]);
     println!(
-        "ends: {endings:?}; {} starts, the slowest to its first polls in {slowest:?}",
+        "ends: {endings:?}; {} starts, to the first polls {median:?} at the median, {slowest:?} at the slowest",
         starts.len()
     );
     assert!(
         ENDINGS.iter().all(|ending| endings.contains_key(ending)),
         "{endings:?}"
     );
-    assert!(*slowest <= FIRST_POLL_MAX, "{starts:?}");
+    // Others take their own time for each answer, a busy machine more of it than we do.
+    let ours = cloud.own_world().map_or(median, |_| slowest);
+    assert!(ours <= FIRST_POLL_MAX, "{starts:?}");
 }
