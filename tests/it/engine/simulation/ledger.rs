@@ -1,15 +1,16 @@
 //! The judge: reads what happened in the world, in order, and names each promise that was broken. The numbers are those
 //! of the design's invariants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use sluicegate::sim::{Ending, Entry, Event};
+use sluicegate::sim::{Ending, Entry, Event, Operation};
 
 use super::function::DECOY;
 use super::plan::{Plan, Presence, Settings};
 use super::spell::{Spell, Weather};
 use crate::engine::FUNCTION;
+use sluicegate::model::scaling::START;
 
 /// How long after a reload something may still begin that was decided before it.
 const RELOAD_MAX: Duration = Duration::from_secs(1);
@@ -20,6 +21,9 @@ pub const POLL_MAX: Duration = Duration::from_secs(20);
 const DRAINED_MAX: Duration = Duration::from_secs(1);
 /// A call that was begun before may wait so long for credentials.
 const SIGNED_MAX: Duration = Duration::from_secs(30);
+/// Receives that fail may be repeated as often as this by each that receives, of the mapping and of the one beside it.
+const FAILED_RECEIVES_MAX: usize = 60;
+const MINUTE: Duration = Duration::from_secs(60);
 /// The queue to which an operator moves messages.
 pub const AWAY: &str = "away";
 
@@ -44,6 +48,10 @@ struct Message {
     failed: u32,
     handed_back: u32,
     running: u32,
+    /// It was received, and nothing was done with it since.
+    untried: bool,
+    /// Its lease was granted, and since then no call that extends leases has failed.
+    leased: bool,
 }
 
 /// Judges a run that ended with an empty queue. `dropped` are the messages that the filter does not let through.
@@ -60,6 +68,10 @@ pub struct Judge<'a> {
     groups: BTreeMap<String, Vec<String>>,
     /// When each began, by request id.
     running: BTreeMap<String, Duration>,
+    /// The drains that are over.
+    drained: usize,
+    /// When receives failed, in the last minute.
+    failed_receives: VecDeque<Duration>,
     broken: Vec<String>,
 }
 
@@ -91,6 +103,8 @@ impl<'a> Judge<'a> {
             messages: BTreeMap::new(),
             groups: BTreeMap::new(),
             running: BTreeMap::new(),
+            drained: 0,
+            failed_receives: VecDeque::new(),
             broken: Vec::new(),
         }
     }
@@ -99,8 +113,10 @@ impl<'a> Judge<'a> {
     pub fn judge(mut self, history: &[Entry]) -> (Vec<String>, Truth) {
         let mut truth = Truth::default();
         for entry in history {
+            self.drained_until(entry.at);
             self.read(entry, &mut truth);
         }
+        self.drained_until(Duration::MAX);
         let left: Vec<String> = self
             .messages
             .iter()
@@ -147,9 +163,18 @@ impl<'a> Judge<'a> {
             } if visibility.is_zero() => {
                 truth.handed_back += 1;
                 if queue == self.plan.queue() {
-                    self.message(id).handed_back += 1;
+                    let message = self.message(id);
+                    message.handed_back += 1;
+                    message.untried = false;
                 }
             }
+            Event::VisibilityChanged { queue, id, .. } if queue == self.plan.queue() => {
+                self.message(id).leased = true;
+            }
+            Event::Reappeared { queue, id } if queue == self.plan.queue() => {
+                self.reappeared(at, id);
+            }
+            Event::Faulted { operation, .. } => self.faulted(at, *operation),
             Event::Deleted { queue, id } => {
                 truth.deleted += 1;
                 if queue == self.plan.queue() {
@@ -203,7 +228,6 @@ impl<'a> Judge<'a> {
             | Event::RecordsRead { .. }
             | Event::RecordsTrimmed { .. }
             | Event::Resharded { .. }
-            | Event::Faulted { .. }
             | Event::Crashed { .. }
             | Event::Streamed { .. }
             | Event::Published { .. }
@@ -225,6 +249,9 @@ impl<'a> Judge<'a> {
         self.after_drain(at, POLL_MAX, || format!("{id} is received"));
         let message = self.message(id);
         message.receives += 1;
+        message.untried = true;
+        // Of a copy nobody knows which receipt its holder has.
+        message.leased = message.running == 0;
         let explained = message.failed + message.handed_back + 1;
         if fair && message.receives > explained {
             let count = message.receives;
@@ -247,6 +274,62 @@ impl<'a> Judge<'a> {
         if let Some((from, _)) = self.drains.iter().find(late) {
             let text = format!("{} and since {from:?} it is to end", what());
             self.breach(at, "I14", text);
+        }
+    }
+
+    // I14: in fair weather what a drain had not tried is back in the queue when it is over. In an ordered queue what stands behind a
+    // failed message stays hidden with it.
+    fn drained_until(&mut self, at: Duration) {
+        while let Some((_, to)) = self.drains.get(self.drained).filter(|(_, to)| *to < at) {
+            self.drained += 1;
+            if self.plan.fifo || self.spell.weather() != Weather::Fair {
+                continue;
+            }
+            let kept = |(id, message): &(&String, &Message)| {
+                message.untried && !message.gone && !self.dropped.contains(*id)
+            };
+            let kept = self.messages.iter().find(kept).map(|(id, _)| id.clone());
+            if let Some(id) = kept {
+                self.breach(
+                    *to,
+                    "I14",
+                    format!("it ended, and keeps {id} hidden untried"),
+                );
+            }
+        }
+    }
+
+    // I10: what is invoked with stays ours, unless the calls that extend its lease fail.
+    fn reappeared(&mut self, at: Duration, id: &str) {
+        let drained = self.drains.iter().any(|(from, _)| *from <= at);
+        let message = self.message(id);
+        if message.running > 0 && message.leased && !drained && !self.zombies() {
+            let text =
+                format!("{id} runs, no extension has failed since the last, and its lease ran out");
+            self.breach(at, "I10", text);
+        }
+    }
+
+    // I15: who receives in vain asks ever more seldom.
+    fn faulted(&mut self, at: Duration, operation: Operation) {
+        match operation {
+            Operation::ChangeMessageVisibilityBatch => {
+                let messages = self.messages.values_mut();
+                messages.for_each(|message| message.leased = false);
+            }
+            Operation::ReceiveMessage => {
+                let recent = &mut self.failed_receives;
+                recent.push_back(at);
+                while recent.front().is_some_and(|first| *first + MINUTE < at) {
+                    recent.pop_front();
+                }
+                let count = recent.len();
+                if count == 2 * START * FAILED_RECEIVES_MAX {
+                    let text = format!("{count} receives failed in a minute");
+                    self.breach(at, "I15", text);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -291,6 +374,7 @@ impl<'a> Judge<'a> {
             let message = self.message(id);
             let (running, gone, handled) = (message.running, message.gone, message.handled);
             message.running += 1;
+            message.untried = false;
             if !self.zombies() && running > 0 {
                 self.breach(at, "I10", format!("{id} runs twice at once"));
             }
