@@ -110,9 +110,17 @@ def found(patch: pathlib.Path, stages: tuple[tuple[int, int], ...]) -> bool:
                 flush=True,
             )
             (PLANTED / f"{patch.stem}.log").write_text(told)
+            replay = re.search(r"(SLUICEGATE_(?:CUTS|SEED)=.* cargo test .*)$", told, re.MULTILINE)
+            if replay:
+                print(f"    again: cd {shown(TREE)} && CARGO_TARGET_DIR={shown(BUILD)} {replay[1]}", flush=True)
             return True
     print(f"  {patch.stem}: SURVIVES", flush=True)
     return False
+
+
+def shown(path: pathlib.Path) -> str:
+    """From where the reader stands, when that is shorter."""
+    return os.path.relpath(path) if pathlib.Path.cwd() in path.parents else str(path)
 
 
 def run(suite: str, seeds: int, level: int) -> tuple[bool, str, float, float]:

@@ -1,16 +1,15 @@
 //! The judge: reads what happened in the world, in order, and names each promise that was broken. The numbers are those
 //! of the design's invariants.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sluicegate::sim::{Ending, Entry, Event, Operation};
+use sluicegate::sim::{Ending, Entry, Event, Fault, Operation};
 
 use super::function::DECOY;
 use super::plan::{Plan, Presence, Settings};
 use super::spell::{Spell, Weather};
 use crate::engine::FUNCTION;
-use sluicegate::model::scaling::START;
 
 /// How long after a reload something may still begin that was decided before it.
 const RELOAD_MAX: Duration = Duration::from_secs(1);
@@ -21,9 +20,8 @@ pub const POLL_MAX: Duration = Duration::from_secs(20);
 const DRAINED_MAX: Duration = Duration::from_secs(1);
 /// A call that was begun before may wait so long for credentials.
 const SIGNED_MAX: Duration = Duration::from_secs(30);
-/// Receives that fail may be repeated as often as this by each that receives, of the mapping and of the one beside it.
-const FAILED_RECEIVES_MAX: usize = 60;
-const MINUTE: Duration = Duration::from_secs(60);
+/// A delete is tried so often before it is given up, at least, and so is an extension.
+const TRIES_MIN: u32 = 2;
 /// The queue to which an operator moves messages.
 pub const AWAY: &str = "away";
 
@@ -50,8 +48,21 @@ struct Message {
     running: u32,
     /// It was received, and nothing was done with it since.
     untried: bool,
-    /// Its lease was granted, and since then no call that extends leases has failed.
-    leased: bool,
+    /// The function did not run, so that it is kept for another try.
+    refused: bool,
+    /// Calls that extend leases and failed since its own was granted; `None` when nobody knows how long that is.
+    extensions_failed: Option<u32>,
+    /// A copy of it came while another was in hand: nobody knows which receipt its holder has.
+    copied: bool,
+    /// Deletes that failed since it was handled.
+    deletes_failed: Option<u32>,
+}
+
+impl Message {
+    /// Somebody runs with it, or will.
+    fn in_hand(&self) -> bool {
+        self.running > 0 || self.refused
+    }
 }
 
 /// Judges a run that ended with an empty queue. `dropped` are the messages that the filter does not let through.
@@ -70,8 +81,8 @@ pub struct Judge<'a> {
     running: BTreeMap<String, Duration>,
     /// The drains that are over.
     drained: usize,
-    /// When receives failed, in the last minute.
-    failed_receives: VecDeque<Duration>,
+    /// Leases may run out early from now on.
+    early: bool,
     broken: Vec<String>,
 }
 
@@ -104,7 +115,7 @@ impl<'a> Judge<'a> {
             groups: BTreeMap::new(),
             running: BTreeMap::new(),
             drained: 0,
-            failed_receives: VecDeque::new(),
+            early: false,
             broken: Vec::new(),
         }
     }
@@ -165,16 +176,16 @@ impl<'a> Judge<'a> {
                 if queue == self.plan.queue() {
                     let message = self.message(id);
                     message.handed_back += 1;
-                    message.untried = false;
+                    (message.untried, message.refused) = (false, false);
                 }
             }
             Event::VisibilityChanged { queue, id, .. } if queue == self.plan.queue() => {
-                self.message(id).leased = true;
+                self.message(id).extensions_failed = Some(0);
             }
             Event::Reappeared { queue, id } if queue == self.plan.queue() => {
                 self.reappeared(at, id);
             }
-            Event::Faulted { operation, .. } => self.faulted(at, *operation),
+            Event::Faulted { operation, fault } => self.faulted(*operation, *fault),
             Event::Deleted { queue, id } => {
                 truth.deleted += 1;
                 if queue == self.plan.queue() {
@@ -247,11 +258,13 @@ impl<'a> Judge<'a> {
             );
         }
         self.after_drain(at, POLL_MAX, || format!("{id} is received"));
+        let early = self.early;
         let message = self.message(id);
         message.receives += 1;
         message.untried = true;
-        // Of a copy nobody knows which receipt its holder has.
-        message.leased = message.running == 0;
+        message.copied = message.in_hand() || message.deletes_failed.is_some();
+        message.extensions_failed = (!message.copied && !early).then_some(0);
+        message.deletes_failed = None;
         let explained = message.failed + message.handed_back + 1;
         if fair && message.receives > explained {
             let count = message.receives;
@@ -299,37 +312,56 @@ impl<'a> Judge<'a> {
         }
     }
 
-    // I10: what is invoked with stays ours, unless the calls that extend its lease fail.
+    // I10: what is in hand stays there, and what was handled does not come again, unless the calls that see to it fail.
     fn reappeared(&mut self, at: Duration, id: &str) {
         let drained = self.drains.iter().any(|(from, _)| *from <= at);
+        let explained = drained || self.zombies();
         let message = self.message(id);
-        if message.running > 0 && message.leased && !drained && !self.zombies() {
-            let text =
-                format!("{id} runs, no extension has failed since the last, and its lease ran out");
+        let (in_hand, deletes) = (message.in_hand(), message.deletes_failed);
+        message.copied |= in_hand;
+        let extensions = message.extensions_failed;
+        let Some(extensions) = extensions.filter(|failed| !explained && *failed < TRIES_MIN) else {
+            return;
+        };
+        if in_hand {
+            let text = format!(
+                "{id} is in hand, {extensions} extensions have failed, and its lease ran out"
+            );
+            self.breach(at, "I10", text);
+        }
+        if let Some(deletes) = deletes.filter(|failed| *failed < TRIES_MIN) {
+            let text = format!("{id} was handled and comes again, {deletes} deletes have failed");
             self.breach(at, "I10", text);
         }
     }
 
-    // I15: who receives in vain asks ever more seldom.
-    fn faulted(&mut self, at: Duration, operation: Operation) {
-        match operation {
-            Operation::ChangeMessageVisibilityBatch => {
-                let messages = self.messages.values_mut();
-                messages.for_each(|message| message.leased = false);
-            }
-            Operation::ReceiveMessage => {
-                let recent = &mut self.failed_receives;
-                recent.push_back(at);
-                while recent.front().is_some_and(|first| *first + MINUTE < at) {
-                    recent.pop_front();
+    fn faulted(&mut self, operation: Operation, fault: Fault) {
+        self.early |= fault == Fault::EarlyVisibility;
+        let for_good = matches!(
+            fault,
+            Fault::PartialFinal | Fault::ReceiptHandleInvalid | Fault::VisibilityCap
+        );
+        // As long as a lease, or longer.
+        let long = matches!(
+            fault,
+            Fault::ConnectHangs
+                | Fault::NeverAnswers
+                | Fault::AnswerLost
+                | Fault::Slow
+                | Fault::StalledBody
+        );
+        for message in self.messages.values_mut() {
+            let (failed, is_last) = match operation {
+                // A call is given up while there is time for another.
+                Operation::ChangeMessageVisibilityBatch => {
+                    (&mut message.extensions_failed, for_good)
                 }
-                let count = recent.len();
-                if count == 2 * START * FAILED_RECEIVES_MAX {
-                    let text = format!("{count} receives failed in a minute");
-                    self.breach(at, "I15", text);
-                }
+                Operation::DeleteMessageBatch => (&mut message.deletes_failed, for_good || long),
+                _ => return,
+            };
+            if let Some(failed) = failed {
+                *failed += if is_last { TRIES_MIN } else { 1 };
             }
-            _ => {}
         }
     }
 
@@ -374,7 +406,7 @@ impl<'a> Judge<'a> {
             let message = self.message(id);
             let (running, gone, handled) = (message.running, message.gone, message.handled);
             message.running += 1;
-            message.untried = false;
+            (message.untried, message.refused) = (false, false);
             if !self.zombies() && running > 0 {
                 self.breach(at, "I10", format!("{id} runs twice at once"));
             }
@@ -439,8 +471,10 @@ impl<'a> Judge<'a> {
             message.running -= 1;
             let group = message.group.clone().map(|(group, _)| group);
             let behind = group.as_ref().is_some_and(|group| stopped.contains(group));
+            message.refused = !ran;
             if handled.contains(id) && !behind {
                 message.handled = true;
+                message.deletes_failed = (!message.copied).then_some(0);
             } else {
                 message.failed += u32::from(ran);
                 stopped.extend(group);
