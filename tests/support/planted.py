@@ -37,8 +37,8 @@ SAMPLE = (
     "o01-later-messages-of-a-group-are-deleted",
     # Kinesis by polls: checkpoints after a kill (I3).
     "b05-checkpoint-of-what-is-queued",
-    # DynamoDB streams: the family of shards (I5).
-    "b14-child-beside-its-parent",
+    # DynamoDB streams: shards that end while they are delivered (I3, I13).
+    "b06-shard-ends-with-records-in-hand",
     # The checkpoint file: what a lost write leaves.
     "b18-commits-are-not-synced",
 )

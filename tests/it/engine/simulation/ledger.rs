@@ -52,7 +52,8 @@ struct Message {
     refused: bool,
     /// Calls that extend leases and failed since its own was granted; `None` when nobody knows how long that is.
     extensions_failed: Option<u32>,
-    /// A copy of it came while another was in hand: nobody knows which receipt its holder has.
+    /// A copy of it came while another was in hand, so that nobody knows which receipt its holder has; or an invocation went wrong,
+    /// of which nobody knows whether it was one with this.
     copied: bool,
     /// Deletes that failed since it was handled.
     deletes_failed: Option<u32>,
@@ -315,15 +316,17 @@ impl<'a> Judge<'a> {
     // I10: what is in hand stays there, and what was handled does not come again, unless the calls that see to it fail.
     fn reappeared(&mut self, at: Duration, id: &str) {
         let drained = self.drains.iter().any(|(from, _)| *from <= at);
-        let explained = drained || self.zombies();
+        let spell = self.spell;
+        let explained = drained || self.plan.http || spell.crashes > 0 || !spell.woes.is_empty();
         let message = self.message(id);
         let (in_hand, deletes) = (message.in_hand(), message.deletes_failed);
+        let copied = message.copied;
         message.copied |= in_hand;
         let extensions = message.extensions_failed;
         let Some(extensions) = extensions.filter(|failed| !explained && *failed < TRIES_MIN) else {
             return;
         };
-        if in_hand {
+        if in_hand && !copied {
             let text = format!(
                 "{id} is in hand, {extensions} extensions have failed, and its lease ran out"
             );
@@ -352,6 +355,10 @@ impl<'a> Judge<'a> {
         );
         for message in self.messages.values_mut() {
             let (failed, is_last) = match operation {
+                Operation::Invoke => {
+                    message.copied |= message.untried || message.in_hand();
+                    continue;
+                }
                 // A call is given up while there is time for another.
                 Operation::ChangeMessageVisibilityBatch => {
                     (&mut message.extensions_failed, for_good)
