@@ -305,18 +305,18 @@ impl<'a> Life<'a> {
     fn hot(&mut self) -> bool {
         let (began, before) = self.minute;
         let lasted = self.at() - began;
-        if lasted < MINUTE {
-            return false;
-        }
         let of_receives =
             |(operation, _): &(Operation, Fault)| *operation == Operation::ReceiveMessage;
         let faults = self.world.fault_counts().into_iter();
-        let failed = faults
+        let failed: u64 = faults
             .filter(|(fault, _)| of_receives(fault))
             .map(|(_, count)| count)
             .sum();
-        self.minute = (self.at(), failed);
-        let hot = FAILED_RECEIVES_MAX * lasted.as_secs() / MINUTE.as_secs() < failed - before;
+        let minutes = lasted.as_secs() / MINUTE.as_secs();
+        let hot = FAILED_RECEIVES_MAX * (minutes + 1) < failed - before;
+        if minutes > 0 {
+            self.minute = (self.at(), failed);
+        }
         if hot {
             let text = format!("I15: {} receives failed in {lasted:?}", failed - before);
             self.run.broken.push(text);
