@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::json;
+use sluicegate::model::scaling::START;
 use sluicegate::reports::Account;
 use sluicegate::sim::mishaps::Issuing;
 use sluicegate::sim::{Entry, Event, Fault, Mishap, Operation, World};
@@ -34,6 +35,9 @@ const STOP_MAX: Duration = Duration::from_secs(31);
 const REST: Duration = Duration::from_secs(90);
 /// How often the producer looks when the time of the spell is over.
 const PACE_LAST: Duration = Duration::from_secs(8);
+/// So many receives may fail in a minute, of the five that a mapping begins with and of those of the mapping beside it: one a second.
+const FAILED_RECEIVES_MAX: u64 = 60 * 2 * START as u64;
+const MINUTE: Duration = Duration::from_secs(60);
 /// A process that was stopped misses this much at once: others go on meanwhile.
 const PAUSED_STEP: Duration = Duration::from_secs(10);
 
@@ -72,6 +76,8 @@ struct Life<'a> {
     number: usize,
     /// Reloads that are to come in this spell.
     reloads: usize,
+    /// When a minute began, and how many receives had failed by then.
+    minute: (Duration, u64),
     run: Run,
     hasher: DefaultHasher,
 }
@@ -125,6 +131,7 @@ impl<'a> Life<'a> {
             dropped: BTreeSet::new(),
             number: 0,
             reloads: 0,
+            minute: (Duration::ZERO, 0),
             run: Run::default(),
             hasher: DefaultHasher::new(),
             world,
@@ -241,6 +248,9 @@ impl<'a> Life<'a> {
                 self.world.heal();
                 now.crash = self.world.crash_at(u64::MAX);
             }
+            if self.hot() {
+                break;
+            }
             if now.over(spell, self.plan.spells.len() == 1) && self.done(spell, &now) {
                 break;
             }
@@ -289,6 +299,29 @@ impl<'a> Life<'a> {
             Some(next) => pause.min(next.saturating_sub(lasted)),
             None => pause,
         }
+    }
+
+    /// I15: who receives in vain asks ever more seldom. A life in which somebody does not is as long as it is dull: it ends here.
+    fn hot(&mut self) -> bool {
+        let (began, before) = self.minute;
+        let lasted = self.at() - began;
+        let of_receives =
+            |(operation, _): &(Operation, Fault)| *operation == Operation::ReceiveMessage;
+        let faults = self.world.fault_counts().into_iter();
+        let failed: u64 = faults
+            .filter(|(fault, _)| of_receives(fault))
+            .map(|(_, count)| count)
+            .sum();
+        let minutes = lasted.as_secs() / MINUTE.as_secs();
+        let hot = FAILED_RECEIVES_MAX * (minutes + 1) < failed - before;
+        if minutes > 0 {
+            self.minute = (self.at(), failed);
+        }
+        if hot {
+            let text = format!("I15: {} receives failed in {lasted:?}", failed - before);
+            self.run.broken.push(text);
+        }
+        hot
     }
 
     /// Everything that was to happen has happened, and nobody waits.
