@@ -43,10 +43,8 @@ impl Canned {
     /// As the plan has it.
     pub fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
         let records = match plan.source {
-            Source::Queue | Source::Fifo => Records::Queue(Queue::new(plan, gauge.now_us())),
-            Source::Kinesis | Source::Dynamodb => {
-                Records::Stream(Stream::new(plan, gauge.now_us()))
-            }
+            Source::Queue | Source::Fifo => Records::Queue(Queue::new(plan, gauge.clone())),
+            Source::Kinesis | Source::Dynamodb => Records::Stream(Stream::new(plan, gauge.clone())),
         };
         Self {
             function: plan.function,

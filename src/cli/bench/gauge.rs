@@ -36,6 +36,7 @@ pub struct Gauge {
 struct Counts {
     since: Instant,
     cpu_s: f64,
+    records: u64,
     invocations: u64,
     events: u64,
     latencies_us: Vec<u32>,
@@ -48,6 +49,8 @@ pub struct Figures {
     pub seconds: f64,
     /// CPU seconds of the load's side.
     pub cpu_s: f64,
+    /// Records that canned answers gave out.
+    pub records: u64,
     /// Invocations that reached the function.
     pub invocations: u64,
     /// From a record's arrival to the start of its invocation; none where nothing arrived at a time.
@@ -77,6 +80,7 @@ impl Gauge {
             counts: Mutex::new(Counts {
                 since: Instant::now(),
                 cpu_s: usage::cpu_s().unwrap_or_default(),
+                records: 0,
                 invocations: 0,
                 events: 0,
                 latencies_us: Vec::new(),
@@ -87,6 +91,12 @@ impl Gauge {
     /// Microseconds since the start.
     pub fn now_us(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// So many records are given out.
+    pub fn gave(&self, records: usize) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.records += records as u64;
     }
 
     /// An invocation arrived. Returns its number, from 1.
@@ -120,6 +130,7 @@ impl Gauge {
         let figures = Figures {
             seconds: (now - counts.since).as_secs_f64(),
             cpu_s: cpu_s - counts.cpu_s,
+            records: std::mem::take(&mut counts.records),
             invocations: counts.invocations,
             latency: latency.then(|| Latency::of(latencies)).flatten(),
         };
@@ -240,8 +251,9 @@ mod tests {
         let event = serde_json::json!({ "Records": [{ "body": payload(10_000, 64) }] }).to_string();
         assert_eq!(gauge.invoked(event.as_bytes()), 1);
         assert_eq!(gauge.events(), 1);
+        gauge.gave(10);
         let figures = gauge.look(true);
-        assert_eq!(figures.invocations, 1);
+        assert_eq!((figures.records, figures.invocations), (10, 1));
         assert_eq!(figures.latency.map(|latency| latency.p50_ms), Some(20.0));
         let nothing = gauge.look(true);
         assert_eq!((nothing.invocations, nothing.latency), (0, None));

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{Said, unknown};
 use crate::cli::bench::flow::Flow;
-use crate::cli::bench::gauge::payload;
+use crate::cli::bench::gauge::{Gauge, payload};
 use crate::cli::bench::plan::{ACCOUNT, NAME, Plan, REGION, Source};
 use crate::clock::Clock;
 
@@ -29,6 +29,7 @@ pub(super) struct Queue {
     fifo: bool,
     bytes: usize,
     flow: Flow,
+    gauge: Arc<Gauge>,
     began_us: u64,
     began_ms: u64,
     /// What a message is where it has no time of its own, with its digest.
@@ -76,7 +77,7 @@ struct Taken {
 }
 
 impl Queue {
-    pub(super) fn new(plan: &Plan, began_us: u64) -> Self {
+    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
         let fifo = plan.source == Source::Fifo;
         let body = payload(0, plan.bytes());
         let digest = digest(&body);
@@ -85,7 +86,8 @@ impl Queue {
             fifo,
             bytes: plan.bytes(),
             flow: Flow::new(plan.rate.map(|rate| rate as f64)),
-            began_us,
+            began_us: gauge.now_us(),
+            gauge,
             began_ms: Clock::machine().now_ms(),
             usual: (body, digest),
             state: Mutex::new(State {
@@ -125,7 +127,10 @@ impl Queue {
         loop {
             let freed = self.freed.notified();
             let next = match self.take(most) {
-                Ok(taken) => return ok(self.written(&taken)),
+                Ok(taken) => {
+                    self.gauge.gave(taken.count);
+                    return ok(self.written(&taken));
+                }
                 Err(next) => self.flow.arrival(next),
             };
             if until <= Instant::now() {

@@ -1,6 +1,7 @@
 //! Shards that never end, of a Kinesis stream or of a DynamoDB table's: a record's number is its place.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,7 @@ use serde::Deserialize;
 
 use super::{Said, unknown};
 use crate::cli::bench::flow::Flow;
-use crate::cli::bench::gauge::payload;
+use crate::cli::bench::gauge::{Gauge, payload};
 use crate::cli::bench::plan::{ACCOUNT, NAME, Plan, REGION, Source};
 use crate::clock::Clock;
 
@@ -30,6 +31,7 @@ pub(super) struct Stream {
     bytes: usize,
     /// Of one shard.
     flow: Flow,
+    gauge: Arc<Gauge>,
     began_us: u64,
     began_ms: u64,
     clock: Clock,
@@ -54,7 +56,7 @@ struct Read<'a> {
 }
 
 impl Stream {
-    pub(super) fn new(plan: &Plan, began_us: u64) -> Self {
+    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
         let kinesis = plan.source == Source::Kinesis;
         let bytes = plan.bytes();
         Self {
@@ -62,7 +64,8 @@ impl Stream {
             shards: plan.shards,
             bytes,
             flow: Flow::new(plan.rate.map(|rate| rate as f64 / f64::from(plan.shards))),
-            began_us,
+            began_us: gauge.now_us(),
+            gauge,
             began_ms: Clock::machine().now_ms(),
             clock: Clock::machine(),
             usual: match kinesis {
@@ -156,6 +159,7 @@ impl Stream {
         };
         let wanted = asked.limit.unwrap_or(most).clamp(1, most);
         let count = self.flow.there(first, wanted);
+        self.gauge.gave(count);
         let mut out = String::with_capacity(256 + count * (self.bytes * 4 / 3 + 700));
         out.push_str("{\"Records\":[");
         let next = first + count as u64;
