@@ -5,7 +5,6 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::model::custody::Custody;
 use sluicegate::model::event::{QueueStamp, StreamStamp, event, kinesis_record, queue_record};
@@ -64,7 +63,7 @@ fn kinesis(index: usize, bytes: usize) -> KinesisRecord {
     KinesisRecord {
         sequence_number: SequenceNumber::try_from(number).expect("digits"),
         partition_key: format!("user-{index}"),
-        data: Bytes::from(message(bytes).body),
+        data: message(bytes).body.into(),
         arrived_ms: 1_789_809_023_187,
     }
 }

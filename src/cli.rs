@@ -1,5 +1,6 @@
 //! The command line: one file per verb, and what an exit code says (contract section 1).
 
+mod bench;
 mod checkpoint;
 mod completion;
 pub mod demo;
@@ -7,6 +8,7 @@ mod diff;
 mod duration;
 mod filter;
 mod hold;
+mod house;
 mod import;
 mod list;
 mod managed;
@@ -80,6 +82,12 @@ enum Verb {
     /// Run only the embedded AWS, for the tests of other programs
     #[command(after_help = sim::SERVICES)]
     Sim(sim::Args),
+    /// Measure it: events a second, latency, CPU and memory of the real engine under load
+    #[command(after_help = bench::ENDS)]
+    Bench(bench::Args),
+    /// The load's side of a load test
+    #[command(hide = true)]
+    BenchLoad(bench::plan::Plan),
     /// Look into the file that keeps the progress of streams, copy it out, make one anew
     Checkpoint(checkpoint::Args),
     /// Print the completion script of a shell
@@ -140,6 +148,8 @@ pub fn main() -> Exit {
         Verb::Probe(args) => probe::run(&args),
         Verb::Demo(args) => show(&args),
         Verb::Sim(args) => sim::run(args),
+        Verb::Bench(args) => bench::run(&args),
+        Verb::BenchLoad(plan) => bench::load::run(&plan),
         Verb::Checkpoint(args) => checkpoint::run(&args),
         Verb::Completion(args) => completion::run(args),
     }
@@ -172,11 +182,20 @@ fn log(default: &str) -> Result<(), Exit> {
     })
 }
 
-/// Runs `work` on all cores. The first SIGINT or SIGTERM cancels `stop` and `work` may come to its end; with the second
+/// Runs `work`. The first SIGINT or SIGTERM cancels `stop` and `work` may come to its end; with the second
 /// the program ends at once.
 fn in_runtime<T>(work: impl Future<Output = T>, stop: CancellationToken) -> Result<T, Exit> {
-    let runtime =
-        runtime().map_err(|error| failed(&format!("failed to start the runtime: {error}")))?;
+    in_runtime_of(None, work, stop)
+}
+
+/// The same on so many threads, instead of the usual number.
+fn in_runtime_of<T>(
+    threads: Option<usize>,
+    work: impl Future<Output = T>,
+    stop: CancellationToken,
+) -> Result<T, Exit> {
+    let runtime = runtime(threads)
+        .map_err(|error| failed(&format!("failed to start the runtime: {error}")))?;
     let ended = runtime.block_on(async {
         let signals = Signals::listen()
             .map_err(|error| failed(&format!("failed to listen for signals: {error}")))?;
@@ -187,8 +206,20 @@ fn in_runtime<T>(work: impl Future<Output = T>, stop: CancellationToken) -> Resu
     ended
 }
 
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().enable_all().build()
+/// As many cores as this have a thread between them: what two threads hand to each other costs more than it gains (65 us of CPU for a
+/// message against 36 with one, `benches/compare/run` on two cores), and one moves tens of thousands of messages a second.
+const CORES_PER_THREAD: usize = 4;
+
+/// On `threads`, or where none are given on as many as `TOKIO_WORKER_THREADS` says, or the machine's cores suggest.
+fn runtime(threads: Option<usize>) -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    let said = std::env::var_os("TOKIO_WORKER_THREADS").is_some();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = (!said).then(|| cores.div_ceil(CORES_PER_THREAD));
+    if let Some(threads) = threads.or(usual) {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }
 
 /// Says why on stderr.

@@ -1,5 +1,6 @@
 //! One Kinesis stream: list its shards, open a position, read; and subscribe to a shard (`consumer`, `subscription`).
 
+mod answer;
 pub mod consumer;
 pub mod subscription;
 
@@ -10,9 +11,10 @@ use aws_sdk_kinesis::primitives::DateTime;
 use aws_sdk_kinesis::types::{
     ChildShard, Record as SdkRecord, Shard as SdkShard, ShardIteratorType, StreamStatus,
 };
-use bytes::Bytes;
 
+use self::answer::Answer;
 use super::clients::Clients;
+use super::diverted::Diverted;
 use super::fault::{Failure, Fault};
 use super::stream::{
     Description, Read, Records, Shard, ShardIterator, Start, Status, milliseconds, number,
@@ -130,17 +132,22 @@ impl Kinesis {
             .ok_or_else(|| Failure::unreadable("GetShardIterator returned no ShardIterator"))
     }
 
-    /// GetRecords.
+    /// GetRecords. The SDK makes the call; its answer is read here, since that is most of what a large one costs.
     pub async fn read(&self, at: &ShardIterator, limit: usize) -> Result<Read, Failure> {
-        let answer = self
-            .reads
+        let diverted = Diverted::default();
+        self.reads
             .get_records()
             .stream_arn(&self.stream)
             .shard_iterator(&at.0)
             .limit(limit.clamp(1, READ_LIMIT_MAX) as i32)
+            .customize()
+            .interceptor(diverted.clone())
             .send()
             .await?;
-        let children = children(answer.child_shards)?;
+        let body = diverted.body();
+        let mut answer = Answer::read(&body)?;
+        let children = answer.children()?;
+        let records = answer.records(&body)?;
         let next = answer.next_shard_iterator.map(ShardIterator);
         // An answer that says nothing at all must not pass for the end of the shard.
         if next.is_none() && children.is_empty() && answer.millis_behind_latest.is_none() {
@@ -149,7 +156,7 @@ impl Kinesis {
             ));
         }
         Ok(Read {
-            records: Records::Kinesis(records(answer.records)?),
+            records: Records::Kinesis(records),
             next,
             behind_ms: answer
                 .millis_behind_latest
@@ -243,7 +250,7 @@ fn record(from: SdkRecord) -> Result<KinesisRecord, Failure> {
     Ok(KinesisRecord {
         sequence_number: number(from.sequence_number, "SequenceNumber")?,
         partition_key: from.partition_key.unwrap_or_default(),
-        data: Bytes::from(from.data.into_inner()),
+        data: from.data.into_inner().into(),
         arrived_ms: milliseconds(
             from.approximate_arrival_timestamp,
             "an ApproximateArrivalTimestamp",

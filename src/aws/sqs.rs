@@ -1,21 +1,22 @@
 //! One SQS queue: the five calls that the engine makes, in our own words.
 
+mod answer;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
-    DeleteMessageBatchRequestEntry, Message as SdkMessage, MessageSystemAttributeName,
-    QueueAttributeName,
+    DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
 use aws_sdk_sqs::{Client, operation::RequestId as _};
-use md5::{Digest as _, Md5};
 
 use super::clients::{CALL_TIMEOUT, Clients};
+use super::diverted::Diverted;
 use super::fault::{Failure, Fault, classify};
 use crate::config::arn::Arn;
 use crate::model::custody::Extension;
-use crate::model::record::{AttributeValue, Message, MessageAttribute};
+use crate::model::record::Message;
 
 /// The most entries that a batch call takes. // spec: 10
 pub const BATCH_ENTRIES_MAX: usize = 10;
@@ -105,13 +106,14 @@ impl Queue {
     }
 
     /// ReceiveMessage: up to `count` (1-10) messages, waiting up to `wait_s` (0-20) seconds for the first.
-    /// They are hidden for `visibility`, whatever the queue's own is.
+    /// They are hidden for `visibility`, whatever the queue's own is. The SDK makes the call; its answer is read here.
     pub async fn receive(
         &self,
         count: usize,
         wait_s: u64,
         visibility: Duration,
     ) -> Result<Vec<Result<Message, Unusable>>, Failure> {
+        let diverted = Diverted::default();
         let asking = self
             .polls
             .receive_message()
@@ -121,6 +123,8 @@ impl Queue {
             .visibility_timeout(visibility.as_secs() as i32)
             .message_system_attribute_names(MessageSystemAttributeName::All)
             .message_attribute_names("All")
+            .customize()
+            .interceptor(diverted.clone())
             .send();
         // The client's own time-out is that of the longest poll.
         let at_most = Duration::from_secs(wait_s) + CALL_TIMEOUT;
@@ -132,12 +136,7 @@ impl Queue {
             request = answer.request_id().unwrap_or_default(),
             "received"
         );
-        Ok(answer
-            .messages
-            .unwrap_or_default()
-            .into_iter()
-            .map(message)
-            .collect())
+        answer::messages(&diverted.body())
     }
 
     /// DeleteMessageBatch of up to 10 receipts: what became of each, in their order.
@@ -242,67 +241,6 @@ fn by_entry<'a>(
     results
 }
 
-fn message(from: SdkMessage) -> Result<Message, Unusable> {
-    let group = from
-        .attributes()
-        .and_then(|all| all.get(&MessageSystemAttributeName::MessageGroupId))
-        .cloned();
-    usable(from).map_err(|why| Unusable { group, why })
-}
-
-fn usable(from: SdkMessage) -> Result<Message, Flaw> {
-    let id = from.message_id.unwrap_or_default();
-    let missing = |field| Flaw::Incomplete {
-        id: id.clone(),
-        field,
-    };
-    if id.is_empty() {
-        return Err(missing("a MessageId"));
-    }
-    let receipt = from
-        .receipt_handle
-        .filter(|receipt| !receipt.is_empty())
-        .ok_or_else(|| missing("a ReceiptHandle"))?;
-    let body = from.body.ok_or_else(|| missing("a Body"))?;
-    let found = hexadecimal(&Md5::digest(body.as_bytes()));
-    let stated = from.md5_of_body.unwrap_or_else(|| found.clone());
-    if !stated.eq_ignore_ascii_case(&found) {
-        return Err(Flaw::Corrupt { id, stated, found });
-    }
-    let mut message_attributes = std::collections::BTreeMap::new();
-    for (name, attribute) in from.message_attributes.unwrap_or_default() {
-        let value = match (attribute.string_value, attribute.binary_value) {
-            (Some(text), _) => AttributeValue::Text(text),
-            (None, Some(bytes)) => AttributeValue::Binary(aws_smithy_types::base64::encode(bytes)),
-            (None, None) => return Err(missing("the value of a message attribute")),
-        };
-        message_attributes.insert(
-            name,
-            MessageAttribute {
-                data_type: attribute.data_type,
-                value,
-            },
-        );
-    }
-    let attributes = from.attributes.unwrap_or_default();
-    Ok(Message {
-        receipt,
-        body,
-        attributes: attributes
-            .into_iter()
-            .map(|(name, value)| (name.as_str().to_string(), value))
-            .collect(),
-        message_attributes,
-        md5_of_body: stated,
-        md5_of_message_attributes: from.md5_of_message_attributes,
-        id,
-    })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,56 +264,6 @@ mod tests {
             Some("https://sqs.eu-west-1.amazonaws.com.cn/111111111111/orders".to_string())
         );
         assert_eq!(plain_url(&arn("aws-iso")), None);
-    }
-
-    fn sdk_message() -> aws_sdk_sqs::types::builders::MessageBuilder {
-        SdkMessage::builder()
-            .message_id("m")
-            .receipt_handle("r")
-            .body("hello")
-            .md5_of_body("5d41402abc4b2a76b9719d911017c592")
-    }
-
-    #[test]
-    fn a_message_is_used_only_whole_and_uncorrupted() {
-        let missing = |field| {
-            Err(Flaw::Incomplete {
-                id: "m".into(),
-                field,
-            })
-        };
-        assert_eq!(
-            usable(sdk_message().build()).map(|message| message.body),
-            Ok("hello".into())
-        );
-        assert_eq!(
-            usable(sdk_message().set_receipt_handle(None).build()),
-            missing("a ReceiptHandle")
-        );
-        assert_eq!(
-            usable(sdk_message().set_body(None).build()),
-            missing("a Body")
-        );
-        assert_eq!(
-            usable(sdk_message().set_message_id(None).build()),
-            Err(Flaw::Incomplete {
-                id: String::new(),
-                field: "a MessageId"
-            })
-        );
-        assert_eq!(
-            usable(sdk_message().md5_of_body("00").build())
-                .unwrap_err()
-                .to_string(),
-            "message m: the body's MD5 is 5d41402abc4b2a76b9719d911017c592, the queue says 00"
-        );
-    }
-
-    #[test]
-    fn a_body_without_a_stated_digest_gets_the_one_that_it_has() {
-        let found =
-            usable(sdk_message().set_md5_of_body(None).build()).map(|message| message.md5_of_body);
-        assert_eq!(found, Ok("5d41402abc4b2a76b9719d911017c592".into()));
     }
 
     #[test]

@@ -8,7 +8,6 @@
 mod error;
 mod figures;
 mod functions;
-mod house;
 mod ledger;
 mod stage;
 mod streams;
@@ -32,8 +31,9 @@ use crate::metrics::Metrics;
 use crate::reports::Account;
 use crate::sim::{self, Settings, World};
 
+use super::house::{House, Running, Scratch};
+
 use figures::{Figures, Sources};
-use house::{House, Running, Scratch};
 use ledger::Ledger;
 use traffic::{Into, Records};
 use view::View;
@@ -99,12 +99,13 @@ pub async fn run(
     })?;
     let listen = config.service.listen;
     let house = House {
+        verb: "demo",
         clients: Clients::without_account(&config.aws, &Clock::machine()),
         metrics: Metrics::new(),
         config,
         seed,
     };
-    let scratch = Scratch::new(seed)?;
+    let scratch = Scratch::new("demo", seed)?;
     let records = [
         Records {
             world: world.clone(),

@@ -67,15 +67,13 @@ fn list_bytes(lengths: impl Iterator<Item = usize>) -> usize {
 /// A JSON string: the two marks that must be escaped, and control characters; everything else goes as it is.
 pub(in crate::model) fn text(out: &mut String, value: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
+    let bytes = value.as_bytes();
     out.push('"');
-    let mut plain = 0;
-    for (index, byte) in value.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&value[plain..index]);
-        plain = index + 1;
-        match byte {
+    let (mut plain, mut at) = (0, 0);
+    while let Some(found) = escaped(&bytes[at..]) {
+        at += found;
+        out.push_str(&value[plain..at]);
+        match bytes[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
@@ -89,9 +87,23 @@ pub(in crate::model) fn text(out: &mut String, value: &str) {
                 out.push(char::from(HEX[usize::from(control & 15)]));
             }
         }
+        at += 1;
+        plain = at;
     }
     out.push_str(&value[plain..]);
     out.push('"');
+}
+
+/// The first byte that can not stand in a JSON string as it is. Sixteen are looked at together: most texts have long stretches
+/// without one.
+fn escaped(bytes: &[u8]) -> Option<usize> {
+    const TOGETHER: usize = 16;
+    let odd = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    let any = |chunk: &[u8]| chunk.iter().fold(false, |any, byte| any | odd(*byte));
+    let skipped = bytes.chunks_exact(TOGETHER).take_while(|chunk| !any(chunk));
+    let start = skipped.count() * TOGETHER;
+    let found = bytes[start..].iter().position(|byte| odd(*byte));
+    found.map(|found| start + found)
 }
 
 #[cfg(test)]
@@ -109,6 +121,8 @@ mod tests {
             "\u{0}\u{1f}\u{7f}",
             "é😀",
             "a\"b\\c\nd",
+            "sixteen bytes at once, and then \" one of them, and many \u{1} more, to the very last one\\",
+            "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"",
         ] {
             let mut out = String::new();
             text(&mut out, value);

@@ -41,7 +41,7 @@ impl Inner<'_> {
         KinesisRecord {
             sequence_number: aggregate.sequence_number.clone(),
             partition_key: self.partition_key.to_owned(),
-            data: self.data.clone(),
+            data: self.data.clone().into(),
             arrived_ms: aggregate.arrived_ms,
         }
     }
@@ -50,7 +50,11 @@ impl Inner<'_> {
 /// The records of an aggregate in their order, at least one; nothing for a record that is no aggregate, is corrupt or
 /// exceeds a bound: it is to be delivered as it is.
 pub fn deaggregate(record: &KinesisRecord) -> Option<Vec<Inner<'_>>> {
-    let rest = record.data.strip_prefix(&MAGIC)?;
+    if !record.data.starts_with(&MAGIC) {
+        return None;
+    }
+    let data = record.data.plain();
+    let rest = data.strip_prefix(&MAGIC)?;
     let (message, digest) = rest.split_at_checked(rest.len().checked_sub(DIGEST_BYTES)?)?;
     if Md5::digest(message)[..] != *digest {
         return None;
@@ -59,7 +63,7 @@ pub fn deaggregate(record: &KinesisRecord) -> Option<Vec<Inner<'_>>> {
     let inner: Option<Vec<_>> = aggregate
         .records
         .iter()
-        .map(|packed| aggregate.inner(packed, &record.data))
+        .map(|packed| aggregate.inner(packed, data))
         .collect();
     // An aggregate of nothing stays the record that it is: somebody wrote it.
     inner.filter(|inner| !inner.is_empty())

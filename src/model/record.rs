@@ -1,11 +1,14 @@
 //! What a source hands over, in our own words: SDK types are converted at the edge (`aws/`).
 
+mod data;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use self::data::{Data, NotBase64};
 
 /// One message of a queue, as ReceiveMessage returned it. Maps are sorted, so that a run repeats to the byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,8 +125,8 @@ pub struct KinesisRecord {
     pub sequence_number: SequenceNumber,
     /// Decides the shard, and the lane; empty where the record has none.
     pub partition_key: String,
-    /// The data, decoded.
-    pub data: Bytes,
+    /// The data.
+    pub data: Data,
     /// `ApproximateArrivalTimestamp`, milliseconds since 1970.
     pub arrived_ms: u64,
 }

@@ -1,5 +1,6 @@
 //! The built binary as a person, a script or an orchestrator drives it: arguments, exit codes, what is said and where.
 
+mod bench;
 mod demo;
 mod filter;
 mod hold;
@@ -24,7 +25,7 @@ EventSourceMappings:
     FunctionName: process
 ";
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "run",
     "validate",
     "import",
@@ -36,6 +37,7 @@ const VERBS: [&str; 14] = [
     "seek",
     "probe",
     "demo",
+    "bench",
     "sim",
     "checkpoint",
     "completion",

@@ -149,7 +149,7 @@ async fn a_read_brings_records_and_the_way_on() {
     let record = |number: &str, key: &str, data: &'static [u8], arrived_ms| KinesisRecord {
         sequence_number: at(number),
         partition_key: key.to_owned(),
-        data: Bytes::from_static(data),
+        data: Bytes::from_static(data).into(),
         arrived_ms,
     };
     assert_eq!(
@@ -405,7 +405,7 @@ async fn a_subscription_brings_records_and_says_where_the_next_one_goes_on() {
             records: vec![KinesisRecord {
                 sequence_number: at("12"),
                 partition_key: "k".to_owned(),
-                data: Bytes::from_static(b"hello"),
+                data: Bytes::from_static(b"hello").into(),
                 arrived_ms: 1_789_809_023_187,
             }],
             continuation: Some(at("15")),
@@ -542,4 +542,136 @@ async fn a_consumer_is_good_when_it_is_active() {
         failure.to_string(),
         "no such consumer: no; register it (aws kinesis register-stream-consumer), which gives it a new ARN"
     );
+}
+
+/// JSON text of a word, every character escaped or as few as must be.
+fn spelled(chance: &mut fastrand::Rng, text: &str) -> String {
+    if chance.bool() {
+        return serde_json::to_string(text).unwrap();
+    }
+    let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+    format!("\"{}\"", units.collect::<String>())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_reads_the_same_records() {
+    const PIECES: [&str; 8] = [
+        "",
+        "a",
+        "\"",
+        "\\/",
+        "\n\u{1}",
+        "é😀",
+        "{\"k\":1}",
+        "plain words ",
+    ];
+    let mut chance = fastrand::Rng::with_seed(7);
+    for round in 0..200 {
+        let mut listed = Vec::new();
+        for number in 0..chance.usize(0..4) {
+            let mut word = || -> String {
+                (0..chance.usize(0..4))
+                    .map(|_| PIECES[chance.usize(0..PIECES.len())])
+                    .collect()
+            };
+            let (data, key) = (aws_smithy_types::base64::encode(word()), word());
+            let ms = chance.u64(0..2_000_000_000_000);
+            let mut members = [
+                format!("\"SequenceNumber\":\"4970{number}\""),
+                format!("\"Data\":{}", spelled(&mut chance, &data)),
+                format!("\"PartitionKey\" : {}", spelled(&mut chance, &key)),
+                format!(
+                    "\"ApproximateArrivalTimestamp\":{}.{:03}",
+                    ms / 1000,
+                    ms % 1000
+                ),
+                "\"EncryptionType\":\"KMS\",\"Newer\":[{}]".to_owned(),
+            ];
+            chance.shuffle(&mut members);
+            listed.push(format!("{{{}}}", members.join(",\n")));
+        }
+        let body = format!(
+            "{{\"NextShardIterator\":{},\"MillisBehindLatest\":{},\"Records\":[{}],\"ChildShards\":{}}}",
+            ["null", "\"AAA=\""][chance.usize(0..2)],
+            chance.u32(..),
+            listed.join(" , "),
+            [
+                "null",
+                "[]",
+                r#"[{"ShardId":"s","ParentShards":["p","q"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"1"}}]"#
+            ][chance.usize(0..3)],
+        );
+        let (kinesis, _) = stream([answer(200, &body), answer(200, &body)]);
+        let ours = kinesis
+            .read(&ShardIterator("i".to_owned()), 10)
+            .await
+            .unwrap();
+        let theirs = kinesis
+            .reads
+            .get_records()
+            .shard_iterator("i")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            ours.records,
+            Records::Kinesis(records(theirs.records).unwrap()),
+            "round {round}: {body}"
+        );
+        assert_eq!(
+            ours.next.map(|next| next.0),
+            theirs.next_shard_iterator,
+            "{body}"
+        );
+        assert_eq!(
+            ours.behind_ms.map(|ms| ms as i64),
+            theirs.millis_behind_latest,
+            "{body}"
+        );
+        assert_eq!(
+            ours.children,
+            children(theirs.child_shards).unwrap(),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_can_not_be_read_brings_no_record() {
+    for (body, words) in [
+        (
+            "",
+            "GetRecords: EOF while parsing a value at line 1 column 0",
+        ),
+        ("<html>", "GetRecords: expected value at line 1 column 1"),
+        (
+            r#"{"Records":[{"SequenceNumber":"7","Data":"?","ApproximateArrivalTimestamp":1}],"NextShardIterator":"i"}"#,
+            "the data is not base64",
+        ),
+        (
+            r#"{"Records":[{"SequenceNumber":"seven","Data":"","ApproximateArrivalTimestamp":1}],"NextShardIterator":"i"}"#,
+            "SequenceNumber: ",
+        ),
+        (
+            r#"{"Records":[{"SequenceNumber":"7","Data":""}],"NextShardIterator":"i"}"#,
+            "a record came without an ApproximateArrivalTimestamp",
+        ),
+        (
+            r#"{"ChildShards":[{"ParentShards":[]}]}"#,
+            "a shard came without a ShardId",
+        ),
+    ] {
+        let (kinesis, _) = stream([answer(200, body)]);
+        let failure = kinesis
+            .read(&ShardIterator("i".to_owned()), 10)
+            .await
+            .unwrap_err();
+        assert!(
+            failure
+                .to_string()
+                .starts_with(&format!("unreadable answer: {words}")),
+            "{failure}"
+        );
+        assert_eq!(failure.fault, Fault::Transient);
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use crate::admin::ListenError;
-use crate::checkpoint::StoreError;
+use crate::cli::house::HouseError;
 use crate::config::error::ConfigError;
 
 /// Why a demo fails.
@@ -12,12 +11,9 @@ pub enum DemoError {
     /// A loopback port or a temporary folder could not be had.
     #[error("failed to set up the demo: {0}")]
     Io(#[from] io::Error),
-    /// The admin port could not be had.
+    /// The service does not start.
     #[error(transparent)]
-    Admin(#[from] ListenError),
-    /// The checkpoint file could not be had.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    House(#[from] HouseError),
     /// The embedded AWS refused the demo's own set-up.
     #[error("failed to set up the embedded AWS: {0}")]
     SetUp(String),

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -277,7 +276,7 @@ fn kinesis(raw: &RawValue) -> Result<Record, Wrong> {
         data: Data::Kinesis(KinesisRecord {
             sequence_number,
             partition_key: read.partition_key,
-            data: Bytes::from(data),
+            data: data.into(),
             arrived_ms,
         }),
     })
@@ -416,7 +415,7 @@ mod tests {
         let record = KinesisRecord {
             sequence_number: number(),
             partition_key: "user-1".into(),
-            data: Bytes::from_static(b"\xff\x00{}"),
+            data: b"\xff\x00{}".to_vec().into(),
             arrived_ms: 1_789_809_023_187,
         };
         let read = Event::parse(&written(&kinesis_record(&record, "shardId-0", &stamp))).unwrap();

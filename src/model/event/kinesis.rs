@@ -1,8 +1,5 @@
 //! A record of a Kinesis stream as an element of `Records`. // spec: 2.2
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use super::{StreamStamp, text};
 use crate::model::record::KinesisRecord;
 
@@ -11,14 +8,14 @@ const REST_BYTES: usize = 768;
 
 /// One record of a shard. A record without a partition key has an empty one, so that it stays a string.
 pub fn kinesis_record(record: &KinesisRecord, shard_id: &str, stamp: &StreamStamp) -> String {
-    let data_bytes = record.data.len().div_ceil(3) * 4;
-    let mut out = String::with_capacity(data_bytes + record.partition_key.len() + REST_BYTES);
+    let mut out =
+        String::with_capacity(record.data.base64_len() + record.partition_key.len() + REST_BYTES);
     out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
     text(&mut out, &record.partition_key);
     out.push_str(",\"sequenceNumber\":");
     text(&mut out, record.sequence_number.as_str());
     out.push_str(",\"data\":\"");
-    STANDARD.encode_string(&record.data, &mut out);
+    record.data.write_base64(&mut out);
     out.push_str("\",\"approximateArrivalTimestamp\":");
     out.push_str(&seconds(record.arrived_ms));
     out.push_str("},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\",\"eventID\":");
@@ -65,7 +62,7 @@ mod tests {
         KinesisRecord {
             sequence_number: SequenceNumber::try_from(NUMBER.to_owned()).unwrap(),
             partition_key: "user-1".into(),
-            data: Bytes::from_static(data),
+            data: Bytes::from_static(data).into(),
             arrived_ms: 1_789_809_023_187,
         }
     }

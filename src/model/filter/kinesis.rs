@@ -30,7 +30,7 @@ pub(super) fn view<'a>(wanted: &Wanted, record: &'a KinesisRecord) -> Fields<'a>
     fields.set(wanted, "sequenceNumber", |_| {
         Value::text(record.sequence_number.as_str())
     });
-    fields.set(wanted, "data", |wanted| data(wanted, &record.data));
+    fields.set(wanted, "data", |wanted| data(wanted, record.data.plain()));
     fields.set(wanted, "approximateArrivalTimestamp", |_| {
         Value::Number(seconds(record.arrived_ms).into())
     });

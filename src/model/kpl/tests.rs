@@ -1,7 +1,7 @@
 //! Aggregates as the library writes them, and everything else that may stand in their place.
 #![allow(clippy::unwrap_used)]
 
-use super::super::record::SequenceNumber;
+use super::super::record::{Data, SequenceNumber};
 use super::*;
 
 /// Two partition keys, an explicit hash key, and two records, the second with a tag; the digest is not of our making.
@@ -11,7 +11,7 @@ const AGGREGATE: &[u8] = b"\xf3\x89\x9a\xc2\
     \x1a\x0a\x08\x01\x10\x00\x1a\x00\x22\x02\x0a\x00\
     \x9e\x74\x92\xa9\x4d\x57\x33\x3b\xe7\x1c\xbd\x2e\x0f\xf0\x39\xa9";
 
-fn record(data: impl Into<Bytes>) -> KinesisRecord {
+fn record(data: impl Into<Data>) -> KinesisRecord {
     let number = "49701234567890123456789012345678901234567890123456789012";
     KinesisRecord {
         sequence_number: SequenceNumber::try_from(number.to_owned()).unwrap(),
@@ -81,7 +81,7 @@ fn an_inner_record_stands_where_its_aggregate_stood() {
         inner[1].record(&aggregate),
         KinesisRecord {
             partition_key: "bc".into(),
-            data: Bytes::new(),
+            data: Bytes::new().into(),
             ..record("")
         }
     );
@@ -91,7 +91,7 @@ fn an_inner_record_stands_where_its_aggregate_stood() {
 fn nothing_of_the_data_is_copied() {
     let aggregate = record(AGGREGATE.to_vec());
     let inner = deaggregate(&aggregate).unwrap();
-    let whole = aggregate.data.as_ptr_range();
+    let whole = aggregate.data.plain().as_ptr_range();
     assert!(whole.contains(&inner[0].data.as_ptr()));
     assert!(whole.contains(&inner[0].partition_key.as_ptr()));
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use sluicegate_fuzz::model::filter::{Filters, Source, Subject};
 use sluicegate_fuzz::model::record::{DynamoRecord, KinesisRecord, Message, SequenceNumber};
@@ -34,7 +33,7 @@ fuzz_target!(|input: &[u8]| {
     let record = KinesisRecord {
         sequence_number: number.clone(),
         partition_key: "p".into(),
-        data: Bytes::copy_from_slice(payload),
+        data: payload.to_vec().into(),
         arrived_ms: 1_789_809_023_187,
     };
     judge(pattern, "data", Source::Kinesis, (&record).into());

@@ -13,7 +13,7 @@ pub(super) fn kinesis(data: &[u8]) -> KinesisRecord {
     KinesisRecord {
         sequence_number: number("49701234567890123456789012345678901234567890123456789012"),
         partition_key: "user-1".into(),
-        data: Bytes::copy_from_slice(data),
+        data: Bytes::copy_from_slice(data).into(),
         arrived_ms: 1_789_809_023_187,
     }
 }

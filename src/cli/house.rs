@@ -1,6 +1,7 @@
-//! The service inside the demo: it can be drained and started again on the same checkpoint file, as an operator does.
+//! The service within another verb, the demo or the load test: it can be drained and started again on the same checkpoint
+//! file, as an operator does.
 //!
-//! Another owner, another store, another admin listener: of the first process nothing is left but the file, and the
+//! Another owner, another store, another admin listener: of the first start nothing is left but the file, and the
 //! metrics, so that the figures go on.
 
 use std::fs;
@@ -12,11 +13,10 @@ use std::path::{Path, PathBuf};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::error::DemoError;
 use crate::admin::heartbeat::Heartbeat;
 use crate::admin::{Admin, ListenError, Server};
 use crate::aws::clients::Clients;
-use crate::checkpoint::{Owner, Store};
+use crate::checkpoint::{Owner, Store, StoreError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -24,16 +24,27 @@ use crate::reports::Account;
 use crate::service::{self, Roster, Surroundings};
 use crate::status::Status;
 
-/// A folder of the demo's own among the temporary ones. It goes with this value.
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HouseError {
+    /// The admin port could not be had.
+    #[error(transparent)]
+    Admin(#[from] ListenError),
+    /// The checkpoint file could not be had.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A folder of this process's own among the temporary ones. It goes with this value.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
     /// A new one, of this name as far as it is free, for nobody else to look into.
-    pub fn new(seed: u64) -> io::Result<Self> {
+    pub fn new(verb: &str, seed: u64) -> io::Result<Self> {
         let mut chance = fastrand::Rng::with_seed(seed);
         loop {
-            let name = format!("sluicegate-demo-{:016x}", chance.u64(..));
+            let name = format!("sluicegate-{verb}-{:016x}", chance.u64(..));
             let path = std::env::temp_dir().join(name);
             match fs::DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
@@ -59,7 +70,9 @@ impl Drop for Scratch {
 /// What each start of the service has in common.
 #[derive(Debug)]
 pub struct House {
-    /// The demo's own configuration.
+    /// Who it runs for.
+    pub verb: &'static str,
+    /// What it runs.
     pub config: Config,
     /// Where it finds AWS.
     pub clients: Clients,
@@ -81,7 +94,7 @@ pub struct Running {
 
 impl House {
     /// Start the service with this checkpoint file and an admin listener here, or where that is taken anywhere.
-    pub fn start(&self, file: &Path, listen: SocketAddr) -> Result<Running, DemoError> {
+    pub fn start(&self, file: &Path, listen: SocketAddr) -> Result<Running, HouseError> {
         let store = Store::open(file)?;
         let (status, heartbeat) = (Status::default(), Heartbeat::new());
         let mut beating = JoinSet::new();
@@ -98,7 +111,7 @@ impl House {
             metrics: self.metrics.clone(),
             status,
             seed: self.seed,
-            owner: Owner::new("demo"),
+            owner: Owner::new(self.verb),
             clock: Clock::machine(),
             grace: self.config.service.shutdown_grace,
         };
@@ -133,7 +146,7 @@ impl Running {
     }
 }
 
-/// The usual admin address, or where that is taken any other: a demo runs beside a service.
+/// The usual admin address, or where that is taken any other: these run beside a service.
 fn serve(usual: SocketAddr, admin: Admin) -> Result<Server, ListenError> {
     Server::start(usual, admin.clone())
         .or_else(|_| Server::start((Ipv4Addr::LOCALHOST, 0).into(), admin))
@@ -145,7 +158,10 @@ mod tests {
 
     #[test]
     fn nothing_is_left_of_the_scratch_folder() {
-        let (one, other) = (Scratch::new(7).unwrap(), Scratch::new(7).unwrap());
+        let (one, other) = (
+            Scratch::new("test", 7).unwrap(),
+            Scratch::new("test", 7).unwrap(),
+        );
         assert_ne!(one.checkpoints(), other.checkpoints());
         fs::write(one.checkpoints(), "x").unwrap();
         let folder = one.0.clone();

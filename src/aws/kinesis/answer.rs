@@ -1,0 +1,101 @@
+//! GetRecords' answer, read from its own text: data stays the base64 that it is. The same records come of it as of the SDK's reading,
+//! which a test holds against each other.
+
+use std::borrow::Cow;
+
+use aws_smithy_types::DateTime;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::aws::fault::Failure;
+use crate::aws::stream::{Shard, milliseconds, number};
+use crate::aws::text::Text;
+use crate::model::record::{Data, KinesisRecord};
+
+/// What GetRecords says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Answer<'a> {
+    #[serde(borrow, default)]
+    records: Option<Vec<Record<'a>>>,
+    pub(super) next_shard_iterator: Option<String>,
+    pub(super) millis_behind_latest: Option<i64>,
+    child_shards: Option<Vec<Child>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Record<'a> {
+    #[serde(borrow, default)]
+    sequence_number: Text<'a>,
+    approximate_arrival_timestamp: Option<f64>,
+    #[serde(borrow, default)]
+    data: Text<'a>,
+    #[serde(borrow, default)]
+    partition_key: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Child {
+    #[serde(default)]
+    shard_id: String,
+    #[serde(default)]
+    parent_shards: Option<Vec<String>>,
+}
+
+impl<'a> Answer<'a> {
+    /// Read it.
+    ///
+    /// # Errors
+    /// It is not what GetRecords answers.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
+        serde_json::from_slice(body)
+            .map_err(|error| Failure::unreadable(&format!("GetRecords: {error}")))
+    }
+
+    /// The records, which share `body`, the text that this was read from.
+    pub(super) fn records(&mut self, body: &Bytes) -> Result<Vec<KinesisRecord>, Failure> {
+        let records = self.records.take().unwrap_or_default();
+        records
+            .into_iter()
+            .map(|record| record.usable(body))
+            .collect()
+    }
+
+    /// The shards that follow.
+    pub(super) fn children(&mut self) -> Result<Vec<Shard>, Failure> {
+        let children = self.child_shards.take().unwrap_or_default();
+        let child = |child: Child| {
+            Ok(Shard {
+                id: super::identifier(child.shard_id)?,
+                parents: child.parent_shards.unwrap_or_default(),
+                ending: None,
+            })
+        };
+        children.into_iter().map(child).collect()
+    }
+}
+
+impl Record<'_> {
+    fn usable(self, body: &Bytes) -> Result<KinesisRecord, Failure> {
+        let data = match self.data.there().unwrap_or_default() {
+            Cow::Borrowed("") => Bytes::new(),
+            Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
+            Cow::Owned(text) => Bytes::from(text),
+        };
+        let arrived = self
+            .approximate_arrival_timestamp
+            .map(DateTime::from_secs_f64);
+        Ok(KinesisRecord {
+            sequence_number: number(
+                self.sequence_number.owned().unwrap_or_default(),
+                "SequenceNumber",
+            )?,
+            partition_key: self.partition_key.owned().unwrap_or_default(),
+            data: Data::from_base64(data)
+                .map_err(|error| Failure::unreadable(&error.to_string()))?,
+            arrived_ms: milliseconds(arrived, "an ApproximateArrivalTimestamp")?,
+        })
+    }
+}

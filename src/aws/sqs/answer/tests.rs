@@ -1,0 +1,232 @@
+//! What comes of an answer, by hand and beside the SDK's own reading of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::aws::canned::{answer, serve};
+use crate::config::aws::Aws;
+
+const DIGEST: &str = "5d41402abc4b2a76b9719d911017c592";
+
+/// A message with these members over the usual ones; null takes one away.
+fn one(members: Value) -> Result<Message, Unusable> {
+    let mut message = json!({
+        "MessageId": "m", "ReceiptHandle": "r", "Body": "hello", "MD5OfBody": DIGEST
+    });
+    for (name, value) in members.as_object().unwrap() {
+        message[name] = value.clone();
+    }
+    let body = json!({ "Messages": [message] }).to_string();
+    messages(body.as_bytes()).unwrap().remove(0)
+}
+
+#[test]
+fn a_message_is_used_only_whole_and_uncorrupted() {
+    let why = |members| one(members).unwrap_err().why.to_string();
+    assert_eq!(
+        one(json!({})).map(|message| message.body),
+        Ok("hello".into())
+    );
+    for (members, words) in [
+        (
+            json!({ "ReceiptHandle": null }),
+            "message m came without a ReceiptHandle",
+        ),
+        (
+            json!({ "ReceiptHandle": "" }),
+            "message m came without a ReceiptHandle",
+        ),
+        (json!({ "Body": null }), "message m came without a Body"),
+        (
+            json!({ "MessageId": null }),
+            "message  came without a MessageId",
+        ),
+        (
+            json!({ "MD5OfBody": "00" }),
+            "message m: the body's MD5 is 5d41402abc4b2a76b9719d911017c592, the queue says 00",
+        ),
+        (
+            json!({ "MessageAttributes": { "a": { "DataType": "String" } } }),
+            "message m came without the value of a message attribute",
+        ),
+        (
+            json!({ "MessageAttributes": { "a": { "DataType": "Binary", "BinaryValue": "?" } } }),
+            "message m came without the value of a message attribute",
+        ),
+    ] {
+        assert_eq!(why(members), words);
+    }
+}
+
+#[test]
+fn a_body_without_a_stated_digest_gets_the_one_that_it_has() {
+    let found = one(json!({ "MD5OfBody": null })).map(|message| message.md5_of_body);
+    assert_eq!(found, Ok(DIGEST.into()));
+}
+
+#[test]
+fn a_message_that_can_not_be_used_keeps_its_group_and_nobody_else() {
+    let body = json!({ "Messages": [
+        { "MessageId": "m", "Attributes": { "MessageGroupId": "g" } },
+        { "MessageId": "n", "ReceiptHandle": "r", "Body": "hello" },
+    ] });
+    let read = messages(body.to_string().as_bytes()).unwrap();
+    let group = read[0].as_ref().map_err(|unusable| unusable.group.clone());
+    assert_eq!(group.unwrap_err(), Some("g".to_owned()));
+    assert_eq!(read[1].as_ref().map(|message| message.id.as_str()), Ok("n"));
+}
+
+#[test]
+fn what_is_no_answer_is_said_to_be_none() {
+    for body in [
+        "",
+        "<html>",
+        "[]x",
+        "{\"Messages\":3}",
+        "{\"Messages\":[{\"Body\":1}]}",
+        "{\"Messages\":",
+    ] {
+        let failure = messages(body.as_bytes()).unwrap_err();
+        assert!(
+            failure
+                .to_string()
+                .starts_with("unreadable answer: ReceiveMessage: "),
+            "{body}: {failure}"
+        );
+    }
+    for empty in [
+        "{}",
+        "{\"Messages\":null}",
+        "{\"Messages\":[]}",
+        "{\"Newer\":{\"a\":[1]}}",
+    ] {
+        assert_eq!(messages(empty.as_bytes()), Ok(Vec::new()), "{empty}");
+    }
+}
+
+/// What the SDK makes of it, in our words.
+async fn by_the_sdk(body: &str) -> Vec<Message> {
+    let (clients, _) = serve([answer(200, body)], &Aws::default());
+    let client = clients.sqs("us-east-1", Duration::ZERO);
+    let read = client
+        .receive_message()
+        .queue_url("http://q/1/q")
+        .send()
+        .await
+        .unwrap();
+    let text = |text: Option<String>| text.unwrap();
+    let messages = read.messages.unwrap_or_default().into_iter();
+    messages
+        .map(|from| Message {
+            id: text(from.message_id),
+            receipt: text(from.receipt_handle),
+            body: text(from.body),
+            attributes: from
+                .attributes
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, value)| (name.as_str().to_owned(), value))
+                .collect(),
+            message_attributes: from
+                .message_attributes
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, attribute)| {
+                    let value = match attribute.string_value {
+                        Some(text) => AttributeValue::Text(text),
+                        None => AttributeValue::Binary(aws_smithy_types::base64::encode(
+                            attribute.binary_value.unwrap(),
+                        )),
+                    };
+                    (
+                        name,
+                        MessageAttribute {
+                            data_type: attribute.data_type,
+                            value,
+                        },
+                    )
+                })
+                .collect(),
+            md5_of_body: text(from.md5_of_body),
+            md5_of_message_attributes: from.md5_of_message_attributes,
+        })
+        .collect()
+}
+
+/// Words that meet every way of writing a text.
+fn word(chance: &mut fastrand::Rng) -> String {
+    const PIECES: [&str; 12] = [
+        "",
+        "a",
+        "\"",
+        "\\",
+        "/",
+        "\n",
+        "\u{1}",
+        "é",
+        "😀",
+        "\u{2028}",
+        "{\"k\":[1,null]}",
+        "plain words ",
+    ];
+    (0..chance.usize(0..6))
+        .map(|_| PIECES[chance.usize(0..PIECES.len())])
+        .collect()
+}
+
+/// JSON text in which every character may be escaped, as some servers do.
+fn spelled(chance: &mut fastrand::Rng, text: &str) -> String {
+    let mut out = String::from("\"");
+    for unit in text.encode_utf16() {
+        out.push_str(&format!("\\u{unit:04x}"));
+    }
+    out.push('"');
+    let plain = serde_json::to_string(text).unwrap();
+    if chance.bool() { out } else { plain }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_reads_the_same_messages() {
+    let mut chance = fastrand::Rng::with_seed(7);
+    for round in 0..200 {
+        let mut listed = Vec::new();
+        for number in 0..chance.usize(0..4) {
+            let (body, attribute) = (word(&mut chance), word(&mut chance));
+            let digest = hexadecimal(&Md5::digest(body.as_bytes()));
+            let bytes = STANDARD.encode(&attribute);
+            let written = [
+                format!("\"MessageId\":\"m{number}\""),
+                "\"ReceiptHandle\": \"AQEB+/=\"".to_owned(),
+                format!("\"MD5OfBody\":\"{digest}\""),
+                format!("\"Body\":{}", spelled(&mut chance, &body)),
+                format!(
+                    "\"Attributes\":{{\"SentTimestamp\":\"17\",\"MessageGroupId\":{}}}",
+                    spelled(&mut chance, &format!("g{attribute}"))
+                ),
+                format!(
+                    "\"MessageAttributes\":{{\"a\":{{\"DataType\":\"String\",\"StringValue\":{},\"StringListValues\":[]}},\
+                     \"b\":{{\"BinaryValue\":\"{bytes}\",\"DataType\":\"Binary.x\"}}}},\"MD5OfMessageAttributes\":\"ab\"",
+                    spelled(&mut chance, &attribute)
+                ),
+                "\"Newer\":[{\"a\":null}]".to_owned(),
+            ];
+            let mut order: Vec<usize> = (0..written.len()).collect();
+            chance.shuffle(&mut order);
+            let members: Vec<&str> = order
+                .into_iter()
+                .map(|index| written[index].as_str())
+                .collect();
+            listed.push(format!("{{{}}}", members.join(" , ")));
+        }
+        let body = format!("{{\"Messages\":[{}]}}", listed.join(",\n"));
+        let ours: Result<Vec<Message>, _> =
+            messages(body.as_bytes()).unwrap().into_iter().collect();
+        assert_eq!(
+            ours.unwrap(),
+            by_the_sdk(&body).await,
+            "round {round}: {body}"
+        );
+    }
+}

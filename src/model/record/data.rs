@@ -1,0 +1,202 @@
+//! The data of a Kinesis record in either of its two forms: bytes, or base64, in which it comes and in which the function gets it.
+//!
+//! A record that nobody looks into passes as the text that it came as. Bytes are made where a filter, or an aggregate, asks for them.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+/// Characters that encode three bytes.
+const QUAD: usize = 4;
+/// The longest beginning that `starts_with` is asked for.
+const PREFIX_BYTES_MAX: usize = 12;
+
+/// Data of a record. One form is always there, the other is made when it is asked for.
+#[derive(Clone)]
+pub struct Data {
+    /// Valid base64 with padding: letters, digits, `+`, `/` and `=`, no others.
+    base64: Option<Bytes>,
+    plain: OnceLock<Bytes>,
+}
+
+/// It is not base64 with padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the data is not base64")]
+pub struct NotBase64;
+
+impl Data {
+    /// Data that came as base64: the standard alphabet, padded.
+    ///
+    /// # Errors
+    /// It is anything else. What a decoder would refuse is not passed on.
+    pub fn from_base64(text: Bytes) -> Result<Self, NotBase64> {
+        if !text.len().is_multiple_of(QUAD) {
+            return Err(NotBase64);
+        }
+        let (most, last) = text.split_at(text.len().saturating_sub(QUAD));
+        // Padding, and bits that would be lost, can only be in the last four.
+        let ends_well = STANDARD.decode_slice(last, &mut [0; 3]).is_ok();
+        if !ends_well || !is_alphabet(most) {
+            return Err(NotBase64);
+        }
+        Ok(Self {
+            base64: Some(text),
+            plain: OnceLock::new(),
+        })
+    }
+
+    /// The bytes.
+    pub fn plain(&self) -> &Bytes {
+        self.plain.get_or_init(|| {
+            let text = self.base64.as_deref().unwrap_or_default();
+            let decoded = STANDARD.decode(text);
+            Bytes::from(decoded.expect("it was looked through when it came"))
+        })
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        match (&self.base64, self.plain.get()) {
+            (_, Some(plain)) => plain.len(),
+            (Some(text), None) => {
+                let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+                text.len() / QUAD * 3 - padding
+            }
+            (None, None) => 0,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it begins with these bytes, twelve at most.
+    pub fn starts_with(&self, prefix: &[u8]) -> bool {
+        debug_assert!(prefix.len() <= PREFIX_BYTES_MAX);
+        let text = match (&self.base64, self.plain.get()) {
+            (Some(text), None) => text,
+            (None, _) | (_, Some(_)) => return self.plain().starts_with(prefix),
+        };
+        let quads = prefix.len().div_ceil(3) * QUAD;
+        let mut begins = [0; PREFIX_BYTES_MAX];
+        let decoded = STANDARD.decode_slice(&text[..quads.min(text.len())], &mut begins);
+        decoded.is_ok_and(|count| begins[..count].starts_with(prefix))
+    }
+
+    /// Write it as base64.
+    pub fn write_base64(&self, out: &mut String) {
+        match &self.base64 {
+            Some(text) => out.push_str(str::from_utf8(text).expect("base64 is ASCII")),
+            None => STANDARD.encode_string(self.plain(), out),
+        }
+    }
+
+    /// How long it is as base64.
+    pub fn base64_len(&self) -> usize {
+        self.len().div_ceil(3) * QUAD
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Data {
+    fn from(plain: T) -> Self {
+        Self {
+            base64: None,
+            plain: OnceLock::from(plain.into()),
+        }
+    }
+}
+
+/// By its bytes, whatever form it came in.
+impl PartialEq for Data {
+    fn eq(&self, other: &Self) -> bool {
+        self.plain() == other.plain()
+    }
+}
+
+impl Eq for Data {}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.plain().fmt(f)
+    }
+}
+
+/// Without a way out in the middle, so that many bytes are compared at once.
+fn is_alphabet(text: &[u8]) -> bool {
+    let strange = |byte: u8| {
+        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        let digit = byte.wrapping_sub(b'0') < 10;
+        !(letter | digit | (byte == b'+') | (byte == b'/'))
+    };
+    text.iter()
+        .fold(0, |found: u8, byte| found | u8::from(strange(*byte)))
+        == 0
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn encoded(bytes: &[u8]) -> Data {
+        Data::from_base64(Bytes::from(STANDARD.encode(bytes))).unwrap()
+    }
+
+    #[test]
+    fn both_forms_are_the_same_data() {
+        let all: Vec<u8> = (0..=255).collect();
+        for length in [0, 1, 2, 3, 4, 5, 255, 256] {
+            let bytes = &all[..length];
+            let (coded, plain) = (encoded(bytes), Data::from(bytes.to_vec()));
+            assert_eq!((coded.len(), plain.len()), (length, length));
+            assert_eq!(coded.is_empty(), length == 0);
+            let mut texts = [String::new(), String::new()];
+            coded.write_base64(&mut texts[0]);
+            plain.write_base64(&mut texts[1]);
+            assert_eq!(texts[0], texts[1]);
+            assert_eq!(coded.base64_len(), texts[0].len());
+            assert_eq!(plain.base64_len(), texts[0].len());
+            assert_eq!(coded.plain(), bytes);
+            assert_eq!(coded.len(), length);
+            assert_eq!(coded, plain);
+        }
+        assert_ne!(encoded(b"a"), encoded(b"b"));
+    }
+
+    #[test]
+    fn what_a_decoder_refuses_is_no_data() {
+        for text in [
+            "A", "AA", "AAA", "A===", "AA=A", "====", "AAAA=", "AA A", "AAAA\n", "AA-_",
+            "AA==AAAA", "AB==", "ääää", "AAA\0",
+        ] {
+            assert_eq!(
+                Data::from_base64(Bytes::from(text.to_owned())),
+                Err(NotBase64),
+                "{text}"
+            );
+            assert!(STANDARD.decode(text).is_err(), "{text}");
+        }
+        for byte in 0..=255_u8 {
+            let text = [byte, b'A', b'A', b'A', b'A', b'A', b'A', b'A'];
+            let taken = Data::from_base64(Bytes::copy_from_slice(&text)).is_ok();
+            assert_eq!(taken, STANDARD.decode(text).is_ok(), "{byte}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_is_found_in_either_form() {
+        let bytes = [0xf3, 0x89, 0x9a, 0xc2, 1, 2];
+        for data in [encoded(&bytes), Data::from(bytes.to_vec())] {
+            for length in 0..=6 {
+                assert!(data.starts_with(&bytes[..length]), "{length}");
+            }
+            assert!(!data.starts_with(&[0xf3, 0x89, 0x9a, 0xc3]));
+            assert!(!data.starts_with(&[0xf3, 0x89, 0x9a, 0xc2, 1, 2, 3]));
+        }
+        assert!(!encoded(b"").starts_with(b"a"));
+    }
+}
