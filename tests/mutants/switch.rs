@@ -46,11 +46,21 @@ fn main() {
     let [_, list, tree, left_out] = arguments.as_slice() else {
         panic!("usage: switch LIST TREE LEFT_OUT");
     };
-    let list: Value = serde_json::from_str(&std::fs::read_to_string(list).expect("LIST is a file")).expect("LIST is JSON");
-    let left_out: BTreeSet<usize> = serde_json::from_str(left_out).expect("LEFT_OUT is an array of numbers");
+    let list: Value = serde_json::from_str(&std::fs::read_to_string(list).expect("LIST is a file"))
+        .expect("LIST is JSON");
+    let left_out: BTreeSet<usize> =
+        serde_json::from_str(left_out).expect("LEFT_OUT is an array of numbers");
     let mut files: BTreeMap<&str, Vec<(usize, &Value)>> = BTreeMap::new();
-    for (number, mutant) in list.as_array().expect("LIST is an array").iter().enumerate() {
-        files.entry(text(&mutant["file"])).or_default().push((number, mutant));
+    for (number, mutant) in list
+        .as_array()
+        .expect("LIST is an array")
+        .iter()
+        .enumerate()
+    {
+        files
+            .entry(text(&mutant["file"]))
+            .or_default()
+            .push((number, mutant));
     }
     let mut unswitched = BTreeSet::new();
     for (file, mutants) in files {
@@ -63,13 +73,17 @@ fn main() {
                 number,
                 genre: text(&mutant["genre"]).to_owned(),
                 replacement: text(&mutant["replacement"]).to_owned(),
-                at: place(&source, &lines, &mutant["span"]["start"])..place(&source, &lines, &mutant["span"]["end"]),
+                at: place(&source, &lines, &mutant["span"]["start"])
+                    ..place(&source, &lines, &mutant["span"]["end"]),
             })
             .collect();
         unswitched.extend(mutants.iter().map(|mutant| mutant.number));
         let mut finder = Finder {
             source: &source,
-            mutants: mutants.into_iter().filter(|mutant| !left_out.contains(&mutant.number)).collect(),
+            mutants: mutants
+                .into_iter()
+                .filter(|mutant| !left_out.contains(&mutant.number))
+                .collect(),
             sites: Vec::new(),
             switched: BTreeSet::new(),
         };
@@ -77,10 +91,14 @@ fn main() {
         unswitched.retain(|number| !finder.switched.contains(number));
         let mut sites = finder.sites;
         sites.sort_by_key(|site| (site.at.start, std::cmp::Reverse(site.at.end), site.depth));
-        std::fs::write(&path, render(&source, &sites, 0, 0..source.len())).expect("a file of TREE can be written");
+        std::fs::write(&path, render(&source, &sites, 0, 0..source.len()))
+            .expect("a file of TREE can be written");
     }
     unswitched.retain(|number| !left_out.contains(number));
-    println!("{}", serde_json::to_string(&unswitched).expect("numbers are JSON"));
+    println!(
+        "{}",
+        serde_json::to_string(&unswitched).expect("numbers are JSON")
+    );
 }
 
 fn text(value: &Value) -> &str {
@@ -88,15 +106,22 @@ fn text(value: &Value) -> &str {
 }
 
 fn starts(source: &str) -> Vec<usize> {
-    std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect()
+    std::iter::once(0)
+        .chain(source.match_indices('\n').map(|(at, _)| at + 1))
+        .collect()
 }
 
 /// Lines and columns count from one, columns in characters.
 fn place(source: &str, lines: &[usize], at: &Value) -> usize {
-    let number = |name: &str| usize::try_from(at[name].as_u64().expect("a place has a number")).expect("it is small");
+    let number = |name: &str| {
+        usize::try_from(at[name].as_u64().expect("a place has a number")).expect("it is small")
+    };
     let line = lines[number("line") - 1];
     let column = number("column") - 1;
-    line + source[line..].char_indices().nth(column).map_or(source.len() - line, |(at, _)| at)
+    line + source[line..]
+        .char_indices()
+        .nth(column)
+        .map_or(source.len() - line, |(at, _)| at)
 }
 
 struct Finder<'a> {
@@ -115,22 +140,30 @@ impl Finder<'_> {
             .filter(|mutant| mutant.genre == genre && mutant.at == *at)
             .map(|mutant| (mutant.number, mutant.replacement.clone()))
             .collect();
-        self.switched.extend(found.iter().map(|(number, _)| *number));
+        self.switched
+            .extend(found.iter().map(|(number, _)| *number));
         found
     }
 
     fn either(&mut self, at: Range<usize>, depth: usize, others: Vec<(usize, String)>) {
         if !others.is_empty() {
-            self.sites.push(Site { at, depth, kind: Kind::Either(others) });
+            self.sites.push(Site {
+                at,
+                depth,
+                kind: Kind::Either(others),
+            });
         }
     }
 
     fn body(&mut self, signature: &syn::Signature, block: &syn::Block) {
         // Two values of one `impl Trait` were of two types.
-        if matches!(&signature.output, syn::ReturnType::Type(_, kind) if matches!(**kind, syn::Type::ImplTrait(_))) {
+        if matches!(&signature.output, syn::ReturnType::Type(_, kind) if matches!(**kind, syn::Type::ImplTrait(_)))
+        {
             return;
         }
-        let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last()) else { return };
+        let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last()) else {
+            return;
+        };
         let at = range(first.span()).start..range(last.span()).end;
         let mut before = String::new();
         for (number, value) in self.of("FnValue", &at) {
@@ -138,7 +171,11 @@ impl Finder<'_> {
                 .expect("a String takes all");
         }
         if !before.is_empty() {
-            self.sites.push(Site { at: at.start..at.start, depth: 0, kind: Kind::Insert(before) });
+            self.sites.push(Site {
+                at: at.start..at.start,
+                depth: 0,
+                kind: Kind::Insert(before),
+            });
         }
     }
 }
@@ -151,7 +188,9 @@ fn range(span: Span) -> Range<usize> {
 fn binds(expr: &syn::Expr) -> bool {
     match expr {
         syn::Expr::Let(_) => true,
-        syn::Expr::Binary(binary) => matches!(binary.op, syn::BinOp::And(_)) && (binds(&binary.left) || binds(&binary.right)),
+        syn::Expr::Binary(binary) => {
+            matches!(binary.op, syn::BinOp::And(_)) && (binds(&binary.left) || binds(&binary.right))
+        }
         _ => false,
     }
 }
@@ -193,7 +232,10 @@ impl<'a> Visit<'a> for Finder<'_> {
             let others = others
                 .into_iter()
                 .map(|(number, other)| {
-                    let (before, after) = (&self.source[at.start..operator.start], &self.source[operator.end..at.end]);
+                    let (before, after) = (
+                        &self.source[at.start..operator.start],
+                        &self.source[operator.end..at.end],
+                    );
                     (number, format!("{before}{other}{after}"))
                 })
                 .collect();
@@ -205,7 +247,14 @@ impl<'a> Visit<'a> for Finder<'_> {
     fn visit_expr_unary(&mut self, node: &'a syn::ExprUnary) {
         let others = self.of("UnaryOperator", &range(node.op.span()));
         let inner = self.source[range(node.expr.span())].to_owned();
-        self.either(range(node.span()), 2, others.into_iter().map(|(number, _)| (number, inner.clone())).collect());
+        self.either(
+            range(node.span()),
+            2,
+            others
+                .into_iter()
+                .map(|(number, _)| (number, inner.clone()))
+                .collect(),
+        );
         visit::visit_expr_unary(self, node);
     }
 
@@ -217,7 +266,14 @@ impl<'a> Visit<'a> for Finder<'_> {
             let after = &self.source[gone.end..at.end];
             let rest = after.trim_start().strip_prefix(',').unwrap_or(after);
             let without = format!("{}{rest}", &self.source[at.start..gone.start]);
-            self.either(at.clone(), 2, others.into_iter().map(|(number, _)| (number, without.clone())).collect());
+            self.either(
+                at.clone(),
+                2,
+                others
+                    .into_iter()
+                    .map(|(number, _)| (number, without.clone()))
+                    .collect(),
+            );
         }
         visit::visit_expr_struct(self, node);
     }
@@ -229,13 +285,23 @@ impl<'a> Visit<'a> for Finder<'_> {
             let others = self.of("MatchArmGuard", &at);
             self.either(at.clone(), 1, others);
             for (number, _) in gone {
-                self.sites.push(Site { at: at.clone(), depth: 0, kind: Kind::Guarded(number) });
+                self.sites.push(Site {
+                    at: at.clone(),
+                    depth: 0,
+                    kind: Kind::Guarded(number),
+                });
             }
         } else {
             let end = range(node.pat.span()).end;
             for (number, _) in gone {
-                let kind = Kind::Insert(format!(" /*[{number}*/ if !crate::switch::on({number}) /*]*/"));
-                self.sites.push(Site { at: end..end, depth: 0, kind });
+                let kind = Kind::Insert(format!(
+                    " /*[{number}*/ if !crate::switch::on({number}) /*]*/"
+                ));
+                self.sites.push(Site {
+                    at: end..end,
+                    depth: 0,
+                    kind,
+                });
             }
         }
         visit::visit_arm(self, node);
@@ -259,16 +325,32 @@ fn render(source: &str, sites: &[Site], from: usize, within: Range<usize>) -> St
             Kind::Insert(text) => out.push_str(text),
             Kind::Guarded(number) => {
                 let guard = render(source, sites, index + 1, site.at.clone());
-                write!(out, "/*[{number}*/ !crate::switch::on({number}) && ({guard}) /*]*/").expect("a String takes all");
+                write!(
+                    out,
+                    "/*[{number}*/ !crate::switch::on({number}) && ({guard}) /*]*/"
+                )
+                .expect("a String takes all");
             }
             Kind::Either(others) => {
-                let numbers: Vec<_> = others.iter().map(|(number, _)| number.to_string()).collect();
+                let numbers: Vec<_> = others
+                    .iter()
+                    .map(|(number, _)| number.to_string())
+                    .collect();
                 let numbers = numbers.join(",");
                 let plain = render(source, sites, index + 1, site.at.clone());
-                write!(out, "(/*[{numbers}*/ if crate::switch::plain(&[{numbers}]) {{ {plain} }}").expect("a String takes all");
+                write!(
+                    out,
+                    "(/*[{numbers}*/ if crate::switch::plain(&[{numbers}]) {{ {plain} }}"
+                )
+                .expect("a String takes all");
                 for (place, (number, other)) in others.iter().enumerate() {
-                    let condition = if place + 1 == others.len() { String::new() } else { format!(" if crate::switch::on({number})") };
-                    write!(out, " else{condition} {{ /*({number}*/ {other} /*)*/ }}").expect("a String takes all");
+                    let condition = if place + 1 == others.len() {
+                        String::new()
+                    } else {
+                        format!(" if crate::switch::on({number})")
+                    };
+                    write!(out, " else{condition} {{ /*({number}*/ {other} /*)*/ }}")
+                        .expect("a String takes all");
                 }
                 out.push_str(" /*]*/)");
             }

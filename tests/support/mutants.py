@@ -1,8 +1,8 @@
 """Do the tests hold what the code does? cargo-mutants lists what could be wrong in an area, one place at a time, and some test has
 to fail for each.
 
-    mutants.py AREA                       every mutant of model, checkpoint, queue or stream
-    mutants.py AREA FILE...               those of these files, as src/model/kpl.rs
+    mutants.py AREA                       every mutant of model, of checkpoint, or of the engines: queue and stream
+    mutants.py AREA PLACE...              those of these files and folders, as src/model/kpl.rs or src/queue
     mutants.py AREA --sample N --seed S   N of them, drawn by the seed S
     mutants.py AREA --again               those that were missed the last time
 
@@ -39,19 +39,20 @@ SWITCH = TARGET / "tools/switch"
 
 
 class Area(typing.NamedTuple):
-    """`room` is what is mutated, below src. Its package is of that and the rooms that it `needs`, and the tests are their own; or it
-    is of everything (`None`), with those of tests/it in the package itself. `tests` are the beginnings of their names."""
+    """`rooms` are what is mutated, below src. Its package is of those and the rooms that they `need`, and the tests are their own; or
+    it is of everything (`None`), with those of tests/it in the package itself. `tests` are the beginnings of their names.
+    `level`: how far they are optimised, worth its while where they take longer than the compiler does."""
 
-    room: str
-    needs: list[str] | None
+    rooms: tuple[str, ...]
+    need: tuple[str, ...] | None
     tests: tuple[str, ...]
+    level: str
 
 
 AREAS = {
-    "model": Area("model", [], ("model::",)),
-    "checkpoint": Area("checkpoint", ["model"], ("checkpoint::",)),
-    "queue": Area("queue", None, ("queue::", "engine::")),
-    "stream": Area("stream", None, ("stream::", "streams::")),
+    "model": Area(("model",), (), ("model::",), "0"),
+    "checkpoint": Area(("checkpoint",), ("model",), ("checkpoint::",), "1"),
+    "engines": Area(("queue", "stream"), None, ("queue::", "engine::", "stream::", "streams::"), "1"),
 }
 # Of tests/it, what the tests of those two are made of.
 PARTS = ("engine", "streams", "support")
@@ -61,6 +62,8 @@ NAMED = {"md-5": "md5"}
 # A mutant that turns in circles is ended after so many times the CPU seconds that the same tests take of the unchanged code, and one
 # that stands still by the clock. Either counts as caught.
 CPU_TIMES_MAX = 4
+# Where they are not optimised, as those of the unchanged code were.
+UNOPTIMISED_TIMES_MAX = 40
 CPU_SECONDS_MIN = 5
 WALL_SECONDS_MAX = 600
 MEMORY_BYTES_MAX = 4 << 30
@@ -70,9 +73,9 @@ FATES = ("caught", "clock", "missed", "unviable")
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(usage="mutants.py AREA [FILE... | --again] [--sample N --seed S]")
+    parser = argparse.ArgumentParser(usage="mutants.py AREA [PLACE... | --again] [--sample N --seed S]")
     parser.add_argument("area", choices=AREAS)
-    parser.add_argument("files", nargs="*")
+    parser.add_argument("places", nargs="*")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", type=int, default=1)
@@ -82,10 +85,11 @@ def main(arguments: list[str]) -> int:
     install()
     work = Work(wanted.area)
     chosen = list(range(len(work.mutants)))
-    if wanted.files:
-        chosen = [number for number in chosen if work.mutants[number]["file"] in wanted.files]
-        if unknown := set(wanted.files) - {work.mutants[number]["file"] for number in chosen}:
+    if wanted.places:
+        at = [tuple(place for place in wanted.places if within(mutant["file"], place)) for mutant in work.mutants]
+        if unknown := set(wanted.places) - {place for places in at for place in places}:
             sys.exit(f"mutants: nothing to mutate in {', '.join(sorted(unknown))}")
+        chosen = [number for number in chosen if at[number]]
     if wanted.again:
         missed = (work.folder / "missed.txt").read_text().splitlines()
         chosen = [number for number in chosen if work.mutants[number]["name"] in missed]
@@ -95,24 +99,36 @@ def main(arguments: list[str]) -> int:
     waivers = work.waivers()
     fates = work.run(chosen)
 
-    names = {fate: [work.mutants[number]["name"] for number in chosen if fates[number] == fate] for fate in FATES}
-    (work.folder / "missed.txt").write_text("".join(f"{name}\n" for name in names["missed"]))
-    missed = [name for name in names["missed"] if not any(work.covers(waiver, name) for waiver in waivers)]
-    wrong = [name for name in names["caught"] + names["clock"] if any(work.covers(waiver, name) for waiver in waivers)]
-    viable = len(chosen) - len(names["unviable"])
-    killed = len(names["caught"]) + len(names["clock"])
-    let_go = len(names["missed"]) - len(missed)
-    print(
-        f"mutants of {wanted.area}: {len(chosen)} of {len(fates)}; {len(names['unviable'])} do not compile; of the other {viable}"
-        f" {killed} are caught ({len(names['clock'])} of them stood still), {let_go} waived, {len(missed)} missed:"
-        f" {100 * killed / max(viable, 1):.1f} %, without the waived {100 * killed / max(viable - let_go, 1):.1f} %;"
-        f" {time.monotonic() - started:.0f} s"
-    )
+    named = [(fates[number], work.mutants[number]["name"]) for number in chosen]
+    (work.folder / "missed.txt").write_text("".join(f"{name}\n" for fate, name in named if fate == "missed"))
+    for room in work.area.rooms:
+        here = [(fate, name) for fate, name in named if in_room(name, room)]
+        total = sum(in_room(mutant["name"], room) for mutant in work.mutants)
+        count = {fate: sum(fate == other for other, _ in here) for fate in FATES}
+        waived = sum(fate == "missed" and any(work.covers(waiver, name) for waiver in waivers) for fate, name in here)
+        viable = len(here) - count["unviable"]
+        killed = count["caught"] + count["clock"]
+        print(
+            f"mutants of {room}: {len(here)} of {total}; {count['unviable']} do not compile; of the other {viable} {killed} are caught"
+            f" ({count['clock']} of them stood still), {waived} waived, {count['missed'] - waived} missed:"
+            f" {100 * killed / max(viable, 1):.1f} %, without the waived {100 * killed / max(viable - waived, 1):.1f} %"
+        )
+    print(f"mutants: {time.monotonic() - started:.0f} s")
+    missed = [name for fate, name in named if fate == "missed" and not any(work.covers(waiver, name) for waiver in waivers)]
+    wrong = [name for fate, name in named if fate in ("caught", "clock") and any(work.covers(waiver, name) for waiver in waivers)]
     for name in missed:
         print(f"missed: {name}", file=sys.stderr)
     for name in wrong:
         print(f"waived, and caught: {name}", file=sys.stderr)
     return 1 if missed or wrong else 0
+
+
+def within(file: str, place: str) -> bool:
+    return file == place or file.startswith((f"{place}/", f"{place}.rs"))
+
+
+def in_room(name: str, room: str) -> bool:
+    return name.startswith((f"src/{room}.rs:", f"src/{room}/"))
 
 
 def install() -> None:
@@ -137,16 +153,14 @@ class Work:
         self.area = AREAS[area]
         self.folder = TARGET / "mutants" / area
         self.tree = self.folder / "tree"
-        self.build = TARGET / "mutants" / ("whole" if self.area.needs is None else area) / "build"
-        if self.area.needs is None:
+        self.build = self.folder / "build"
+        if self.area.need is None:
             dependencies(self.build)
-        self.files = everything() if self.area.needs is None else some([self.area.room, *self.area.needs])
+        self.files = everything() if self.area.need is None else some([*self.area.rooms, *self.area.need])
         self.put({})
+        files = [option for room in self.area.rooms for glob in (f"src/{room}.rs", f"src/{room}/**") for option in ("--file", glob)]
         told = subprocess.run(
-            [
-                TOOL / "bin/cargo-mutants", "mutants", "--no-config", "--list", "--json",
-                "--file", f"src/{self.area.room}.rs", "--file", f"src/{self.area.room}/**",
-            ],
+            [TOOL / "bin/cargo-mutants", "mutants", "--no-config", "--list", "--json", *files],
             cwd=self.tree, check=True, stdout=subprocess.PIPE, text=True,
         )
         self.mutants = json.loads(told.stdout)
@@ -201,11 +215,7 @@ class Work:
             root = self.tree / "src/lib.rs"
             root.write_text(root.read_text() + "\npub mod switch;\n")
             (self.tree / "src/switch.rs").write_text((ROOT / "tests/mutants/switched.rs").read_text())
-            # Quicker than a build, and of a build's errors only those of the borrows come later.
-            if errors := self.cargo("check", "--lib", "--profile", "test")[1]:
-                refused |= self.blamed(errors)
-                continue
-            binary, errors = self.cargo("test", "--lib", "--no-run")
+            binary, errors = self.cargo(self.area.level)
             if binary:
                 kept = self.folder / "switched"
                 shutil.copy(binary, kept)
@@ -236,12 +246,16 @@ class Work:
                 open_marks.pop()
         return next((numbers for kind, numbers in reversed(open_marks) if kind == "("), open_marks[-1][1] if open_marks else set())
 
-    def cargo(self, *arguments: str) -> tuple[pathlib.Path | None, list[dict]]:
-        """The test binary, if one was built, and the errors."""
-        # What the tests of the process run; none of those is among ours.
-        environment = os.environ | {"CARGO_TARGET_DIR": str(self.build), "CARGO_BIN_EXE_sluicegate": "sluicegate"}
+    def cargo(self, level: str) -> tuple[pathlib.Path | None, list[dict]]:
+        """The test binary of this package, optimised so far, if one was built; else the errors."""
+        environment = os.environ | {
+            "CARGO_TARGET_DIR": str(self.build),
+            "CARGO_PROFILE_TEST_OPT_LEVEL": level,
+            # What the tests of the process run; none of those is among ours.
+            "CARGO_BIN_EXE_sluicegate": "sluicegate",
+        }
         ran = subprocess.run(
-            ["cargo", *arguments, "-j1", "--message-format=json"], cwd=self.tree, env=environment, capture_output=True, text=True
+            ["cargo", "test", "--lib", "--no-run", "-j1", "--message-format=json"], cwd=self.tree, env=environment, capture_output=True, text=True
         )
         told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
         errors = [
@@ -250,7 +264,7 @@ class Work:
         ]
         binary = [line["executable"] for line in told if line.get("executable")]
         if ran.returncode and not errors:
-            sys.exit(f"mutants: cargo {' '.join(arguments)}:\n{ran.stderr}")
+            sys.exit(f"mutants: cargo test:\n{ran.stderr}")
         return (pathlib.Path(binary[-1]) if binary and not ran.returncode else None), errors
 
     def reaching(self, binary: pathlib.Path) -> dict[str, tuple[float, set[int]]]:
@@ -269,11 +283,13 @@ class Work:
         print(f"  {len(tests)} tests take {sum(seconds for seconds, _ in tests.values()):.0f} s of CPU", flush=True)
         return tests
 
-    def tried(self, binary: pathlib.Path, number: int | None, able: list[str], tests: dict[str, tuple[float, set[int]]]) -> str:
-        """What becomes of a mutant at the hands of these tests."""
+    def tried(
+        self, binary: pathlib.Path, number: int | None, able: list[str], tests: dict[str, tuple[float, set[int]]], times: int = CPU_TIMES_MAX
+    ) -> str:
+        """What becomes of a mutant at the hands of these tests, which may take so many times what they usually take."""
         short = [name for name in able if tests[name][0] <= SHORT_SECONDS_MAX]
         for names in [short] * bool(short) + [[name] for name in able[len(short):]]:
-            seconds = max(CPU_SECONDS_MIN, CPU_TIMES_MAX * sum(tests[name][0] for name in names))
+            seconds = max(CPU_SECONDS_MIN, times * sum(tests[name][0] for name in names))
             switch = {} if number is None else {"SLUICEGATE_MUTANT": str(number)}
             code, stood = attempt([binary, "--exact", *names], self.tree, switch, seconds)
             if code:
@@ -289,14 +305,14 @@ class Work:
             sum(len(row) for row in rows[: mutant["span"][edge]["line"] - 1]) + mutant["span"][edge]["column"] - 1 for edge in ("start", "end")
         )
         self.put({mutant["file"]: text[:start] + mutant["replacement"] + text[end:]})
-        binary, _ = self.cargo("test", "--lib", "--no-run")
-        return self.tried(binary, None, able, tests) if binary else "unviable"
+        binary, _ = self.cargo("0")
+        return self.tried(binary, None, able, tests, UNOPTIMISED_TIMES_MAX) if binary else "unviable"
 
     def waivers(self) -> list[dict[str, str]]:
         """Those of the area, each of a mutant that is there."""
         waivers = [
             waiver for waiver in tomllib.loads(WAIVED.read_text()).get("waived", [])
-            if re.match(rf"src/{self.area.room}(\.rs|/)", waiver["file"])
+            if any(in_room(f"{waiver['file']}:", room) for room in self.area.rooms)
         ]
         names = [mutant["name"] for mutant in self.mutants]
         idle = [waiver for waiver in waivers if not waiver["reason"] or not any(self.covers(waiver, name) for name in names)]
