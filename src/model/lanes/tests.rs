@@ -383,7 +383,7 @@ fn what_a_lane_owes_and_why_goes_over_a_restart() {
     lanes.owes(0, vec![owed.clone()], Some(last.clone()));
     let resumed = Lanes::resume(&lanes.progress(), 1);
     for lanes in [lanes, resumed] {
-        assert_eq!(lanes.owed(0), [owed.clone()]);
+        assert_eq!(lanes.owed(0), std::slice::from_ref(&owed));
         assert_eq!(lanes.last(0), Some(&last));
     }
 }
