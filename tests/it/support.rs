@@ -33,11 +33,12 @@ pub mod collector;
 pub mod door;
 pub mod gate;
 pub mod kinesis_mock;
+pub mod line;
 pub mod lives;
 pub mod ministack;
 pub mod queue;
-pub mod stranger;
 pub mod stream;
+pub mod tls;
 pub mod zip;
 
 use std::time::Duration;
