@@ -245,15 +245,19 @@ fn make(path: &Path, content: &[Write], unfinished: &Path, file: File) -> Result
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
         linked => linked.map_err(&failed)?,
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    File::open(folder)
+    File::open(folder(path))
         .and_then(|folder| folder.sync_all())
         .map_err(&failed)?;
     tracing::info!(path = %path.display(), "checkpoint file created");
     Ok(true)
+}
+
+/// Where the file is.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// A new file of our own beside the one to come.
@@ -308,6 +312,23 @@ impl From<DatabaseError> for Doubt {
             DatabaseError::Storage(StorageError::Io(error)) => io_doubt(error),
             DatabaseError::DatabaseAlreadyOpen => Doubt::InUse,
             other => Doubt::Damaged(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_is_that_of_a_file_in_the_working_directory() {
+        for (path, expected) in [
+            ("checkpoints.db", "."),
+            ("./checkpoints.db", "."),
+            ("data/checkpoints.db", "data"),
+            ("/var/lib/sluicegate/checkpoints.db", "/var/lib/sluicegate"),
+        ] {
+            assert_eq!(folder(Path::new(path)), Path::new(expected), "{path}");
         }
     }
 }

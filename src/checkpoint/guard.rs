@@ -49,6 +49,9 @@ fn said(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::env;
+    use std::process::Command;
+
     use super::*;
 
     #[test]
@@ -74,5 +77,18 @@ mod tests {
             assert_eq!(of(work), expected);
         }
         assert!(!GUARDED.get(), "panics after it are shown again");
+    }
+
+    /// The test above in a process of its own, whose standard error is its own, too.
+    #[test]
+    fn a_panic_that_is_guarded_leaves_no_trace_on_the_standard_error() {
+        let ran = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture"])
+            .arg("checkpoint::guard::tests::a_panic_is_damage_in_its_own_words_on_one_line")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&ran.stdout);
+        assert!(told.contains("1 passed"), "{told}");
+        assert_eq!(String::from_utf8_lossy(&ran.stderr), "");
     }
 }

@@ -207,15 +207,18 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_from_damage() {
-        let mut sealed = seal(KEY, &["a"]);
-        sealed[0] = FORMAT + 1;
-        let sum = checksum(FORMAT + 1, KEY, &sealed[5..]);
-        sealed[1..5].copy_from_slice(&sum.to_le_bytes());
-        assert_eq!(
-            unseal::<Vec<String>>(KEY, &sealed),
-            Err(Flaw::Newer(FORMAT + 1))
-        );
+    fn what_we_know_is_read_and_a_newer_version_is_told_from_damage() {
+        for (version, expected) in [
+            (FORMAT_FIRST, Ok(vec!["a".to_owned()])),
+            (FORMAT, Ok(vec!["a".to_owned()])),
+            (FORMAT + 1, Err(Flaw::Newer(FORMAT + 1))),
+        ] {
+            let mut sealed = seal(KEY, &["a"]);
+            sealed[0] = version;
+            let sum = checksum(version, KEY, &sealed[5..]);
+            sealed[1..5].copy_from_slice(&sum.to_le_bytes());
+            assert_eq!(unseal::<Vec<String>>(KEY, &sealed), expected);
+        }
     }
 
     #[test]

@@ -201,4 +201,39 @@ mod tests {
             assert_eq!(position.to_string(), words);
         }
     }
+
+    #[test]
+    fn a_slice_ends_with_its_last_record_or_within_an_aggregate() {
+        let number = |text: &str| SequenceNumber::try_from(text.to_owned()).unwrap();
+        for (inner, record, before) in [
+            (None, ("9", None), false),
+            (None, ("10", None), false),
+            // All of the aggregate is the slice's.
+            (None, ("10", Some(7)), false),
+            (None, ("11", None), true),
+            (None, ("11", Some(0)), true),
+            (Some(2), ("10", Some(2)), false),
+            (Some(2), ("10", Some(3)), true),
+            (Some(2), ("9", Some(3)), false),
+        ] {
+            let owed = Owed {
+                through: number("10"),
+                inner,
+                failures: 1,
+                isolating: false,
+                first_failed_ms: None,
+            };
+            assert_eq!(
+                owed.is_before(&number(record.0), record.1),
+                before,
+                "{inner:?}, {record:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_shard_at_its_end_has_ended() {
+        assert!(ShardProgress::beginning(Position::End, 1).ended());
+        assert!(!ShardProgress::beginning(Position::Horizon, 1).ended());
+    }
 }

@@ -206,4 +206,22 @@ mod tests {
         );
         assert!(serde_json::from_str::<SequenceNumber>("\"x\"").is_err());
     }
+
+    // spec: 2.1
+    #[test]
+    fn a_messages_group_is_what_its_queue_says_and_may_be_missing() {
+        for group in [Some("invoices"), None] {
+            let attributes = group.map(|group| ("MessageGroupId".to_owned(), group.to_owned()));
+            let message = Message {
+                id: "m".into(),
+                receipt: "r".into(),
+                body: String::new(),
+                attributes: attributes.into_iter().collect(),
+                message_attributes: BTreeMap::new(),
+                md5_of_body: String::new(),
+                md5_of_message_attributes: None,
+            };
+            assert_eq!(message.group(), group);
+        }
+    }
 }

@@ -201,6 +201,8 @@ mod tests {
         assert_eq!(scaling.waited(5, at(0)), None, "nothing was received yet");
         scaling.received(10, 10, 5, at(0));
         assert_eq!(scaling.waited(4, at(0)), None, "a slot is free");
+        let sixth = scaling.waited(5, at(0));
+        assert_eq!(sixth, Some(at(200)), "five a second");
         let (mut now, mut in_hand) = (at(0), 5);
         while now < at(60_000) {
             now += scaling.waited(in_hand, now).expect("it grows");
@@ -209,6 +211,8 @@ mod tests {
         assert!((290..=310).contains(&in_hand), "{in_hand}");
         scaling.ended(Ended::Refused, now);
         assert_eq!(scaling.waited(in_hand, now), Some(GROWTH_PAUSE));
+        let over = scaling.waited(in_hand, now + GROWTH_PAUSE);
+        assert!(over > Some(Duration::ZERO), "{over:?}");
         scaling.received(10, 0, in_hand, now);
         assert_eq!(scaling.waited(in_hand, now), None, "the backlog is gone");
         let mut capped = Scaling::new(Some(2), false);
@@ -313,5 +317,15 @@ mod tests {
             scaling.ended(Ended::Refused, at(tick * 1_000));
         }
         assert_eq!((scaling.limit(), scaling.polls()), (1, 1));
+    }
+
+    #[test]
+    fn each_empty_receive_halves_the_limit_down_to_the_start() {
+        let mut scaling = Scaling::new(Some(41), false);
+        busy(&mut scaling, 0, 60);
+        for (poll, limit) in [(0, 20), (1, 10), (2, 5), (3, 5)] {
+            scaling.received(10, 0, 1, at(60_000 + poll * 20_000));
+            assert_eq!(scaling.limit(), limit, "after {poll}");
+        }
     }
 }

@@ -369,4 +369,28 @@ mod tests {
             order.pop();
         }
     }
+
+    #[test]
+    fn a_listing_has_something_new_while_a_shard_of_it_is_not_known() {
+        let mut lineage = Lineage::default();
+        let listing = [shard("a", &[]), shard("b", &[])];
+        lineage.update(&listing[..1], NOW);
+        assert!(lineage.has_new(&listing));
+        lineage.update(&listing, NOW);
+        assert!(!lineage.has_new(&listing));
+        assert!(!lineage.has_new(&[]));
+    }
+
+    #[test]
+    fn all_is_settled_when_the_last_shard_is() {
+        let mut lineage = Lineage::default();
+        lineage.update(&[shard("a", &[]), shard("b", &["a"])], NOW);
+        assert!(!lineage.all_settled());
+        settle(&mut lineage, "a");
+        assert!(!lineage.all_settled(), "b waits");
+        lineage.begun("b");
+        assert!(!lineage.all_settled(), "b is read");
+        lineage.settled("b");
+        assert!(lineage.all_settled());
+    }
 }

@@ -173,6 +173,17 @@ mod tests {
                 Next::Due,
             ),
             (
+                "one byte more fits",
+                &[big - 1],
+                window(100, 2 * SECOND),
+                false,
+                SECOND,
+                Next::Receive {
+                    count: 10,
+                    wait_s: 2,
+                },
+            ),
+            (
                 "the window is the wait",
                 &[1],
                 window(100, 5 * SECOND),
@@ -245,7 +256,7 @@ mod tests {
         let rest = EVENT_BYTES_MAX - overhead - 1 - half;
         assert!(gathered(&[half]).fits(rest));
         assert!(!gathered(&[half]).fits(rest + 1));
-        assert_eq!(event_bytes([half, rest].into_iter()), EVENT_BYTES_MAX);
+        assert_eq!(event_bytes([half, rest].into_iter()), 6_291_456);
         assert!(gathered(&[half / 2, half - half / 2 - 1]).fits(rest));
         assert!(!gathered(&[half / 2, half - half / 2 - 1]).fits(rest + 1));
         assert!(

@@ -1,14 +1,17 @@
 //! What is in the file does not belong there, or not together: each is refused by its name.
 
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fastrand::Rng;
-use redb::{Builder, TableDefinition};
+use redb::{Builder, StorageBackend, TableDefinition};
 use serde_json::Value;
 
 use super::super::value::seal;
 use super::super::{Owner, Store};
 use super::disk::Disk;
 use super::work::{Work, assert_varied, fresh, recovered};
-use super::{MAPPING, take};
+use super::{MAPPING, at, take};
 
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sluicegate");
 
@@ -165,4 +168,79 @@ async fn a_storage_that_holds_a_store_is_opened_and_not_made_anew() {
     let again = Store::on(disk).unwrap();
     let taken = again.take(MAPPING, &Owner::new("again")).await.unwrap();
     assert_eq!(taken.shards, shards);
+}
+
+/// A disk that answers as another one does, from the moment on at which its length was asked for so many times.
+#[derive(Debug)]
+struct Turning {
+    asked: AtomicUsize,
+    turns: usize,
+    before: Disk,
+    after: Disk,
+}
+
+impl Turning {
+    fn now(&self) -> &Disk {
+        match self.asked.load(Ordering::Relaxed) < self.turns {
+            true => &self.before,
+            false => &self.after,
+        }
+    }
+}
+
+impl StorageBackend for Turning {
+    fn len(&self) -> io::Result<u64> {
+        let len = self.now().len();
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        len
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.now().read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.now().set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.now().sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.now().write(offset, data)
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_answers_differently_each_time_is_refused() {
+    let mut disks = Vec::new();
+    for number in [1, 2] {
+        let disk = fresh();
+        let store = Store::on(disk.clone()).unwrap();
+        let claim = take(&store).await.claim;
+        store.commit(&claim, "a", None, &at(number)).await.unwrap();
+        store.close().await;
+        disks.push(disk.bytes());
+    }
+    let mut told = 0;
+    for turns in 0..8 {
+        let [before, after] = [0, 1].map(|disk| Disk::holding(disks[disk].clone()));
+        let asked = AtomicUsize::new(0);
+        let opened = Store::on(Turning {
+            asked,
+            turns,
+            before,
+            after,
+        });
+        match opened.map_err(|error| error.to_string()) {
+            // One of the two, whole.
+            Ok(store) => {
+                let progress = take(&store).await.shards["a"].progress.clone();
+                assert!([at(1), at(2)].contains(&progress), "{turns}: {progress:?}");
+            }
+            Err(error) => told += usize::from(error.contains("it reads differently each time")),
+        }
+    }
+    assert!(told > 0, "the disk never turned between two looks at it");
 }

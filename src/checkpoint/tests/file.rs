@@ -223,6 +223,7 @@ fn what_cannot_be_opened_says_why() {
         ("text", "is damaged: "),
         ("folder", "Is a directory"),
         ("missing/file", "failed to create the checkpoint file"),
+        ("text/file", "failed to open the checkpoint file"),
     ];
     for (name, what) in cases {
         let text = refusal(&path(name));
@@ -241,6 +242,23 @@ async fn a_start_that_was_killed_half_way_does_not_stand_in_the_way() {
     let store = Store::open(&path).unwrap();
     assert!(take(&store).await.shards.is_empty());
     assert_eq!(fs::read(&left).unwrap(), b"half");
+}
+
+#[test]
+fn of_starts_that_were_killed_half_way_a_hundred_are_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoints.db");
+    for (left, starts) in [(0..=99, true), (0..=100, false)] {
+        for number in left {
+            let left = folder.path().join(format!("checkpoints.db.new-{number}"));
+            fs::write(left, "half").unwrap();
+        }
+        match starts {
+            true => drop(Store::open(&path).unwrap()),
+            false => assert!(refusal(&path).contains("failed to create"), "{path:?}"),
+        }
+        let _ = fs::remove_file(&path);
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! Who may commit, and what: the same for every kind of store.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 
+use super::super::ledger::Ledger;
 use super::super::value::is_mapping;
 use super::super::{
     CommitError, Owner, REGISTRATION_BYTES_MAX, REGISTRATION_DEPTH_MAX, Revision, Stale, Standing,
@@ -80,6 +83,14 @@ async fn a_commit_builds_on_the_one_before_it() {
             );
         }
         assert_eq!(take(&store).await.shards["a"].progress, at(2));
+        let reason = Stale::Revision {
+            expected: None,
+            stored: Some(one),
+        };
+        assert_eq!(
+            reason.to_string(),
+            format!("it builds on none, and the store has revision {one}")
+        );
     }
 }
 
@@ -211,7 +222,11 @@ async fn a_closed_store_says_so_to_every_clone() {
     for store in stores() {
         let claim = take(&store).await.claim;
         assert_eq!(store.broken(), None);
+        let told = store.clone();
+        let mut told = pin!(told.breaks());
+        assert_eq!(told.as_mut().now_or_never(), None, "nothing is wrong yet");
         store.clone().close().await;
+        assert_eq!(told.now_or_never(), Some(()));
         let refused = store.commit(&claim, "a", None, &at(1)).await.unwrap_err();
         assert_eq!(
             refused.to_string(),
@@ -498,4 +513,12 @@ async fn where_nothing_is_set_aside_nothing_is_moved() {
         assert!(take(&store).await.shards.is_empty());
         assert!(!store.put_back(MAPPING).await.unwrap());
     }
+}
+
+#[test]
+fn what_has_no_file_leaves_nothing_to_write() {
+    let mut ledger = Ledger::default();
+    ledger.take(MAPPING, Owner::new("me")).unwrap();
+    ledger.saved();
+    assert_eq!(ledger.writes(), []);
 }

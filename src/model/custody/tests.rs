@@ -58,6 +58,8 @@ fn a_message_is_hidden_for_as_long_as_its_receive_asked_for() {
     assert!(custody.extends("a"), "it will be tried again");
     assert!(custody.lost(&due[0]));
     assert!(!custody.extends("a"));
+    assert!(!custody.not_extended(&due[0], 18 * SECOND));
+    assert!(!custody.extends("a"), "what is lost is not tried again");
 }
 
 #[test]
@@ -105,6 +107,7 @@ fn a_lease_never_exceeds_twelve_hours_from_the_receive() {
         [],
         "an extension to the same moment would gain nothing"
     );
+    assert_eq!(custody.next_extension(), None, "it just runs out");
     assert_eq!(custody.remaining("a", 43_000 * SECOND), Some(190 * SECOND));
     assert_eq!(custody.remaining("a", 43_190 * SECOND), None);
 }
@@ -173,6 +176,8 @@ fn an_answer_about_an_old_receipt_says_nothing_about_the_new_one() {
     let due = custody.due(15 * SECOND, Duration::ZERO, 10);
     custody.take(2, &name("a"), name("r2"), None, custody.lease, 16 * SECOND);
     assert!(!custody.lost(&due[0]));
+    assert!(!custody.not_extended(&due[0], 17 * SECOND));
+    assert_eq!(custody.next_extension(), Some(31 * SECOND));
     assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
 }
 
@@ -361,5 +366,50 @@ fn a_lost_lease_is_had_again_with_a_late_success_or_a_newer_receipt() {
         }
         assert_eq!(custody.remaining("a", 16 * SECOND), Some(30 * SECOND));
         assert!(custody.extends("a"), "{again}");
+    }
+}
+
+// A queue takes whole seconds.
+#[test]
+fn an_extension_covers_the_lease_and_never_goes_beyond_twelve_hours() {
+    let halves = |count: u32| count * SECOND / 2;
+    for (lease, due, seconds) in [
+        (halves(3), halves(2), 2),
+        (40_000 * SECOND, halves(40_001), 23_189),
+    ] {
+        let mut custody = Custody::new(true);
+        custody.set_lease(lease);
+        custody.take(1, &name("a"), name("r"), None, lease, Duration::ZERO);
+        let due = custody.due(due, Duration::ZERO, 10);
+        assert_eq!(due[0].seconds, seconds, "{lease:?}");
+    }
+}
+
+#[test]
+fn what_is_left_of_a_short_lease_is_not_waited_out_between_two_tries() {
+    let mut custody = custody(4);
+    custody.take(
+        1,
+        &name("a"),
+        name("r"),
+        None,
+        custody.lease,
+        Duration::ZERO,
+    );
+    let due = custody.due(2 * SECOND, Duration::ZERO, 10);
+    let at = Duration::from_millis;
+    for (now, next) in [(2_900, 3_450), (3_500, 3_750), (3_960, 4_060)] {
+        assert!(!custody.not_extended(&due[0], at(now)));
+        assert_eq!(custody.next_extension(), Some(at(next)), "at {now} ms");
+    }
+}
+
+#[test]
+fn what_is_held_is_counted() {
+    let mut custody = custody(30);
+    assert_eq!((custody.len(), custody.is_empty()), (0, true));
+    for (held, id) in [(1, "a"), (2, "b")] {
+        custody.take(1, &name(id), name("r"), None, custody.lease, Duration::ZERO);
+        assert_eq!((custody.len(), custody.is_empty()), (held, false));
     }
 }

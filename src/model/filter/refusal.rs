@@ -60,3 +60,20 @@ pub(super) fn find(plan: &Plan, fields: Option<&Fields<'_>>, path: &str) -> (Str
         (Check::Inner(_) | Check::Leaf(_), Some(_)) => (path, Why::NoMatch),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_a_word_for_programs() {
+        for (why, name) in [
+            (Why::Missing, "missing"),
+            (Why::PayloadIsNotJson, "payload_is_not_json"),
+            (Why::NotALeaf, "not_a_leaf"),
+            (Why::NoMatch, "no_match"),
+        ] {
+            assert_eq!(why.name(), name);
+        }
+    }
+}

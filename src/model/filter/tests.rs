@@ -653,6 +653,10 @@ fn traps_are_told() {
             vec![("messageAttributes.A", Trap::NotALeaf)],
         ),
         (
+            r#"{"messageAttributes":{"A":{"dataType":[1]}}}"#,
+            vec![("messageAttributes.A.dataType", Trap::StringsOnly)],
+        ),
+        (
             r#"{"attributes":[{"exists":false}]}"#,
             vec![("attributes", Trap::NotALeaf)],
         ),

@@ -328,3 +328,78 @@ fn over_all_lives_every_record_is_settled_once_and_in_order() {
         "{crashes} crashes, {ahead} checkpoints with lanes ahead"
     );
 }
+
+/// Whoever lowers the factor by hand in an exported checkpoint leaves lanes beyond it.
+#[test]
+fn a_checkpoint_has_as_many_lanes_as_it_says_something_about() {
+    let mut progress = ShardProgress::beginning(Position::Horizon, 1);
+    progress.lanes.push(LaneProgress {
+        lane: 2,
+        settled: Some(number(5)),
+        begun: None,
+        owed: Vec::new(),
+        last: None,
+    });
+    assert_eq!(Lanes::resume(&progress, 1).factor(), 3);
+}
+
+#[test]
+fn a_packed_record_that_is_settled_is_not_begun() {
+    let mut lanes = fresh(2);
+    // The first record's lane stands still, so that the second is ahead of the watermark.
+    assert_eq!((lane_of("a", 2), lane_of("d", 2)), (0, 1));
+    place(&mut lanes, 1, "a");
+    let Admitted::Lane { place, .. } = lanes.admit(&number(2), "d", 2, 0) else {
+        panic!("not admitted");
+    };
+    lanes.settled(place, Some(0));
+    lanes.settled(place, Some(1));
+    let ahead = LaneProgress {
+        lane: 1,
+        settled: Some(number(2)),
+        begun: None,
+        owed: Vec::new(),
+        last: None,
+    };
+    assert_eq!(lanes.progress().lanes, [ahead]);
+}
+
+#[test]
+fn what_a_lane_owes_and_why_goes_over_a_restart() {
+    let owed = Owed {
+        through: number(2),
+        inner: None,
+        failures: 3,
+        isolating: false,
+        first_failed_ms: Some(7),
+    };
+    let last = LastInvocation {
+        request_id: Some("9e0a".into()),
+        response: None,
+    };
+    let mut lanes = fresh(1);
+    place(&mut lanes, 2, "k");
+    assert_eq!((lanes.owed(0), lanes.last(0)), (&[][..], None));
+    lanes.owes(0, vec![owed.clone()], Some(last.clone()));
+    let resumed = Lanes::resume(&lanes.progress(), 1);
+    for lanes in [lanes, resumed] {
+        assert_eq!(lanes.owed(0), std::slice::from_ref(&owed));
+        assert_eq!(lanes.last(0), Some(&last));
+    }
+}
+
+#[test]
+fn the_oldest_record_that_is_owed_is_the_first_that_was_read() {
+    let mut lanes = fresh(1);
+    assert!(lanes.empty());
+    assert_eq!(lanes.oldest_ms(), None);
+    for (n, arrived_ms) in [(1, 500), (2, 900)] {
+        lanes.admit(&number(n), "k", 1, arrived_ms);
+    }
+    for oldest_ms in [500, 900] {
+        assert!(!lanes.empty());
+        assert_eq!(lanes.oldest_ms(), Some(oldest_ms));
+        lanes.settled(if oldest_ms == 500 { 0 } else { 1 }, None);
+    }
+    assert!(lanes.empty());
+}

@@ -176,8 +176,8 @@ fn a_late_record_does_not_open_a_window_again_that_was_closed_before_a_restart()
 #[test]
 fn a_state_that_is_too_long_ends_its_window_early_and_the_window_goes_on_afresh() {
     for (length, expected) in [
-        (STATE_BYTES_MAX, Next::Deliver),
-        (STATE_BYTES_MAX + 1, Next::Close),
+        (1_048_576, Next::Deliver),
+        (1_048_577, Next::Close),
         (1_048_640, Next::Close),
     ] {
         let mut tumbling = opened();
@@ -235,6 +235,23 @@ fn a_final_invocation_that_fails_is_repeated_within_the_limits_and_across_restar
     closing.discarded(1);
     tumbling.closed_so_far(&closing, None);
     assert_eq!(tumbling.progress(), None);
+}
+
+#[test]
+fn what_a_final_invocation_answered_is_kept_once_it_failed() {
+    let last = LastInvocation {
+        request_id: Some("9e0a".into()),
+        response: None,
+    };
+    let mut tumbling = opened();
+    let mut closing = tumbling.closing(POLICY);
+    let final_last = |tumbling: &Tumbling| tumbling.progress().unwrap().final_last.clone();
+    tumbling.closed_so_far(&closing, Some(last.clone()));
+    assert_eq!(final_last(&tumbling), None, "it did not fail");
+    assert!(matches!(closing.next(|_| None), Step::Deliver { .. }));
+    closing.delivered(Outcome::Failed, 5_000);
+    tumbling.closed_so_far(&closing, Some(last.clone()));
+    assert_eq!(final_last(&tumbling), Some(last));
 }
 
 #[test]

@@ -490,6 +490,31 @@ fn traps_of_streams_are_told() {
         ),
         (
             Source::DynamoDb,
+            r#"{"eventID":[7]}"#,
+            Some(("eventID", Trap::StringsOnly)),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"dynamodb":{"SequenceNumber":[7]}}"#,
+            Some(("dynamodb.SequenceNumber", Trap::StringsOnly)),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"userIdentity":[{"exists":true}]}"#,
+            Some(("userIdentity", Trap::NotALeaf)),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"userIdentity":{"principalId":[7]}}"#,
+            Some(("userIdentity.principalId", Trap::StringsOnly)),
+        ),
+        (
+            Source::DynamoDb,
+            r#"{"dynamodb":{"NewImage":{"ok":{"BOOL":[true]}}}}"#,
+            nothing,
+        ),
+        (
+            Source::DynamoDb,
             r#"{"userIdentity":{"Type":["Service"]}}"#,
             Some(("userIdentity.Type", Trap::NeverThere(Source::DynamoDb))),
         ),

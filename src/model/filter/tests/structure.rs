@@ -443,3 +443,30 @@ fn a_pattern_is_bounded_in_length_depth_and_combinations() {
         "Rule is too complex - $or makes more than 1000 combinations"
     );
 }
+
+// Keys of one letter, so that 4096 characters hold enough of them.
+#[test]
+fn what_an_or_would_copy_is_bounded_before_it_is_copied() {
+    let keys = |count: u32| -> String {
+        let keys = (0..count).map(|i| format!(r#""{}":[1],"#, char::from_u32(0x4e00 + i).unwrap()));
+        keys.collect()
+    };
+    let alternatives = vec![r#"{"b":[1]}"#; 205].join(",");
+    assert_eq!(
+        reason(&format!(r#"{{{}"$or":[{alternatives}]}}"#, keys(250))),
+        "Rule is too complex - $or makes more than 1000 combinations"
+    );
+    assert_eq!(reason(&format!(r#"{{{}"b":[1]}}"#, keys(400))), "accepted");
+}
+
+#[test]
+fn dots_count_as_levels_beside_what_is_nested() {
+    for shape in [r#"{"x":{"DOTTED":[1]}}"#, r#"{"DOTTED":{"x":[1]}}"#] {
+        let pattern = |levels: usize| shape.replace("DOTTED", &vec!["a"; levels].join("."));
+        assert_eq!(reason(&pattern(NESTING_MAX - 2)), "accepted");
+        assert_eq!(
+            reason(&pattern(NESTING_MAX - 1)),
+            "Pattern is nested deeper than 100 levels"
+        );
+    }
+}
