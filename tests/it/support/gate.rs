@@ -391,9 +391,14 @@ impl Gate {
             .await
     }
 
+    /// Its metrics, as they are told.
+    pub async fn metrics_text(&self) -> String {
+        self.get("/metrics").await.body
+    }
+
     /// Every series of its metrics.
     pub async fn metrics(&self) -> BTreeMap<String, f64> {
-        series(&self.get("/metrics").await.body)
+        series(&self.metrics_text().await)
     }
 
     /// Returns once the series `sluicegate_SERIES` is at least so much.
