@@ -35,6 +35,7 @@ pub mod gate;
 pub mod kinesis_mock;
 pub mod lives;
 pub mod ministack;
+pub mod policy;
 pub mod queue;
 pub mod stranger;
 pub mod stream;
