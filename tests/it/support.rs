@@ -39,6 +39,8 @@ pub mod policy;
 pub mod queue;
 pub mod stranger;
 pub mod stream;
+
+pub mod usage;
 pub mod zip;
 
 use std::time::Duration;
