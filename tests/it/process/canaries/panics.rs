@@ -10,7 +10,10 @@ fn panics(way: &str) {
     match way {
         // The standard library quotes the whole text.
         "cut" => drop(payload[1..].to_owned()),
-        "expect" => drop(Err::<(), _>(payload).expect("it is readable")),
+        "expect" => {
+            let number: Result<u8, String> = payload.parse().map_err(|_| payload);
+            number.expect("it is a number");
+        }
         "formatted" => panic!("what is {payload}?"),
         "constant" => panic!("a constant text"),
         other => unreachable!("{other}"),
