@@ -22,7 +22,8 @@ use tracing::warn;
 
 use super::credentials::wanting;
 use super::fault::chain;
-use super::named::Named;
+use super::identities::Identities;
+use super::named::{Named, Naming};
 use super::renewed::Renewed;
 use super::resolved::Resolved;
 use crate::clock::Clock;
@@ -38,6 +39,8 @@ macro_rules! settings {
     ($clients:expr, $sdk:ident, $service:ident, $region:expr, $wait:expr) => {{
         let config = $sdk::config::Builder::from(&$clients.base)
             .region(Region::new($region.to_string()))
+            .interceptor($clients.identities.clone())
+            .interceptor(Naming)
             .timeout_config(timeouts(CALL_TIMEOUT + $wait));
         match $clients.endpoint($clients.aws.endpoints.$service.as_ref()) {
             Some(url) => config.endpoint_url(url),
@@ -68,6 +71,7 @@ fn made<C: Clone>(made: &mut Made<C>, region: &str, wait: Duration, new: impl Fn
 pub struct Clients {
     aws: Aws,
     base: SdkConfig,
+    identities: Identities,
     connector: SharedHttpConnector,
     /// Whether the connector is one of ours, of which there can be more.
     ours: bool,
@@ -120,8 +124,10 @@ impl Clients {
 
     /// On a given configuration and connector: the tests and the demo bring their own.
     pub fn new(aws: &Aws, base: SdkConfig, connector: SharedHttpConnector) -> Self {
+        let identities = Identities::new();
         let base = base
             .into_builder()
+            .identity_cache(identities.clone())
             // One retry layer, ours: a repeat inside the SDK would be invisible to the policy and to the metrics.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts(CALL_TIMEOUT))
@@ -135,6 +141,7 @@ impl Clients {
         Self {
             aws: aws.clone(),
             base,
+            identities,
             connector,
             ours: false,
             s3_endpoint_in_environment: false,
@@ -250,6 +257,12 @@ impl Clients {
             )),
             Err(error) => Err(wanting(&error).unwrap_or_else(|| chain(&error))),
         }
+    }
+
+    /// Whom calls are signed as.
+    #[cfg(test)]
+    pub(super) fn identities(&self) -> &Identities {
+        &self.identities
     }
 
     /// The connections underneath, for functions behind a plain URL.

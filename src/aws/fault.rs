@@ -119,12 +119,13 @@ where
                     ..Self::new(fault, "unreadable answer", &chain(&error))
                 }
             }
-            SdkError::TimeoutError(_) => Self::unanswered(),
-            SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => Self::new(
-                Fault::Transient,
-                "no connection",
-                "the attempt to connect timed out",
-            ),
+            SdkError::TimeoutError(_) => {
+                let why = error.source().map(chain).unwrap_or_default();
+                Self::new(Fault::Transient, TIMED_OUT, &why)
+            }
+            SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
+                Self::new(Fault::Transient, "no connection", &chain(&error))
+            }
             SdkError::DispatchFailure(_) => match wanting(&error) {
                 Some(why) => Self::new(Fault::Denied, "no credentials", &why),
                 None => Self::new(Fault::Transient, "no answer", &chain(&error)),

@@ -1,14 +1,20 @@
-//! A connector whose errors say with whom: endpoints come from files, the environment and profiles, and at night nobody
-//! remembers which.
+//! Errors that say with whom: endpoints come from files, the environment and profiles, and at night nobody remembers
+//! which.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, mem};
 
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextMut;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, OrchestratorError};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::endpoint::Endpoint;
 
 /// A connector of somebody else.
 #[derive(Debug)]
@@ -16,8 +22,7 @@ pub(super) struct Named(pub SharedHttpConnector);
 
 impl HttpConnector for Named {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let uri: Option<http::Uri> = request.uri().parse().ok();
-        let whom = uri.and_then(|uri| uri.authority().map(host_and_port));
+        let whom = whom(request.uri());
         let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
             answer.await.map_err(|error| match whom {
@@ -28,11 +33,48 @@ impl HttpConnector for Named {
     }
 }
 
-/// Without user and password, should an address have them.
-fn host_and_port(authority: &http::uri::Authority) -> String {
-    match authority.port() {
+/// The host of an address and its port, without user and password, should it have them.
+pub fn whom(uri: &str) -> Option<String> {
+    let uri: http::Uri = uri.parse().ok()?;
+    let authority = uri.authority()?;
+    Some(match authority.port() {
         Some(port) => format!("{}:{port}", authority.host()),
         None => authority.host().to_owned(),
+    })
+}
+
+/// Names the endpoint in what goes wrong above the connector: a call that took too long, an answer that broke off.
+#[derive(Debug)]
+pub(super) struct Naming;
+
+impl Intercept for Naming {
+    fn name(&self) -> &'static str {
+        "Naming"
+    }
+
+    fn modify_before_completion(
+        &self,
+        context: &mut FinalizerInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some(Err(error)) = context.output_or_error_mut() else {
+            return Ok(());
+        };
+        let anew = match () {
+            () if error.is_timeout_error() => OrchestratorError::timeout,
+            () if error.is_response_error() => OrchestratorError::response,
+            () => return Ok(()),
+        };
+        // None yet where it was the credentials that took too long.
+        if let Some(whom) = config.load::<Endpoint>().and_then(|to| whom(to.url())) {
+            let source = mem::replace(error, OrchestratorError::other("it is being named"));
+            *error = anew(Box::new(From {
+                whom,
+                source: source.into(),
+            }));
+        }
+        Ok(())
     }
 }
 

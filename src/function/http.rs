@@ -12,6 +12,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use super::{Answer, Invoked, REPLY_BYTES_MAX, replied, too_long, word};
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault, chain, seconds};
+use crate::aws::named::whom;
 
 /// A URL and how long its function may take.
 #[derive(Clone, Debug)]
@@ -94,8 +95,9 @@ impl Http {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(too_long()),
             Err(error) => {
-                let failure =
-                    Failure::new(Fault::Transient, "answer cut short", &chain(error.as_ref()));
+                let whom = whom(&self.url).unwrap_or_default();
+                let why = format!("{whom}: {}", chain(error.as_ref()));
+                let failure = Failure::new(Fault::Transient, "answer cut short", &why);
                 return Err(Answer::Unavailable(failure));
             }
         };

@@ -177,7 +177,11 @@ pub(super) fn asked(request: &Request) -> Option<Metadata> {
 }
 
 pub(super) async fn answer(world: &World, asked: Metadata) -> Answer {
-    let issuing = world.lock().mishaps.issuing;
+    let issuing = {
+        let mishaps = &mut world.lock().mishaps;
+        mishaps.asked += u64::from(asked == Metadata::Credentials);
+        mishaps.issuing
+    };
     let (status, body) = match (issuing, asked) {
         (Issuing::Silent, _) => pending().await,
         (Issuing::Down, _) => (503, Bytes::new()),

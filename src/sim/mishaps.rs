@@ -66,6 +66,7 @@ pub(super) struct Mishaps {
     counts: BTreeMap<Mishap, u64>,
     out_until: Duration,
     pub(super) issuing: Issuing,
+    pub(super) asked: u64,
     pub(super) hands: Hands,
     away: Vec<String>,
 }
@@ -106,6 +107,11 @@ impl World {
             Issuing::Down | Issuing::Silent => state.mishaps.count(Mishap::CredentialsDown),
             Issuing::Expired => state.mishaps.count(Mishap::CredentialsExpired),
         }
+    }
+
+    /// How often the machine's credentials were asked for.
+    pub fn credentials_asked(&self) -> u64 {
+        self.lock().mishaps.asked
     }
 
     /// The machine's clock is set forward by so many milliseconds, or back where they are negative.

@@ -7,6 +7,7 @@ mod doors;
 mod life;
 mod stop;
 mod streams;
+mod wire;
 
 use std::fs::File;
 use std::io::pipe;
@@ -19,9 +20,10 @@ use crate::e2e::{bodies, numbers};
 use crate::support::cloud::Cloud;
 use crate::support::collector::{Collector, Reply};
 use crate::support::gate::{Config, Gate, PROGRAM, Page, Program};
+use crate::support::line::Line;
 use crate::support::ministack::free_port;
 use crate::support::queue::{EMPTY, QueueShape};
-use crate::support::stranger::Stranger;
+use crate::support::tls::{Certificate, Guard};
 
 const ORDERS: &str = "arn:aws:sqs:us-east-1:000000000000:orders";
 
@@ -274,8 +276,9 @@ async fn plain_http_needs_no_root_certificates() {
 
 #[tokio::test]
 async fn a_certificate_that_nobody_trusts_is_named_as_the_reason() {
-    let stranger = Stranger::start().await;
-    let config = Config::at(&stranger.endpoint).mapping("orders", ORDERS, "process", "");
+    let nobody = "http://127.0.0.1:9";
+    let stranger = Line::guarded(nobody, Guard::Shows(Certificate::Unknown));
+    let config = Config::at(&stranger.endpoint()).mapping("orders", ORDERS, "process", "");
     for envs in [&UNTRUSTING[..], &[]] {
         let gate = config
             .program()

@@ -33,13 +33,13 @@ pub mod collector;
 pub mod door;
 pub mod gate;
 pub mod kinesis_mock;
+pub mod line;
 pub mod lives;
 pub mod ministack;
 pub mod policy;
 pub mod queue;
-pub mod stranger;
 pub mod stream;
-
+pub mod tls;
 pub mod usage;
 pub mod zip;
 

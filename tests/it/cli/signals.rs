@@ -54,6 +54,8 @@ EventSourceMappings:
             .await
             .expect("a call in time")
             .expect("a connection");
+        // An answer before the request would be taken for a fault of the connection.
+        call.readable().await.expect("the request");
         Self {
             _sim: sim,
             service,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sluicegate::reports::Account;
+use sluicegate::sim::mishaps::Issuing;
 use sluicegate::sim::{Ending, Event, Fault, FunctionConfig, Operation, Reply};
 use sluicegate::status::State;
 use tokio::time::{Instant, sleep};
@@ -456,5 +457,26 @@ async fn a_url_that_answers_too_late_is_a_time_out_and_its_messages_come_again()
         )
     });
     assert_eq!(succeeded.count(), 2);
+    running.stop().await;
+}
+
+// A role's credentials can end before the time that came with them: the role was changed, or this machine's clock was wrong.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_aws_calls_expired_are_asked_for_anew_and_not_all_the_time() {
+    let stage = Stage::on_machine(29);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::ok("null"));
+    // What is handed out has ended; by the chain it is good for ten minutes more, at the least.
+    stage.world.credentials(Issuing::Expired);
+    let running = stage.start("q", &[]);
+    sleep(5 * MINUTE).await;
+    let (state, reason) = state(&stage);
+    assert_eq!(state, State::Failing);
+    assert!(reason.contains("ExpiredToken"), "{reason}");
+    let asked = stage.world.credentials_asked();
+    assert!((2..=31).contains(&asked), "{asked} times in 5 min");
+    stage.world.send("q", "a").unwrap();
+    stage.world.credentials(Issuing::Well);
+    stage.emptied("q", 2 * MINUTE).await;
     running.stop().await;
 }

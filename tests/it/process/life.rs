@@ -1,6 +1,6 @@
-//! Killed, ended and paused at random moments, from a seed, while messages keep coming: nothing is lost, nothing is
-//! deleted before a function handled it, and in a FIFO queue nothing overtakes. The queues and the functions' ledger are
-//! outside of the process that suffers.
+//! Killed, ended and paused at random moments, from a seed, on one checkpoint file, while messages and records keep coming:
+//! nothing is lost, nothing is deleted before a function handled it, in order nothing overtakes, and each start polls
+//! at once. Queues, streams and the functions' ledger are outside of the process that suffers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,137 +11,288 @@ use tokio::time::{Instant, sleep};
 use crate::support::cloud::Cloud;
 use crate::support::collector::{Call, Collector, Reply};
 use crate::support::gate::{Config, Gate};
+use crate::support::line::Line;
 use crate::support::queue::{EMPTY, QueueShape};
+use crate::support::stream::texts;
+use crate::support::{PATIENCE, POLL};
+
+crate::support::scenarios! {
+    on others_with_kinesis:
+    thirty_hard_lives_lose_nothing_delete_nothing_early_and_reorder_nothing,
+    thirty_more_hard_lives_lose_nothing_delete_nothing_early_and_reorder_nothing,
+}
 
 /// Where the environment holds a number by this name, seeds are counted from it.
 pub const SEED_VARIABLE: &str = "SLUICEGATE_IT_SEED";
 pub const SEED: u64 = 20_261_121;
 /// Of each test.
-const LIVES: usize = 10;
-/// A process lives so long at most; starting takes some 50 ms of it.
-const LIFE_MS: u64 = 600;
-/// Longer than the queue's visibility of a second, now and then.
+const LIVES: usize = 30;
+/// A process lives so long at most; half of them count it from their first polls on.
+const LIFE_MS: u64 = 500;
+/// Longer than the queues' visibility of a second, now and then.
 const PAUSE_MS: u64 = 1_200;
 /// How long a function takes at most.
 const CALL_MS: u64 = 60;
+/// From the start of a process to its first polls, at most.
+const FIRST_POLL_MAX: Duration = Duration::from_secs(2);
 
-/// A message of the ledger. Bodies are `GROUP NUMBER`, the number counts within the group.
-struct Delivered {
-    id: String,
-    group: String,
-    number: u32,
-    fails: bool,
+/// The name of a source, its mapping and its function alike. The last three are in order within a group or a key.
+const PLAIN: &str = "plain";
+const ORDERED: &str = "ordered";
+const CLICKS: &str = "clicks";
+const ORDERS: &str = "orders";
+const IN_ORDER: [&str; 3] = [ORDERED, CLICKS, ORDERS];
+const KEYS: [&str; 3] = ["a", "b", "c"];
+
+/// A text is `KEY NUMBER`, and the number counts within the key.
+fn parsed(text: &str) -> (String, u32) {
+    let (key, number) = text.split_once(' ').expect("a key and a number");
+    (key.to_owned(), number.parse().expect("a number"))
 }
 
-/// Each message of a call; one in eight fails at its first receive.
-fn delivered(call: &Call) -> Vec<Delivered> {
-    let records = call.event["Records"].as_array().expect("records");
-    let delivered = |record: &serde_json::Value| {
-        let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
-        let body = text(&record["body"]);
-        let (group, number) = body.split_once(' ').expect("a group and a number");
-        let number = number.parse().expect("a number");
-        Delivered {
-            id: text(&record["messageId"]),
-            group: group.to_owned(),
-            number,
-            fails: number % 8 == 5 && record["attributes"]["ApproximateReceiveCount"] == "1",
+/// The functions' mind: one message in eight fails when it comes for the first time.
+#[derive(Default)]
+struct Mind {
+    failed: BTreeSet<(String, String)>,
+}
+
+/// What becomes of a call.
+struct Judged {
+    /// What it brought.
+    texts: Vec<String>,
+    /// What of that was handled when the reply has arrived.
+    handled: Vec<String>,
+    reply: Reply,
+}
+
+impl Mind {
+    /// Whether this one fails. Asked once for each that comes.
+    fn fails(&mut self, function: &str, text: &str) -> bool {
+        let (_, number) = parsed(text);
+        number % 8 == 5 && self.failed.insert((function.to_owned(), text.to_owned()))
+    }
+
+    /// A function of a queue names what failed, and in order that is all of the group from there on; that of a stream throws.
+    fn judge(&mut self, call: &Call) -> Judged {
+        let function = call.function.as_str();
+        if [CLICKS, ORDERS].contains(&function) {
+            let texts = texts(call);
+            let failing: Vec<_> = texts
+                .iter()
+                .filter(|text| self.fails(function, text))
+                .collect();
+            let failed = !failing.is_empty();
+            return Judged {
+                handled: if failed { Vec::new() } else { texts.clone() },
+                reply: if failed {
+                    Reply::function_error("boom")
+                } else {
+                    Reply::success()
+                },
+                texts,
+            };
         }
+        let texts = call.bodies();
+        let mut stopped = BTreeSet::new();
+        let mut failed = Vec::new();
+        let mut handled = Vec::new();
+        for (text, id) in texts.iter().zip(call.message_ids()) {
+            let (key, _) = parsed(text);
+            if self.fails(function, text) || function == ORDERED && stopped.contains(&key) {
+                stopped.insert(key);
+                failed.push(id);
+            } else {
+                handled.push(text.clone());
+            }
+        }
+        Judged {
+            texts,
+            handled,
+            reply: Reply::failures(&failed),
+        }
+    }
+}
+
+/// The ledger, judged: what came when, and what of it was handled when.
+struct Entry {
+    function: String,
+    arrived: Instant,
+    answered: Option<Instant>,
+    judged: Judged,
+}
+
+fn judged(calls: Vec<Call>) -> Vec<Entry> {
+    let mut mind = Mind::default();
+    let entry = |call: Call| Entry {
+        judged: mind.judge(&call),
+        function: call.function,
+        arrived: call.arrived,
+        answered: call.answered,
     };
-    records.iter().map(delivered).collect()
+    calls.into_iter().map(entry).collect()
 }
 
-/// What a call's reply says was handled. In order, that is what comes before the first failure of the group.
-fn handled(call: &Call, ordered: bool) -> Vec<Delivered> {
-    let mut stopped = BTreeSet::new();
-    let mut messages = delivered(call);
-    messages.retain(|message| {
-        if message.fails {
-            stopped.insert(message.group.clone());
-        }
-        let behind = ordered && stopped.contains(&message.group);
-        !message.fails && !behind
-    });
-    messages
-}
-
-/// Messages of these calls that arrived before their predecessor in the group was handled.
-fn overtaking(calls: &[Call]) -> Vec<String> {
-    let mut handled_at = BTreeMap::<(String, u32), Instant>::new();
-    for call in calls {
-        let Some(answered) = call.answered else {
+/// What was handled when, of this function.
+fn handled(ledger: &[Entry], function: &str) -> BTreeMap<String, Instant> {
+    let mut handled = BTreeMap::new();
+    for entry in ledger.iter().filter(|entry| entry.function == function) {
+        let Some(answered) = entry.answered else {
             continue;
         };
-        for message in handled(call, true) {
-            let at = handled_at
-                .entry((message.group, message.number))
-                .or_insert(answered);
+        for text in &entry.judged.handled {
+            let at = handled.entry(text.clone()).or_insert(answered);
             *at = answered.min(*at);
         }
     }
+    handled
+}
+
+/// What arrived before its predecessor in the group or the key was handled, and not behind it in one call.
+fn overtaking(ledger: &[Entry], function: &str) -> Vec<String> {
+    let handled = handled(ledger, function);
     let mut overtaking = Vec::new();
-    for call in calls {
+    for entry in ledger.iter().filter(|entry| entry.function == function) {
         let mut before = BTreeMap::<String, u32>::new();
-        for Delivered { group, number, .. } in delivered(call) {
-            // In one call it is enough to stand behind.
-            let previous = number.checked_sub(1);
-            let in_turn = previous.is_none_or(|previous| {
-                before.get(&group) == Some(&previous)
-                    || handled_at
-                        .get(&(group.clone(), previous))
-                        .is_some_and(|at| *at <= call.arrived)
+        for text in &entry.judged.texts {
+            let (key, number) = parsed(text);
+            let in_turn = number.checked_sub(1).is_none_or(|previous| {
+                let at = handled.get(&format!("{key} {previous}"));
+                before.get(&key) == Some(&previous) || at.is_some_and(|at| *at <= entry.arrived)
             });
+            before.insert(key, number);
             if !in_turn {
-                overtaking.push(format!("{group} {number}"));
+                overtaking.push(format!("{function}: {text}"));
             }
-            before.insert(group, number);
         }
     }
     overtaking
 }
 
-/// One end of a process, or a pause and then an end.
-async fn suffer(mut gate: Gate, chance: &mut Rng) {
-    sleep(Duration::from_millis(chance.u64(..LIFE_MS))).await;
-    match chance.u8(..3) {
-        0 => gate.kill().await,
-        1 => {
-            gate.signal("TERM").await;
-            let code = gate.ended().await.code();
-            let started = gate.log().iter().any(|line| line.contains("\"started\""));
-            // Without a code it was ended before it took signals over, with nothing in hand.
-            assert!(code == Some(0) || (code.is_none() && !started), "{code:?}");
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Ending {
+    Kill,
+    Term,
+    StopAndKill,
+    StopAndTerm,
+}
+
+const ENDINGS: [Ending; 4] = [
+    Ending::Kill,
+    Ending::Term,
+    Ending::StopAndKill,
+    Ending::StopAndTerm,
+];
+
+async fn suffer(mut gate: Gate, ending: Ending, chance: &mut Rng) {
+    if [Ending::StopAndKill, Ending::StopAndTerm].contains(&ending) {
+        gate.signal("STOP").await;
+        sleep(Duration::from_millis(chance.u64(..PAUSE_MS))).await;
+        gate.signal("CONT").await;
+        sleep(Duration::from_millis(chance.u64(..200))).await;
+    }
+    if [Ending::Kill, Ending::StopAndKill].contains(&ending) {
+        gate.kill().await;
+        return;
+    }
+    gate.signal("TERM").await;
+    let code = gate.ended().await.code();
+    let started = gate.log().iter().any(|line| line.contains("\"started\""));
+    // Without a code it was ended before it took signals over, with nothing in hand.
+    assert!(code == Some(0) || (code.is_none() && !started), "{code:?}");
+}
+
+/// How long it took from then to the first polls of a queue and of a stream.
+async fn first_polls(sqs: &Line, kinesis: &Line, since: Instant) -> Duration {
+    let deadline = since + PATIENCE;
+    loop {
+        let queue = sqs.asked_since("ReceiveMessage", since);
+        let stream = kinesis.asked_since("GetRecords", since);
+        if let (Some(queue), Some(stream)) = (queue, stream) {
+            return queue.max(stream) - since;
         }
-        _ => {
-            gate.signal("STOP").await;
-            sleep(Duration::from_millis(chance.u64(..PAUSE_MS))).await;
-            gate.signal("CONT").await;
-            sleep(Duration::from_millis(chance.u64(..200))).await;
-            gate.kill().await;
-        }
+        assert!(Instant::now() < deadline, "it polls: {queue:?} {stream:?}");
+        sleep(POLL).await;
     }
 }
 
-#[tokio::test]
-async fn ten_hard_lives_lose_nothing_and_delete_nothing_early() {
-    live(0).await;
+async fn thirty_hard_lives_lose_nothing_delete_nothing_early_and_reorder_nothing(cloud: Cloud) {
+    live(cloud, 0).await;
 }
 
-// Beside the first ten, not after them: they wait more than they work.
-#[tokio::test]
-async fn ten_more_hard_lives_lose_nothing_and_delete_nothing_early() {
-    live(1).await;
+// Beside the first, not after them: they wait more than they work.
+async fn thirty_more_hard_lives_lose_nothing_delete_nothing_early_and_reorder_nothing(
+    cloud: Cloud,
+) {
+    live(cloud, 1).await;
 }
 
-async fn live(nth: u64) {
-    let cloud = Cloud::embedded().await;
+/// What was sent, by source.
+type Sent = BTreeMap<&'static str, BTreeSet<String>>;
+
+#[derive(Default)]
+struct Producer {
+    sent: Sent,
+    next: BTreeMap<(&'static str, &'static str), u32>,
+}
+
+impl Producer {
+    /// The next so many texts of a key.
+    fn texts(&mut self, source: &'static str, key: &'static str, count: usize) -> Vec<String> {
+        let next = self.next.entry((source, key)).or_default();
+        let numbers = *next..*next + u32::try_from(count).expect("a small number");
+        *next = numbers.end;
+        let texts: Vec<_> = numbers.map(|number| format!("{key} {number}")).collect();
+        let sent = self.sent.entry(source).or_default();
+        sent.extend(texts.iter().cloned());
+        texts
+    }
+
+    fn of(&self, sources: &[&str]) -> Sent {
+        let mut sent = self.sent.clone();
+        sent.retain(|source, _| sources.contains(source));
+        sent
+    }
+}
+
+/// What was sent and not handled, and is in no queue either.
+fn lost(cloud: &Cloud, collector: &Collector, sent: &Sent) -> Vec<String> {
+    // The queues first: what is gone from them by then must have been handled by then.
+    let left = |name: &str| -> BTreeSet<String> {
+        let queue = match (cloud.own_world(), name) {
+            (Some(world), PLAIN) => world.queue(PLAIN),
+            (Some(world), ORDERED) => world.queue("ordered.fifo"),
+            _ => return BTreeSet::new(),
+        };
+        let messages = queue.expect("a queue").messages;
+        messages.into_iter().map(|message| message.body).collect()
+    };
+    let left: BTreeMap<_, _> = sent.keys().map(|name| (*name, left(name))).collect();
+    let ledger = judged(collector.calls());
+    let lost = sent.iter().flat_map(|(name, sent)| {
+        let handled = handled(&ledger, name);
+        let lost = sent
+            .iter()
+            .filter(|text| !handled.contains_key(*text) && !left[name].contains(*text));
+        lost.map(|text| format!("{name}: {text}"))
+            .collect::<Vec<_>>()
+    });
+    lost.collect()
+}
+
+#[allow(
+    clippy::disallowed_macros,
+    reason = "what is printed so is shown with the test that failed, and where it is asked for"
+)]
+async fn live(cloud: Cloud, nth: u64) {
     let seed = std::env::var(SEED_VARIABLE).map_or(SEED, |seed| seed.parse().expect("a number"));
+    println!("{SEED_VARIABLE}={seed}");
     let mut chance = Rng::with_seed(seed + nth);
     let mut of_functions = chance.fork();
+    let mut mind = Mind::default();
     let collector = Collector::start(move |call| {
-        let failed = delivered(call).into_iter().filter(|message| message.fails);
-        let failed: Vec<_> = failed.map(|message| message.id).collect();
-        Reply::failures(&failed).after(Duration::from_millis(of_functions.u64(..CALL_MS)))
+        let reply = mind.judge(call).reply;
+        reply.after(Duration::from_millis(of_functions.u64(..CALL_MS)))
     })
     .await;
     let shape = |fifo| QueueShape {
@@ -149,63 +300,93 @@ async fn live(nth: u64) {
         visibility_s: Some(1),
         ..QueueShape::default()
     };
-    let plain = cloud.queue("plain", shape(false)).await;
+    let plain = cloud.queue(PLAIN, shape(false)).await;
     let ordered = cloud.queue("ordered.fifo", shape(true)).await;
-    let settings = "BatchSize: 3, FunctionResponseTypes: [ReportBatchItemFailures]";
-    let config = Config::at(&cloud.endpoint)
-        .function("plain", &collector.url("plain"), 1)
-        .function("ordered", &collector.url("ordered"), 1)
-        .mapping("plain", &plain.arn, "plain", settings)
-        .mapping("ordered", &ordered.arn, "ordered", settings);
-
-    let mut sent = BTreeSet::new();
-    let nothing_early = |sent: &BTreeSet<String>| {
-        // The queues first: what is gone from them by then must have been handled by then.
-        let left = |name| cloud.world().queue(name).expect("a queue").messages;
-        let mut accounted: BTreeSet<_> = left("plain")
-            .into_iter()
-            .chain(left("ordered.fifo"))
-            .map(|message| message.id)
-            .collect();
-        let calls = collector.calls();
-        let answered = calls.iter().filter(|call| call.answered.is_some());
-        accounted.extend(
-            answered
-                .flat_map(|call| handled(call, call.function == "ordered"))
-                .map(|message| message.id),
-        );
-        let lost: Vec<_> = sent.difference(&accounted).collect();
-        assert!(lost.is_empty(), "deleted and never handled: {lost:?}");
-    };
-    let mut next = BTreeMap::<&str, u32>::new();
-    let mut number = |group| {
-        let next = next.entry(group).or_default();
-        *next += 1;
-        *next - 1
-    };
-    for _ in 0..LIVES {
-        let bodies: Vec<_> = (0..chance.usize(1..15))
-            .map(|_| format!("plain {}", number("plain")))
-            .collect();
-        sent.extend(plain.send_all(&bodies).await);
-        for _ in 0..chance.usize(1..8) {
-            let group = ["a", "b", "c"][chance.usize(..3)];
-            sent.insert(
-                ordered
-                    .send_grouped(group, &format!("{group} {}", number(group)))
-                    .await,
-            );
-        }
-        suffer(config.program().launch(), &mut chance).await;
-        nothing_early(&sent);
+    let clicks = cloud.stream(CLICKS, 2).await;
+    let orders = cloud.table(ORDERS).await;
+    let (sqs, kinesis) = (
+        Line::to(&cloud.endpoint),
+        Line::to(cloud.kinesis_endpoint()),
+    );
+    let home = tempfile::tempdir().unwrap();
+    let of_queue = "BatchSize: 3, FunctionResponseTypes: [ReportBatchItemFailures]";
+    let of_stream = "BatchSize: 3, StartingPosition: TRIM_HORIZON, ParallelizationFactor: 2";
+    let mut config = Config::at(&sqs.endpoint())
+        .kinesis(&kinesis.endpoint())
+        .checkpoints(&home.path().join("checkpoints.db"));
+    for (name, arn, settings) in [
+        (PLAIN, &plain.arn, of_queue),
+        (ORDERED, &ordered.arn, of_queue),
+        (CLICKS, &clicks.arn, of_stream),
+        (ORDERS, &orders.arn, of_stream),
+    ] {
+        config = config
+            .function(name, &collector.url(name), 1)
+            .mapping(name, arn, name, settings);
     }
 
+    let mut producer = Producer::default();
+    let mut endings = BTreeMap::<Ending, usize>::new();
+    let mut starts = Vec::new();
+    for _ in 0..LIVES {
+        plain
+            .send_all(&producer.texts(PLAIN, "plain", chance.usize(1..15)))
+            .await;
+        for key in KEYS {
+            for text in producer.texts(ORDERED, key, chance.usize(..3)) {
+                ordered.send_grouped(key, &text).await;
+            }
+            clicks
+                .put(key, &producer.texts(CLICKS, key, chance.usize(..3)))
+                .await;
+            orders
+                .put(key, &producer.texts(ORDERS, key, chance.usize(..3)))
+                .await;
+        }
+        let since = Instant::now();
+        let gate = config.program().launch();
+        if chance.bool() {
+            starts.push(first_polls(&sqs, &kinesis, since).await);
+        }
+        sleep(Duration::from_millis(chance.u64(..LIFE_MS))).await;
+        let ending = ENDINGS[chance.usize(..ENDINGS.len())];
+        *endings.entry(ending).or_default() += 1;
+        suffer(gate, ending, &mut chance).await;
+        if cloud.own_world().is_some() {
+            let early = lost(&cloud, &collector, &producer.of(&[PLAIN, ORDERED]));
+            assert_eq!(early, [""; 0], "deleted and never handled");
+        }
+    }
+
+    let since = Instant::now();
     let gate = config.start().await;
-    plain.wait_for(EMPTY).await;
-    ordered.wait_for(EMPTY).await;
-    nothing_early(&sent);
-    let mut calls = collector.calls();
-    calls.retain(|call| call.function == "ordered");
-    assert_eq!(overtaking(&calls), [""; 0]);
+    starts.push(first_polls(&sqs, &kinesis, since).await);
+    for queue in [&plain, &ordered] {
+        queue.wait_for(EMPTY).await;
+    }
+    let sent = producer.of(&[PLAIN, ORDERED, CLICKS, ORDERS]);
+    let deadline = Instant::now() + PATIENCE;
+    while !lost(&cloud, &collector, &sent).is_empty() {
+        let lost = lost(&cloud, &collector, &sent);
+        assert!(Instant::now() < deadline, "lost: {lost:?}");
+        sleep(POLL).await;
+    }
     gate.stop().await;
+    let ledger = judged(collector.calls());
+    for function in IN_ORDER {
+        assert_eq!(overtaking(&ledger, function), [""; 0]);
+    }
+    starts.sort();
+    let (median, slowest) = (starts[starts.len() / 2], starts[starts.len() - 1]);
+    println!(
+        "ends: {endings:?}; {} starts, to the first polls {median:?} at the median, {slowest:?} at the slowest",
+        starts.len()
+    );
+    assert!(
+        ENDINGS.iter().all(|ending| endings.contains_key(ending)),
+        "{endings:?}"
+    );
+    // Others take their own time for each answer, a busy machine more of it than we do.
+    let ours = cloud.own_world().map_or(median, |_| slowest);
+    assert!(ours <= FIRST_POLL_MAX, "{starts:?}");
 }

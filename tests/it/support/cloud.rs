@@ -93,6 +93,11 @@ impl Cloud {
         }
     }
 
+    /// Where Kinesis is.
+    pub fn kinesis_endpoint(&self) -> &str {
+        self.kinesis_endpoint.as_ref().unwrap_or(&self.endpoint)
+    }
+
     /// A new stream.
     pub async fn stream(&self, name: &str, shards: i32) -> Stream {
         Stream::create(&self.kinesis, name, shards).await
@@ -149,9 +154,15 @@ impl Cloud {
 
     /// What is in our embedded AWS.
     pub fn world(&self) -> &World {
+        self.own_world()
+            .expect("the world of others cannot be looked into")
+    }
+
+    /// What is in our embedded AWS, if this is it.
+    pub fn own_world(&self) -> Option<&World> {
         match &self.server {
-            Server::Embedded { world, .. } => world,
-            Server::Ministack { .. } => panic!("the world of others cannot be looked into"),
+            Server::Embedded { world, .. } => Some(world),
+            Server::Ministack { .. } => None,
         }
     }
 

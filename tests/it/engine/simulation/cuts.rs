@@ -37,6 +37,9 @@ fn cut(plan: &mut Plan, cut: &str) -> Option<()> {
         let calm = Moods::default();
         return (plan.moods != calm).then(|| plan.moods = calm);
     }
+    if kind == "J" {
+        return plan.jam.take().map(drop);
+    }
     if kind == "F" {
         return plan.filter.then(|| plan.filter = false);
     }
@@ -61,7 +64,7 @@ fn cut(plan: &mut Plan, cut: &str) -> Option<()> {
 fn possible(plan: &Plan) -> Vec<String> {
     let mut all = Vec::new();
     all.extend((0..plan.spells.len()).rev().map(|at| format!("s{at}")));
-    all.extend(["M0".to_owned(), "F0".to_owned()]);
+    all.extend(["M0", "J0", "F0"].map(str::to_owned));
     for (at, spell) in plan.spells.iter().enumerate() {
         all.extend(
             (0..spell.woes.len())

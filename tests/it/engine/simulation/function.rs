@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sluicegate::sim::{FunctionConfig, Invocation, Reply, World};
+use tokio::time::Instant;
 
 use super::ledger::Meant;
 use super::plan::{Moods, Plan};
@@ -28,10 +29,11 @@ pub struct Notes {
 }
 
 /// Every name that `moods` may have.
-pub const NAMES: [&str; 16] = [
+pub const NAMES: [&str; 17] = [
     "FunctionError",
     "FunctionGarbage",
     "FunctionHugeHeaders",
+    "FunctionJammed",
     "FunctionNothing",
     "FunctionOversize",
     "FunctionSlow",
@@ -54,6 +56,8 @@ struct Mind {
     http: bool,
     timeout: Duration,
     work: Duration,
+    plan: Plan,
+    began: Instant,
 }
 
 /// Registers it.
@@ -67,6 +71,8 @@ pub fn function(stage: &Stage, plan: &Plan) -> Arc<Mutex<Notes>> {
         http: plan.http,
         timeout: plan.timeout(),
         work: plan.work(),
+        plan: plan.clone(),
+        began: Instant::now(),
     });
     let timeout = plan.timeout();
     let config = FunctionConfig {
@@ -100,6 +106,10 @@ impl Mind {
     /// What it answers, what it handled, and what that is called.
     fn answer(&mut self, call: &Invocation) -> (Reply, BTreeSet<String>, Vec<&'static str>) {
         let Self { moods, partial, .. } = *self;
+        if self.plan.jammed(self.began.elapsed()) {
+            let reply = Reply::refused(429, "Rate Exceeded.");
+            return (reply, BTreeSet::new(), vec!["FunctionJammed"]);
+        }
         let ids = call.message_ids();
         let poison: Vec<bool> = call
             .bodies()

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sluicegate::sim::{Ending, Entry, Event};
+use sluicegate::sim::{Ending, Entry, Event, Fault, Operation};
 
 use super::function::DECOY;
 use super::plan::{Plan, Presence, Settings};
@@ -20,6 +20,8 @@ pub const POLL_MAX: Duration = Duration::from_secs(20);
 const DRAINED_MAX: Duration = Duration::from_secs(1);
 /// A call that was begun before may wait so long for credentials.
 const SIGNED_MAX: Duration = Duration::from_secs(30);
+/// A delete is tried so often before it is given up, at least, and so is an extension.
+const TRIES_MIN: u32 = 2;
 /// The queue to which an operator moves messages.
 pub const AWAY: &str = "away";
 
@@ -44,6 +46,24 @@ struct Message {
     failed: u32,
     handed_back: u32,
     running: u32,
+    /// It was received, and nothing was done with it since.
+    untried: bool,
+    /// The function did not run, so that it is kept for another try.
+    refused: bool,
+    /// Calls that extend leases and failed since its own was granted; `None` when nobody knows how long that is.
+    extensions_failed: Option<u32>,
+    /// A copy of it came while another was in hand, so that nobody knows which receipt its holder has; or an invocation went wrong,
+    /// of which nobody knows whether it was one with this.
+    copied: bool,
+    /// Deletes that failed since it was handled.
+    deletes_failed: Option<u32>,
+}
+
+impl Message {
+    /// Somebody runs with it, or will.
+    fn in_hand(&self) -> bool {
+        self.running > 0 || self.refused
+    }
 }
 
 /// Judges a run that ended with an empty queue. `dropped` are the messages that the filter does not let through.
@@ -60,6 +80,10 @@ pub struct Judge<'a> {
     groups: BTreeMap<String, Vec<String>>,
     /// When each began, by request id.
     running: BTreeMap<String, Duration>,
+    /// The drains that are over.
+    drained: usize,
+    /// Leases may run out early from now on.
+    early: bool,
     broken: Vec<String>,
 }
 
@@ -91,6 +115,8 @@ impl<'a> Judge<'a> {
             messages: BTreeMap::new(),
             groups: BTreeMap::new(),
             running: BTreeMap::new(),
+            drained: 0,
+            early: false,
             broken: Vec::new(),
         }
     }
@@ -99,8 +125,10 @@ impl<'a> Judge<'a> {
     pub fn judge(mut self, history: &[Entry]) -> (Vec<String>, Truth) {
         let mut truth = Truth::default();
         for entry in history {
+            self.drained_until(entry.at);
             self.read(entry, &mut truth);
         }
+        self.drained_until(Duration::MAX);
         let left: Vec<String> = self
             .messages
             .iter()
@@ -147,9 +175,18 @@ impl<'a> Judge<'a> {
             } if visibility.is_zero() => {
                 truth.handed_back += 1;
                 if queue == self.plan.queue() {
-                    self.message(id).handed_back += 1;
+                    let message = self.message(id);
+                    message.handed_back += 1;
+                    (message.untried, message.refused) = (false, false);
                 }
             }
+            Event::VisibilityChanged { queue, id, .. } if queue == self.plan.queue() => {
+                self.message(id).extensions_failed = Some(0);
+            }
+            Event::Reappeared { queue, id } if queue == self.plan.queue() => {
+                self.reappeared(at, id);
+            }
+            Event::Faulted { operation, fault } => self.faulted(*operation, *fault),
             Event::Deleted { queue, id } => {
                 truth.deleted += 1;
                 if queue == self.plan.queue() {
@@ -203,7 +240,6 @@ impl<'a> Judge<'a> {
             | Event::RecordsRead { .. }
             | Event::RecordsTrimmed { .. }
             | Event::Resharded { .. }
-            | Event::Faulted { .. }
             | Event::Crashed { .. }
             | Event::Streamed { .. }
             | Event::Published { .. }
@@ -223,8 +259,13 @@ impl<'a> Judge<'a> {
             );
         }
         self.after_drain(at, POLL_MAX, || format!("{id} is received"));
+        let early = self.early;
         let message = self.message(id);
         message.receives += 1;
+        message.untried = true;
+        message.copied = message.in_hand() || message.deletes_failed.is_some();
+        message.extensions_failed = (!message.copied && !early).then_some(0);
+        message.deletes_failed = None;
         let explained = message.failed + message.handed_back + 1;
         if fair && message.receives > explained {
             let count = message.receives;
@@ -247,6 +288,87 @@ impl<'a> Judge<'a> {
         if let Some((from, _)) = self.drains.iter().find(late) {
             let text = format!("{} and since {from:?} it is to end", what());
             self.breach(at, "I14", text);
+        }
+    }
+
+    // I14: in fair weather what a drain had not tried is back in the queue when it is over. In an ordered queue what stands behind a
+    // failed message stays hidden with it.
+    fn drained_until(&mut self, at: Duration) {
+        while let Some((_, to)) = self.drains.get(self.drained).filter(|(_, to)| *to < at) {
+            self.drained += 1;
+            if self.plan.fifo || self.spell.weather() != Weather::Fair {
+                continue;
+            }
+            let kept = |(id, message): &(&String, &Message)| {
+                message.untried && !message.gone && !self.dropped.contains(*id)
+            };
+            let kept = self.messages.iter().find(kept).map(|(id, _)| id.clone());
+            if let Some(id) = kept {
+                self.breach(
+                    *to,
+                    "I14",
+                    format!("it ended, and keeps {id} hidden untried"),
+                );
+            }
+        }
+    }
+
+    // I10: what is in hand stays there, and what was handled does not come again, unless the calls that see to it fail.
+    fn reappeared(&mut self, at: Duration, id: &str) {
+        let drained = self.drains.iter().any(|(from, _)| *from <= at);
+        let spell = self.spell;
+        let explained = drained || self.plan.http || spell.crashes > 0 || !spell.woes.is_empty();
+        let message = self.message(id);
+        let (in_hand, deletes) = (message.in_hand(), message.deletes_failed);
+        let copied = message.copied;
+        message.copied |= in_hand;
+        let extensions = message.extensions_failed;
+        let Some(extensions) = extensions.filter(|failed| !explained && *failed < TRIES_MIN) else {
+            return;
+        };
+        if in_hand && !copied {
+            let text = format!(
+                "{id} is in hand, {extensions} extensions have failed, and its lease ran out"
+            );
+            self.breach(at, "I10", text);
+        }
+        if let Some(deletes) = deletes.filter(|failed| *failed < TRIES_MIN) {
+            let text = format!("{id} was handled and comes again, {deletes} deletes have failed");
+            self.breach(at, "I10", text);
+        }
+    }
+
+    fn faulted(&mut self, operation: Operation, fault: Fault) {
+        self.early |= fault == Fault::EarlyVisibility;
+        let for_good = matches!(
+            fault,
+            Fault::PartialFinal | Fault::ReceiptHandleInvalid | Fault::VisibilityCap
+        );
+        // As long as a lease, or longer.
+        let long = matches!(
+            fault,
+            Fault::ConnectHangs
+                | Fault::NeverAnswers
+                | Fault::AnswerLost
+                | Fault::Slow
+                | Fault::StalledBody
+        );
+        for message in self.messages.values_mut() {
+            let (failed, is_last) = match operation {
+                Operation::Invoke => {
+                    message.copied |= message.untried || message.in_hand();
+                    continue;
+                }
+                // A call is given up while there is time for another.
+                Operation::ChangeMessageVisibilityBatch => {
+                    (&mut message.extensions_failed, for_good)
+                }
+                Operation::DeleteMessageBatch => (&mut message.deletes_failed, for_good || long),
+                _ => return,
+            };
+            if let Some(failed) = failed {
+                *failed += if is_last { TRIES_MIN } else { 1 };
+            }
         }
     }
 
@@ -291,6 +413,7 @@ impl<'a> Judge<'a> {
             let message = self.message(id);
             let (running, gone, handled) = (message.running, message.gone, message.handled);
             message.running += 1;
+            (message.untried, message.refused) = (false, false);
             if !self.zombies() && running > 0 {
                 self.breach(at, "I10", format!("{id} runs twice at once"));
             }
@@ -355,8 +478,10 @@ impl<'a> Judge<'a> {
             message.running -= 1;
             let group = message.group.clone().map(|(group, _)| group);
             let behind = group.as_ref().is_some_and(|group| stopped.contains(group));
+            message.refused = !ran;
             if handled.contains(id) && !behind {
                 message.handled = true;
+                message.deletes_failed = (!message.copied).then_some(0);
             } else {
                 message.failed += u32::from(ran);
                 stopped.extend(group);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use serde_json::json;
+use sluicegate::model::scaling::START;
 use sluicegate::reports::Account;
 use sluicegate::sim::mishaps::Issuing;
 use sluicegate::sim::{Entry, Event, Fault, Mishap, Operation, World};
@@ -35,6 +36,9 @@ const STOP_MAX: Duration = Duration::from_secs(31);
 const REST: Duration = Duration::from_secs(90);
 /// How often the producer looks when the time of the spell is over.
 const PACE_LAST: Duration = Duration::from_secs(8);
+/// So many receives may fail in a minute, of the five that a mapping begins with and of those of the mapping beside it: one a second.
+const FAILED_RECEIVES_MAX: u64 = 60 * 2 * START as u64;
+const MINUTE: Duration = Duration::from_secs(60);
 /// A process that was stopped misses this much at once: others go on meanwhile.
 const PAUSED_STEP: Duration = Duration::from_secs(10);
 
@@ -75,6 +79,8 @@ struct Life<'a> {
     number: usize,
     /// Reloads that are to come in this spell.
     reloads: usize,
+    /// When a minute began, and how many receives had failed by then.
+    minute: (Duration, u64),
     run: Run,
     hasher: DefaultHasher,
 }
@@ -128,6 +134,7 @@ impl<'a> Life<'a> {
             dropped: BTreeSet::new(),
             number: 0,
             reloads: 0,
+            minute: (Duration::ZERO, 0),
             run: Run::default(),
             hasher: DefaultHasher::new(),
             world,
@@ -244,10 +251,13 @@ impl<'a> Life<'a> {
                 self.world.heal();
                 now.crash = self.world.crash_at(u64::MAX);
             }
+            if self.hot() {
+                break;
+            }
             if now.over(spell, self.plan.spells.len() == 1) && self.done(spell, &now) {
                 break;
             }
-            if now.healed_at.saturating_add(recovery_max(spell)) < self.at() {
+            if now.healed_at.saturating_add(RECOVERY_MAX) < self.at() {
                 self.run.broken.push("I13: the queue is not empty".into());
                 break;
             }
@@ -292,6 +302,29 @@ impl<'a> Life<'a> {
             Some(next) => pause.min(next.saturating_sub(lasted)),
             None => pause,
         }
+    }
+
+    /// I15: who receives in vain asks ever more seldom. A life in which somebody does not is as long as it is dull: it ends here.
+    fn hot(&mut self) -> bool {
+        let (began, before) = self.minute;
+        let lasted = self.at() - began;
+        let of_receives =
+            |(operation, _): &(Operation, Fault)| *operation == Operation::ReceiveMessage;
+        let faults = self.world.fault_counts().into_iter();
+        let failed: u64 = faults
+            .filter(|(fault, _)| of_receives(fault))
+            .map(|(_, count)| count)
+            .sum();
+        let minutes = lasted.as_secs() / MINUTE.as_secs();
+        let hot = FAILED_RECEIVES_MAX * (minutes + 1) < failed - before;
+        if minutes > 0 {
+            self.minute = (self.at(), failed);
+        }
+        if hot {
+            let text = format!("I15: {} receives failed in {lasted:?}", failed - before);
+            self.run.broken.push(text);
+        }
+        hot
     }
 
     /// Everything that was to happen has happened, and nobody waits.
@@ -547,12 +580,6 @@ impl<'a> Life<'a> {
 
     /// Until nothing is left of the spell: neither messages, nor functions that run, nor anything that repeats itself.
     async fn settle(&mut self, spell: &Spell) {
-        if spell.clock_wrong() {
-            // Credentials that were had while it was an hour ahead are used an hour longer than they last: somebody starts it anew.
-            self.stop().await;
-            self.stage.status = Status::default();
-            self.start(self.settings());
-        }
         if spell.weather() != Weather::Fair {
             // That nothing is left may be because nobody can work.
             self.send(true);
@@ -566,7 +593,7 @@ impl<'a> Life<'a> {
             if quiet && books::held(&self.stage) == 0 {
                 break;
             }
-            if from + recovery_max(spell) < self.at() {
+            if from + RECOVERY_MAX < self.at() {
                 self.run.broken.push("I13: it does not come to rest".into());
                 return;
             }
@@ -657,15 +684,6 @@ impl Now {
     /// Nothing more is to go wrong. A short life ends as soon as there is nothing more to do.
     fn over(&self, spell: &Spell, short: bool) -> bool {
         self.healed || short && self.crashes == 0 && spell.woes.is_empty()
-    }
-}
-
-/// A clock that is an hour ahead makes credentials that have ended last until an hour after it is right again, and a quarter: the SDK
-/// goes on with what it has by that clock, whatever AWS says to it.
-fn recovery_max(spell: &Spell) -> Duration {
-    match spell.clock_wrong() {
-        true => RECOVERY_MAX * 5 / 2,
-        false => RECOVERY_MAX,
     }
 }
 

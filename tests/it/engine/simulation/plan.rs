@@ -26,6 +26,8 @@ pub struct Plan {
     pub busy: bool,
     /// Of each hundred invocations.
     pub moods: Moods,
+    /// From when to when others have all of the account's concurrency.
+    pub jam: Option<(Duration, Duration)>,
     /// What happens, in turn.
     pub spells: Vec<Spell>,
 }
@@ -123,6 +125,7 @@ impl Plan {
                 failed_items: 10,
                 ..Moods::default()
             },
+            jam: None,
             spells: vec![Spell::quiet(TROUBLE)],
         }
     }
@@ -214,8 +217,14 @@ impl Plan {
             groups: rng.usize(1..6),
             timeout_s,
             moods,
+            jam: jam(seed),
             spells: Vec::new(),
         }
+    }
+
+    /// Whether nobody but others may run the function then, that long after the life began.
+    pub fn jammed(&self, at: Duration) -> bool {
+        self.jam.is_some_and(|(from, to)| from <= at && at < to)
     }
 
     /// The attributes of the queue.
@@ -281,4 +290,12 @@ impl Plan {
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s)
     }
+}
+
+/// One life of three has such a time in its first minutes.
+fn jam(seed: u64) -> Option<(Duration, Duration)> {
+    let mut rng = fastrand::Rng::with_seed(seed ^ 0x1a3);
+    let from = Duration::from_secs(rng.u64(..60));
+    let length = Duration::from_secs(rng.u64(60..240));
+    (rng.u32(..3) == 0).then_some((from, from + length))
 }

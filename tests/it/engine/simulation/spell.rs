@@ -100,14 +100,6 @@ impl Spell {
         }
     }
 
-    /// The machine's clock is wrong for a while.
-    pub fn clock_wrong(&self) -> bool {
-        let wrong = |(_, woe): &(Duration, Woe)| {
-            matches!(woe, Woe::ClockJump { .. } | Woe::ClockDrift { .. })
-        };
-        self.woes.iter().any(wrong)
-    }
-
     /// How long the process is stopped at most: what it had asked for before comes so much later.
     pub fn paused_max(&self) -> Duration {
         let paused = |(_, woe): &(Duration, Woe)| match woe {

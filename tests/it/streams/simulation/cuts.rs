@@ -80,7 +80,10 @@ pub fn smallest(plan: &Plan, cuts: &str) -> String {
         "{small:?}\n  {}\nto replay it: SLUICEGATE_SEED={} SLUICEGATE_CUTS={} SLUICEGATE_STORY=1 cargo test --locked --test it -- streams::simulation::{test}",
         broken[..broken.len().min(6)].join("\n  "),
         plan.seed,
-        [&[before], &cuts[..]].concat().join(",")
+        [&[before], &cuts[..]]
+            .concat()
+            .join(",")
+            .trim_start_matches(',')
     )
 }
 

@@ -199,7 +199,9 @@ fn answer(
         let mut reply = json!({});
         if let Some(window) = &window {
             let mut seen = window.seen.clone();
-            seen.extend(users[..*handled].iter().map(|(number, _)| number));
+            // It may have counted all of what it then reports from the first record on: nobody is to believe it.
+            let counted = if *handled == 0 { users.len() } else { *handled };
+            seen.extend(users[..counted].iter().map(|(number, _)| number));
             reply["state"] = json!({ "seen": seen });
         }
         if let Some(failed) = failed {
