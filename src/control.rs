@@ -30,5 +30,5 @@ pub use properties::Properties;
 pub use refusal::Refusal;
 pub use registration::{Registration, Unreadable};
 pub use registry::{Change, Effect, Needs, Registry, Selection, Trouble};
-pub use route::{Call, route};
+pub use route::{Call, ROUTES, Route, route};
 pub use shown::{Last, Told};

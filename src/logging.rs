@@ -1,7 +1,10 @@
-//! Logs on stderr: text on a terminal, a JSON object a line elsewhere. `RUST_LOG` says what; never a payload.
+//! Logs on stderr: text on a terminal, a JSON object a line elsewhere. `RUST_LOG` says what; never a payload, in a panic
+//! neither.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt::{self, Write};
 use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
 
 use tracing::{Dispatch, field};
 use tracing_subscriber::EnvFilter;
@@ -55,7 +58,25 @@ pub fn init(rust_log: Option<&str>, default: &str) -> Result<(), FilterError> {
         io::stderr,
     ))
     .ok();
+    panic::set_hook(Box::new(panicked));
     Ok(())
+}
+
+/// Where it happened, and what is a constant of ours. A text that was put together may hold what somebody sent: the
+/// standard library quotes the string that was cut in the middle of a character, and `expect` what it could not read.
+fn panicked(info: &PanicHookInfo<'_>) {
+    let at = info.location().map(ToString::to_string).unwrap_or_default();
+    let why = info.payload().downcast_ref::<&'static str>();
+    let why = why
+        .copied()
+        .unwrap_or("its words may hold what is nobody's business");
+    // Names of functions and lines of code; empty unless RUST_BACKTRACE asks for it.
+    let trace = Backtrace::capture();
+    let trace = match trace.status() {
+        BacktraceStatus::Captured => trace.to_string(),
+        _ => String::new(),
+    };
+    tracing::error!(at, why, trace, "panicked: this is a bug");
 }
 
 fn dispatch<W>(style: Style, filter: EnvFilter, writer: W) -> Dispatch

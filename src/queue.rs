@@ -252,8 +252,11 @@ impl Engine {
             };
             // The groups that stand still: a message of theirs is in the queue again.
             let mut stopped = BTreeSet::new();
-            match self.deliver(&mut batch, &mut stopped, drain).await {
-                Delivered::Settled(outcome) => self.settle(batch, &outcome, &mut stopped).await,
+            // Boxed: while there is nothing to deliver it takes no room.
+            match Box::pin(self.deliver(&mut batch, &mut stopped, drain)).await {
+                Delivered::Settled(outcome) => {
+                    Box::pin(self.settle(batch, &outcome, &mut stopped)).await;
+                }
                 Delivered::Stopped => return self.untried(batch, overflow).await,
             }
             // Behind a failed message of its group nothing is tried before the failed one was.

@@ -8,6 +8,7 @@
 //!             world                             state, clock, chance, ledger; helpers for tests
 //! ```
 
+mod actions;
 pub mod clients;
 pub mod clock;
 pub mod connector;

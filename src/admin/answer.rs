@@ -16,15 +16,23 @@ const HTML: &str = "text/html; charset=utf-8";
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
                            connect-src 'self'; frame-ancestors 'none'";
 
+/// What a page answers.
+type Page = fn(&Admin) -> Response<Full<Bytes>>;
+
+/// All pages there are.
+pub const PAGES: [(&str, Page); 6] = [
+    ("/", page),
+    ("/healthz", live),
+    ("/livez", live),
+    ("/metrics", text_of_metrics),
+    ("/readyz", ready),
+    ("/version", version),
+];
+
 /// The answer to `method path`. The body of a HEAD is left out by the HTTP layer, which keeps its length.
 pub fn answer(method: &Method, path: &str, admin: &Admin) -> Response<Full<Bytes>> {
-    let respond = match path {
-        "/livez" | "/healthz" => live,
-        "/readyz" => ready,
-        "/metrics" => text_of_metrics,
-        "/version" => version,
-        "/" => page,
-        _ => return response(StatusCode::NOT_FOUND, TEXT, "no such page\n".to_owned()),
+    let Some((_, respond)) = PAGES.iter().find(|(known, _)| *known == path) else {
+        return response(StatusCode::NOT_FOUND, TEXT, "no such page\n".to_owned());
     };
     if method != Method::GET && method != Method::HEAD {
         let mut refusal = response(

@@ -1,5 +1,7 @@
 //! The AWS clients of the process: one connection pool, one credential cache, our time-outs, no retries but ours.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -47,6 +49,23 @@ macro_rules! settings {
     }};
 }
 
+/// Clients of one service by region and by the wait that they allow: a few for any number of mappings, since each takes 10 KB.
+type Made<C> = BTreeMap<(String, Duration), C>;
+
+#[derive(Debug, Default)]
+struct Shared {
+    sqs: Made<aws_sdk_sqs::Client>,
+    lambda: Made<aws_sdk_lambda::Client>,
+    kinesis: Made<aws_sdk_kinesis::Client>,
+    dynamodb_streams: Made<aws_sdk_dynamodbstreams::Client>,
+}
+
+/// The one that was made before, or a new one.
+fn made<C: Clone>(made: &mut Made<C>, region: &str, wait: Duration, new: impl FnOnce() -> C) -> C {
+    let key = (region.to_owned(), wait);
+    made.entry(key).or_insert_with(new).clone()
+}
+
 /// Makes clients for the regions and services that the mappings name.
 #[derive(Clone, Debug)]
 pub struct Clients {
@@ -57,6 +76,7 @@ pub struct Clients {
     /// Whether the connector is one of ours, of which there can be more.
     ours: bool,
     s3_endpoint_in_environment: bool,
+    shared: Arc<Mutex<Shared>>,
 }
 
 impl Clients {
@@ -125,6 +145,7 @@ impl Clients {
             connector,
             ours: false,
             s3_endpoint_in_environment: false,
+            shared: Arc::default(),
         }
     }
 
@@ -139,6 +160,7 @@ impl Clients {
         Self {
             base: self.base.to_builder().http_client(client).build(),
             connector,
+            shared: Arc::default(),
             ..self.clone()
         }
     }
@@ -150,20 +172,29 @@ impl Clients {
 
     /// For calls that answer at once (`wait` zero), or for those that may wait on the service.
     pub fn sqs(&self, region: &str, wait: Duration) -> aws_sdk_sqs::Client {
-        let config = settings!(self, aws_sdk_sqs, sqs, region, wait);
-        aws_sdk_sqs::Client::from_conf(config.build())
+        let new = || {
+            let config = settings!(self, aws_sdk_sqs, sqs, region, wait);
+            aws_sdk_sqs::Client::from_conf(config.build())
+        };
+        self.shared(|shared| made(&mut shared.sqs, region, wait, new))
     }
 
     /// For a function that may take up to `timeout` to answer.
     pub fn lambda(&self, region: &str, timeout: Duration) -> aws_sdk_lambda::Client {
-        let config = settings!(self, aws_sdk_lambda, lambda, region, timeout);
-        aws_sdk_lambda::Client::from_conf(config.build())
+        let new = || {
+            let config = settings!(self, aws_sdk_lambda, lambda, region, timeout);
+            aws_sdk_lambda::Client::from_conf(config.build())
+        };
+        self.shared(|shared| made(&mut shared.lambda, region, timeout, new))
     }
 
     /// For calls that answer at once (`wait` zero), or for reads, whose answers may be large.
     pub fn kinesis(&self, region: &str, wait: Duration) -> aws_sdk_kinesis::Client {
-        let config = settings!(self, aws_sdk_kinesis, kinesis, region, wait);
-        aws_sdk_kinesis::Client::from_conf(config.build())
+        let new = || {
+            let config = settings!(self, aws_sdk_kinesis, kinesis, region, wait);
+            aws_sdk_kinesis::Client::from_conf(config.build())
+        };
+        self.shared(|shared| made(&mut shared.kinesis, region, wait, new))
     }
 
     /// `Aws.Endpoints.DynamoDb` is no stand-in for `DynamoDbStreams`: in AWS they are two services at two addresses, and
@@ -173,14 +204,17 @@ impl Clients {
         region: &str,
         wait: Duration,
     ) -> aws_sdk_dynamodbstreams::Client {
-        let config = settings!(
-            self,
-            aws_sdk_dynamodbstreams,
-            dynamodb_streams,
-            region,
-            wait
-        );
-        aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+        let new = || {
+            let config = settings!(
+                self,
+                aws_sdk_dynamodbstreams,
+                dynamodb_streams,
+                region,
+                wait
+            );
+            aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+        };
+        self.shared(|shared| made(&mut shared.dynamodb_streams, region, wait, new))
     }
 
     /// For on-failure records.
@@ -197,6 +231,10 @@ impl Clients {
             || self.s3_endpoint_in_environment;
         let config = settings!(self, aws_sdk_s3, s3, region, wait).force_path_style(own_server);
         aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    fn shared<C>(&self, get: impl FnOnce(&mut Shared) -> C) -> C {
+        get(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The address of a service as the configuration file has it.

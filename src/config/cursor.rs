@@ -6,6 +6,9 @@ use super::error::{Place, Report, quoted};
 use super::suggest::nearest;
 use super::tree::{Entry, Node, Text, Value};
 
+/// Below this a text may be a key or a token, wherever it was put by mistake: it is not shown.
+const SECRETS: &str = "Service.Api";
+
 /// A node and the way to it from the top of its file.
 #[derive(Clone, Debug)]
 pub(super) struct At<'a> {
@@ -62,10 +65,18 @@ impl<'a> At<'a> {
 
     fn expected<T>(&self, report: &mut Report, expected: &str) -> Option<T> {
         if self.node.value != Value::Broken {
-            let found = self.node.value.describe();
+            let found = self.found();
             self.error(report, format!("expected {expected}, found {found}"));
         }
         None
+    }
+
+    /// What was found here, for a message.
+    fn found(&self) -> String {
+        match &self.node.value {
+            Value::Text(_) if self.path.starts_with(SECRETS) => "text".to_owned(),
+            value => value.describe(),
+        }
     }
 
     /// Text; a number needs quotes to be text.
@@ -73,7 +84,7 @@ impl<'a> At<'a> {
         match &self.node.value {
             Value::Text(text) => Some(&text.text),
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                let found = self.node.value.describe();
+                let found = self.found();
                 self.error(
                     report,
                     format!("expected text, found {found}; put it in quotes"),

@@ -1,6 +1,7 @@
 //! A configuration file as a tree of plain values, each with the place where it stands.
 
 use super::error::{Place, quoted};
+use super::url::may_hold_a_secret;
 
 /// A value and where it stands; the value of a key stands at the line of its key.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +49,9 @@ impl Value {
             Value::Bool(value) => value.to_string(),
             Value::Int(value) => value.to_string(),
             Value::Float(raw) => raw.clone(),
+            Value::Text(text) if may_hold_a_secret(&text.text) => {
+                "text that may hold a secret".to_owned()
+            }
             Value::Text(text) => quoted(&text.text),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),

@@ -81,6 +81,11 @@ pub fn is_metadata_address(address: IpAddr) -> bool {
     }
 }
 
+/// A text that stands where no URL should, and may be one with a password or a key in it.
+pub(super) fn may_hold_a_secret(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?'])
+}
+
 /// For a table or a log: the query of a URL may be a key, so that only its presence is shown.
 pub(super) fn without_query(url: &str) -> String {
     match url.split_once('?') {

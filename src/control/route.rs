@@ -85,6 +85,85 @@ pub enum Call {
 
 pub(super) const UUID_CHARS: usize = 36;
 
+/// A path and a method that the API answers to.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// `GET` changes nothing; every other method does.
+    pub method: Method,
+    /// With `{UUID}` or `{ARN}` where a mapping or a resource is named.
+    pub path: &'static str,
+    operation: Operation,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Create,
+    Get,
+    List,
+    Update,
+    Delete,
+    Pause,
+    Resume,
+    Position,
+    Seek,
+    ListTags,
+    Tag,
+    Untag,
+}
+
+const MAPPINGS: &str = "/2015-03-31/event-source-mappings";
+const MAPPING: &str = "/2015-03-31/event-source-mappings/{UUID}";
+const PAUSE: &str = "/2015-03-31/event-source-mappings/{UUID}/pause";
+const RESUME: &str = "/2015-03-31/event-source-mappings/{UUID}/resume";
+const POSITION: &str = "/2015-03-31/event-source-mappings/{UUID}/position";
+const TAGS: &str = "/2017-03-31/tags/{ARN}";
+
+/// All there are: nothing else is answered.
+pub static ROUTES: [Route; 12] = [
+    on(Method::POST, MAPPINGS, Operation::Create),
+    on(Method::GET, MAPPINGS, Operation::List),
+    on(Method::GET, MAPPING, Operation::Get),
+    on(Method::PUT, MAPPING, Operation::Update),
+    on(Method::DELETE, MAPPING, Operation::Delete),
+    on(Method::POST, PAUSE, Operation::Pause),
+    on(Method::POST, RESUME, Operation::Resume),
+    on(Method::GET, POSITION, Operation::Position),
+    on(Method::PUT, POSITION, Operation::Seek),
+    on(Method::GET, TAGS, Operation::ListTags),
+    on(Method::POST, TAGS, Operation::Tag),
+    on(Method::DELETE, TAGS, Operation::Untag),
+];
+
+const fn on(method: Method, path: &'static str, operation: Operation) -> Route {
+    Route {
+        method,
+        path,
+        operation,
+    }
+}
+
+impl Route {
+    /// What stands in the path where this route has a name in braces, `""` where it has none; `None`: it is another path.
+    fn named<'a>(&self, segments: &[&'a str]) -> Option<&'a str> {
+        let wanted = self.path.split('/').skip(1);
+        if wanted.clone().count() != segments.len() {
+            return None;
+        }
+        let mut named = "";
+        for (wanted, segment) in wanted.zip(segments) {
+            match wanted {
+                UUID | ARN => named = segment,
+                wanted if wanted != *segment => return None,
+                _ => {}
+            }
+        }
+        Some(named)
+    }
+}
+
+const UUID: &str = "{UUID}";
+const ARN: &str = "{ARN}";
+
 /// Takes a request apart: the path still percent-encoded, the query without its `?`.
 ///
 /// # Errors
@@ -101,73 +180,74 @@ pub fn route(
         [segments @ .., ""] => segments,
         segments => segments,
     };
-    match segments {
-        ["2015-03-31", "event-source-mappings"] => match *method {
-            Method::GET => list(query.unwrap_or_default()),
-            Method::POST => Ok(Call::Create(Properties::of_create(body::object(body)?)?)),
-            _ => Err(no_method(method)),
-        },
-        ["2015-03-31", "event-source-mappings", uuid] => {
-            let uuid = checked_uuid(uuid)?;
-            match *method {
-                Method::GET => Ok(Call::Get { uuid }),
-                Method::DELETE => Ok(Call::Delete { uuid }),
-                Method::PUT => {
-                    let properties = Properties::of_update(body::object(body)?)?;
-                    Ok(Call::Update { uuid, properties })
-                }
-                _ => Err(no_method(method)),
+    let query = query.unwrap_or_default();
+    let on_path = |route: &&Route| route.named(segments).is_some();
+    let Some(any) = ROUTES.iter().find(on_path) else {
+        return Err(no_operation());
+    };
+    let named = any.named(segments).unwrap_or_default();
+    // Before the method: whoever misspells both is told of the name.
+    let named = match any.path {
+        MAPPINGS => String::new(),
+        TAGS => checked_arn(named)?,
+        _ => checked_uuid(named)?,
+    };
+    let route = ROUTES
+        .iter()
+        .filter(on_path)
+        .find(|route| route.method == *method);
+    let Some(Route { operation, .. }) = route else {
+        return Err(no_method(method));
+    };
+    Ok(match operation {
+        Operation::Create => Call::Create(Properties::of_create(body::object(body)?)?),
+        Operation::Get => Call::Get { uuid: named },
+        Operation::List => return list(query),
+        Operation::Update => {
+            let properties = Properties::of_update(body::object(body)?)?;
+            Call::Update {
+                uuid: named,
+                properties,
             }
         }
-        [
-            "2015-03-31",
-            "event-source-mappings",
-            uuid,
-            verb @ ("pause" | "resume"),
-        ] => {
-            let uuid = checked_uuid(uuid)?;
-            if *method != Method::POST {
-                return Err(no_method(method));
-            }
-            if let Some(key) = body::object(body)?.keys().next() {
-                let key = cut(key.clone());
-                let what = format!("{key}: there is nothing to set: a {verb} has no body");
-                return Err(Refusal::invalid(what));
-            }
-            Ok(match *verb {
-                "pause" => Call::Pause { uuid },
-                _ => Call::Resume { uuid },
-            })
+        Operation::Delete => Call::Delete { uuid: named },
+        Operation::Pause => {
+            nothing_to_set("pause", body)?;
+            Call::Pause { uuid: named }
         }
-        ["2015-03-31", "event-source-mappings", uuid, "position"] => {
-            let uuid = checked_uuid(uuid)?;
-            match *method {
-                Method::GET => Ok(Call::Position {
-                    uuid,
-                    page: page(query.unwrap_or_default())?,
-                }),
-                Method::PUT => {
-                    let seek = Seek::of(body::object(body)?)?;
-                    Ok(Call::Seek { uuid, seek })
-                }
-                _ => Err(no_method(method)),
-            }
+        Operation::Resume => {
+            nothing_to_set("resume", body)?;
+            Call::Resume { uuid: named }
         }
-        ["2017-03-31", "tags", arn] => {
-            let arn = checked_arn(arn)?;
-            match *method {
-                Method::GET => Ok(Call::ListTags { arn }),
-                Method::POST => tag(arn, body),
-                Method::DELETE => untag(arn, query.unwrap_or_default()),
-                _ => Err(no_method(method)),
-            }
+        Operation::Position => {
+            let page = page(query)?;
+            Call::Position { uuid: named, page }
         }
-        _ => Err(Refusal::new(
-            404,
-            "UnknownOperationException",
-            "No operation of event source mappings has this path.",
-        )),
-    }
+        Operation::Seek => {
+            let seek = Seek::of(body::object(body)?)?;
+            Call::Seek { uuid: named, seek }
+        }
+        Operation::ListTags => Call::ListTags { arn: named },
+        Operation::Tag => return tag(named, body),
+        Operation::Untag => return untag(named, query),
+    })
+}
+
+fn nothing_to_set(verb: &str, body: &[u8]) -> Result<(), Refusal> {
+    let Some(key) = body::object(body)?.keys().next().cloned() else {
+        return Ok(());
+    };
+    let key = cut(key);
+    let what = format!("{key}: there is nothing to set: a {verb} has no body");
+    Err(Refusal::invalid(what))
+}
+
+fn no_operation() -> Refusal {
+    Refusal::new(
+        404,
+        "UnknownOperationException",
+        "No operation of event source mappings has this path.",
+    )
 }
 
 fn no_method(method: &Method) -> Refusal {

@@ -43,7 +43,8 @@ impl Engine {
             let due =
                 self.in_custody(|custody, now| custody.due(now, soon, room * BATCH_ENTRIES_MAX));
             for chunk in due.chunks(BATCH_ENTRIES_MAX) {
-                calls.push(self.extend_chunk(chunk.to_vec()));
+                // Boxed: even without a call there is room for one.
+                calls.push(Box::pin(self.extend_chunk(chunk.to_vec())));
             }
         }
     }
@@ -130,7 +131,8 @@ impl Engine {
     /// Look at both now.
     pub(super) async fn look_again(&self) {
         let looked = Terms::look(&self.queue, &self.function, &self.mapping, &self.reports);
-        match looked.await {
+        // Boxed: between two looks it takes no room.
+        match Box::pin(looked).await {
             Ok(terms) => self.set_terms(terms),
             Err(failure) => {
                 debug!(mapping = %self.mapping.name, %failure, "could not look at the queue and the function again");

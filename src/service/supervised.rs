@@ -47,7 +47,8 @@ impl Supervised {
             let started = tokio::select! {
                 biased;
                 () = drain.cancelled() => return self.stopped(),
-                started = self.start() => started,
+                // Large, and soon over: what runs for months is not to keep its place.
+                started = Box::pin(self.start()) => started,
             };
             let reason = match started {
                 Ok(engine) => {

@@ -188,6 +188,7 @@ impl<'a> Call<'a> {
 }
 
 /// `TableName` may be an ARN.
+// API: DynamoDB PutItem, TableName
 fn table_name(name: &str) -> &str {
     name.rsplit_once(":table/").map_or(name, |(_, name)| name)
 }

@@ -105,6 +105,8 @@ impl Operation {
     }
 }
 
+// API: Common Errors of SQS, Kinesis, Lambda and DynamoDB (codes and statuses); Errors of GetRecords, GetShardIterator, ListShards,
+// SubscribeToShard, ReceiveMessage, DeleteMessage and ChangeMessageVisibility (the rest)
 /// A kind of fault. The first group changes nothing in the world; the second answers badly after the effect; the rest belongs to queues and to streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {

@@ -84,6 +84,9 @@ pub(super) async fn answer(world: &World, life: Option<u64>, request: Request) -
     if let Service::Metadata(asked) = service {
         return machine::answer(world, asked).await;
     }
+    if life.is_some() {
+        world.called(operation);
+    }
     world.pass(life, operation, Moment::BeforeEffect).await;
     let fault = match life.and_then(|_| world.unfit(&request)) {
         Some(unfit) => Some(world.happened(operation, unfit)),

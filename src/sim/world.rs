@@ -1,7 +1,7 @@
 //! The world: everything that the embedded AWS knows, behind one lock, with one clock and one source of chance.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,7 +16,7 @@ use super::{
     connector::Connector,
     crash::Crashes,
     dynamodb::DynamoDb,
-    faults::Faults,
+    faults::{Faults, Operation},
     history::{Entry, History},
     kinesis::stream::Stream,
     lambda::function::Function,
@@ -87,6 +87,8 @@ pub(super) struct State {
     pub(super) mishaps: Mishaps,
     pub(super) crashes: Crashes,
     pub(super) trace: Trace,
+    /// By clients in process.
+    pub(super) called: BTreeSet<Operation>,
     pub(super) queues: BTreeMap<String, Queue>,
     /// Names of deleted queues and when they went, in Unix milliseconds.
     pub(super) deleted: BTreeMap<String, u64>,
@@ -118,6 +120,7 @@ impl World {
             mishaps: Mishaps::default(),
             crashes: Crashes::default(),
             trace: Trace::default(),
+            called: BTreeSet::new(),
             queues: BTreeMap::new(),
             deleted: BTreeMap::new(),
             functions: BTreeMap::new(),

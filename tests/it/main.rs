@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails to unwrap has failed")]
 
+mod answers;
 mod cli;
 mod cloud;
 mod config;

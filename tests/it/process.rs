@@ -1,6 +1,9 @@
 //! The process in bad surroundings: it says what is wrong in a line, ends only where there is nothing to hope for, and
 //! never panics.
 
+mod bounds;
+mod canaries;
+mod doors;
 mod life;
 mod stop;
 mod streams;

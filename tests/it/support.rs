@@ -36,9 +36,11 @@ pub mod kinesis_mock;
 pub mod line;
 pub mod lives;
 pub mod ministack;
+pub mod policy;
 pub mod queue;
 pub mod stream;
 pub mod tls;
+pub mod usage;
 pub mod zip;
 
 use std::time::Duration;

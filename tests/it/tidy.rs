@@ -127,6 +127,11 @@ fn files_open_with_their_job_and_stay_short() {
 }
 
 #[test]
+fn the_embedded_aws_says_where_its_rules_stand() {
+    Tree::read().hold(is_rust, source::cites);
+}
+
+#[test]
 fn every_select_is_biased() {
     Tree::read().hold(is_rust, source::biased_select);
 }

@@ -20,6 +20,7 @@ use super::function::{Invocation, Reply};
 /// How long a connection to the function may take to open.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
+// API: Lambda quotas, Invocation payload: 6 MB each for request and response
 /// The largest answer that is read; what is over Lambda's own limit, and less than this, becomes a function error.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 

@@ -10,8 +10,10 @@ use serde_json::json;
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
     /// Its time-out: 3 s in AWS unless set, 900 s at most.
+    // API: Lambda CreateFunction, Timeout
     pub timeout: Duration,
     /// How many invocations may run at once; none for no limit. Zero throttles every one.
+    // API: Lambda PutFunctionConcurrency, ReservedConcurrentExecutions
     pub concurrency: Option<u32>,
     /// The execution role.
     pub role: String,
@@ -96,6 +98,7 @@ pub struct Reply {
     /// The function's result.
     pub payload: Bytes,
     /// The X-Amz-Function-Error header: `Unhandled`, `Handled`.
+    // API: Lambda Invoke, FunctionError
     pub function_error: Option<String>,
     /// How long the function takes, on top of what its handler waits.
     pub delay: Duration,

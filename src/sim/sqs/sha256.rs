@@ -6,6 +6,7 @@ use super::md5::hex;
 
 static CONSTANTS: LazyLock<Constants> = LazyLock::new(Constants::new);
 
+// API: SQS SendMessage, MessageDeduplicationId: SHA-256 of the body, where the queue has content-based deduplication
 /// The lower-case hexadecimal SHA-256 of `text`.
 pub(super) fn of_text(text: &str) -> String {
     let mut padded = text.as_bytes().to_vec();

@@ -21,6 +21,7 @@ use sluicegate::sim::{Fault, Mishap};
 
 use crate::support::bars::{Figures, number};
 use crate::support::lives;
+use crate::support::policy::{Ledger, Place};
 use life::Run;
 use plan::Plan;
 use spell::Weather;
@@ -43,6 +44,8 @@ const ELSEWHERE: [Fault; 7] = [
 ];
 /// What the test does to the process.
 const DEEDS: [&str; 5] = ["Drain", "Kill", "ProcessPaused", "Reload", "Restart"];
+/// What the service's credentials allow.
+const POLICY: Place = ("sqs-policy.json", None);
 /// What cannot happen in an ordered queue.
 const OF_STANDARD: Fault = Fault::DuplicateDelivery;
 
@@ -104,14 +107,18 @@ impl Suite {
         self.expect(&mut figures);
         let mut longest = (Duration::ZERO, 0);
         let mut failed = Vec::new();
+        let mut policies = Ledger::default();
         for (seed, run) in lived {
             figures.seeds += 1;
-            let Some(run) = run else {
+            let Some(mut run) = run else {
                 failed.push((seed, vec!["panicked".to_owned()]));
                 continue;
             };
             figures.hours += run.lasted.as_secs_f64() / 3600.0;
             longest = longest.max((run.lasted, seed));
+            let unallowed = policies.ran(&[POLICY], &run.actions).into_iter();
+            run.broken
+                .extend(unallowed.map(|action| format!("no policy allows {action}")));
             figures.count(
                 run.faults
                     .iter()
@@ -150,6 +157,11 @@ impl Suite {
         figures.leave(&format!("queues-{kind}-{length}"));
         assert!(failed.is_empty(), "{}", cuts::report(self, &failed));
         let whole = number("SLUICEGATE_SEED").is_none();
+        assert!(
+            !whole || policies.idle().is_empty(),
+            "allowed, and never called: {:?}",
+            policies.idle()
+        );
         assert!(
             !whole || count > 100,
             "hardly anything happened: {count} faults"

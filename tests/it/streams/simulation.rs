@@ -49,6 +49,7 @@ use std::time::Duration;
 
 use sluicegate::sim::{Entry, Event, Fault, Operation};
 
+use crate::support::policy::{Actions, Ledger};
 use crate::support::{bars, lives};
 use judge::Truth;
 use life::{Kill, Theatre};
@@ -73,6 +74,8 @@ pub struct Outcome {
     harm: BTreeMap<&'static str, u64>,
     /// What crashes left of the checkpoint file, each opened.
     images: u64,
+    /// What was called, by the names of policies.
+    actions: Actions,
     hash: u64,
     truth: Truth,
     sometimes: BTreeMap<&'static str, u64>,
@@ -143,9 +146,16 @@ fn seeds(kind: Kind) {
     let mut failures = Vec::new();
     let mut longest = (Duration::ZERO, 0);
     let mut sum = figures::Sum::new(kind);
-    for (plan, broken, run) in lives.into_iter().filter_map(|(_, life)| life) {
+    let mut policies = Ledger::default();
+    for (plan, mut broken, run) in lives.into_iter().filter_map(|(_, life)| life) {
         if let Some(run) = run {
             longest = longest.max((run.lasted, plan.seed));
+            let unallowed = policies.ran(&plan.policies(), &run.actions);
+            broken.extend(
+                unallowed
+                    .iter()
+                    .map(|action| format!("no policy allows {action}")),
+            );
             sum.add(run);
         }
         if !broken.is_empty() {
@@ -183,6 +193,7 @@ fn seeds(kind: Kind) {
     if bars::number("SLUICEGATE_SEEDS").or(replay).is_none() {
         let never: Vec<_> = reached.iter().filter(|(_, count)| **count == 0).collect();
         assert!(never.is_empty(), "never: {never:?}");
+        assert_eq!(policies.idle(), [], "allowed, and never called");
         let total: u64 = faults.values().sum();
         assert!(total > 1_000, "hardly anything went wrong: {total}");
     }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use sluicegate::reports::Account;
@@ -308,6 +309,11 @@ impl Gate {
         }
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Where it listens.
     pub fn admin(&self) -> SocketAddr {
         let log = self.log.borrow();
@@ -391,9 +397,14 @@ impl Gate {
             .await
     }
 
+    /// Its metrics, as they are told.
+    pub async fn metrics_text(&self) -> String {
+        self.get("/metrics").await.body
+    }
+
     /// Every series of its metrics.
     pub async fn metrics(&self) -> BTreeMap<String, f64> {
-        series(&self.get("/metrics").await.body)
+        series(&self.metrics_text().await)
     }
 
     /// Returns once the series `sluicegate_SERIES` is at least so much.
@@ -410,7 +421,7 @@ impl Gate {
 
     /// Sends it a signal, by its name without `SIG`.
     pub async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it runs");
+        let pid = self.pid();
         // The shell's own `kill`: the program of that name is not on every machine.
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -{name} {pid}")])
@@ -426,7 +437,12 @@ impl Gate {
 
     /// How it ended, once it did and all that it said was read; fails where it panicked.
     pub async fn ended(&mut self) -> ExitStatus {
-        let status = timeout(PATIENCE, self.child.wait())
+        self.ended_within(PATIENCE).await
+    }
+
+    /// The same, where that may take longer than usual.
+    pub async fn ended_within(&mut self, patience: Duration) -> ExitStatus {
+        let status = timeout(patience, self.child.wait())
             .await
             .expect("it ends")
             .expect("a child's state");

@@ -1,8 +1,10 @@
 //! kinesis-mock as a child process: Kinesis with the lineage of split and merge, written by others.
 //!
 //! What it is known to do otherwise than AWS, so that no test believes it (version 0.6.2):
-//! - `MillisBehindLatest` is 0 always, and nothing is ever throttled, trimmed or expired.
-//! - A bogus iterator is answered with 500.
+//! - Nothing is ever throttled, trimmed or expired.
+//! - A bogus iterator is answered with 500, and a record that is too large not at all.
+//!
+//! The README has the table of all differences that were found, and who is right.
 
 use std::path::Path;
 use std::process::Stdio;

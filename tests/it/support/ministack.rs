@@ -2,11 +2,13 @@
 //!
 //! What it is known to do otherwise than AWS, so that no test believes it (version 1.5.33):
 //! - It does not hand the trace header to a function.
-//! - A receipt of an earlier receive is refused by a delete, also on a standard queue.
+//! - A receipt of an earlier receive is refused by a delete, also on a standard queue, and so is a second delete.
 //! - A message moves to its dead-letter queue in the receive that would exceed the count, which is counted: it arrives
 //!   there with one receive more than its source allowed.
 //! - An Invoke takes 60 ms, the first one of each worker 200 ms. Events over 6 MB are accepted; what a function returns is
 //!   written anew, so a duplicate key in it does not survive.
+//!
+//! The README has the table of all differences that were found, and who is right.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -24,6 +24,7 @@ use super::plan::{Plan, Presence, Settings};
 use super::sometimes;
 use super::spell::{Spell, Weather, Woe};
 use crate::engine::{FUNCTION, Running, Stage};
+use crate::support::policy::Actions;
 
 /// How long it may take, once the world has healed, until the queue is empty.
 const RECOVERY_MAX: Duration = Duration::from_secs(3600);
@@ -52,6 +53,8 @@ pub struct Run {
     pub deeds: BTreeMap<&'static str, u64>,
     pub sometimes: BTreeMap<&'static str, u64>,
     pub hash: u64,
+    /// What was called, by the names of policies.
+    pub actions: Actions,
     /// What happened in the spell that broke a promise.
     pub story: Vec<Entry>,
 }
@@ -670,6 +673,7 @@ impl<'a> Life<'a> {
             lasted: self.at(),
             faults: self.world.fault_counts(),
             mishaps: self.world.mishap_counts(),
+            actions: self.world.actions(),
             hash: std::hash::Hasher::finish(&self.hasher),
             ..self.run
         }

@@ -7,6 +7,7 @@ pub use draw::calls;
 
 use std::time::Duration;
 
+use crate::support::policy::{DESTINATION, Place};
 use sluicegate::sim::{Fault, Operation};
 
 /// One run, drawn from its seed.
@@ -197,6 +198,26 @@ impl Settings {
 }
 
 impl Plan {
+    /// What the service's credentials allow in such a life.
+    pub fn policies(&self) -> Vec<Place> {
+        let source = match self.kind {
+            Kind::Kinesis => "kinesis-policy.json",
+            Kind::FanOut => "kinesis-consumer-policy.json",
+            Kind::Dynamo => "dynamodb-policy.json",
+        };
+        let destination = match self.to {
+            To::Nowhere => None,
+            To::Queue | To::NarrowQueue => Some("TheQueue"),
+            To::Topic => Some("TheTopic"),
+            To::Bucket => Some("TheBucket"),
+        };
+        let destination = destination.map(|sid| (DESTINATION, Some(sid)));
+        [Some((source, None)), destination]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
     pub fn weather(&self) -> Weather {
         let troubles = self.rival as usize + self.pauses + self.disk_faults + self.outages;
         let calm = self.faults.is_empty() && !self.loss && troubles == 0 && !self.grows_old();

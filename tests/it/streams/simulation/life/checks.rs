@@ -210,6 +210,7 @@ impl Theatre {
             faults: self.stage.world.fault_counts(),
             harm,
             images: self.images,
+            actions: self.stage.world.actions(),
             hash: crate::streams::simulation::hash(&history, self.stage.world.trace()),
             sometimes,
             truth,
