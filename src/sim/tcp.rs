@@ -24,8 +24,9 @@ use super::{
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long a request's head may take to arrive, and how long a connection may idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
-/// How many connections are served at once; others wait in the listener's queue.
-const CONNECTIONS_MAX: usize = 1024;
+/// How many connections are served at once; others wait in the listener's queue, where a client gives up. Each idle queue of a service
+/// holds one, and the system's own limit of open files comes first as a rule.
+const CONNECTIONS_MAX: usize = 65_536;
 /// The pause after a failed accept, which is mostly for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 

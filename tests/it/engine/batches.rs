@@ -520,3 +520,20 @@ async fn what_waits_behind_a_full_event_waits_no_longer_than_its_window() {
     assert_eq!(invoked, [(0, 7), (20, 2)]);
     running.stop().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_invocation_is_as_long_as_the_function_took() {
+    let stage = Stage::new(11);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| {
+        Reply::ok("").after(Duration::from_millis(1_500))
+    });
+    let running = stage.start("q", &[]);
+    // Not at the start, where every moment is near to zero.
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    stage.world.send("q", "a").unwrap();
+    stage.emptied("q", Duration::from_secs(10)).await;
+    let took = stage.metric(&of_mapping("invocation_duration_seconds_sum"));
+    assert!((1.5..1.6).contains(&took), "{took} s");
+    running.stop().await;
+}

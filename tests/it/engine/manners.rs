@@ -216,3 +216,45 @@ async fn a_queue_that_does_not_wait_is_asked_ever_more_slowly_and_read_at_full_s
         running.stop().await;
     }
 }
+
+// What a message is worth: the polls of an idle queue that does not wait are seconds apart, and close to each other again after one.
+#[tokio::test(start_paused = true)]
+async fn after_a_message_a_queue_that_does_not_wait_is_asked_as_often_as_at_first() {
+    let stage = Stage::new(2);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    let text = format!(
+        "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: process\n",
+        stage.world.queue_arn("q")
+    );
+    let running = bent(&stage, &text, |body| {
+        body.replace("\"WaitTimeSeconds\":20", "\"WaitTimeSeconds\":0")
+    });
+    sleep(MINUTE).await;
+    let before = receives(&stage);
+    sleep(MINUTE).await;
+    let idle = receives(&stage) - before;
+    assert!((8.0..=24.0).contains(&idle), "{idle} in a minute");
+    stage.world.send("q", "a").unwrap();
+    stage.emptied("q", 10 * SECOND).await;
+    let before = receives(&stage);
+    sleep(SECOND).await;
+    let after = receives(&stage) - before;
+    assert!((2.0..=10.0).contains(&after), "{after} in the second after it");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_read_without_a_pause() {
+    let stage = Stage::new(3);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    for number in 0..500 {
+        stage.world.send("q", &number.to_string()).unwrap();
+    }
+    let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
+    // Fifty batches of three calls, 2 ms of travel each.
+    stage.emptied("q", 2 * SECOND).await;
+    assert_eq!(stage.calls().len(), 50);
+    running.stop().await;
+}

@@ -22,8 +22,10 @@ const MB: u64 = 1024;
 const BASE_KB: u64 = 30 * MB;
 /// What an idle queue or shard may take, its connection among it. Measured: see the README.
 const OF_A_SOURCE_KB: u64 = 160;
-/// How long idling is watched: longer than a long poll takes.
+/// How long idling is watched, where its CPU is a figure: longer than a long poll takes.
 const WATCHED: Duration = Duration::from_secs(25);
+/// Elsewhere memory alone is looked at, which is there when every source was asked once.
+const GLANCED: Duration = Duration::from_secs(4);
 /// How long a start or a drain of many may take here.
 const MANY_PATIENCE: Duration = Duration::from_secs(300);
 
@@ -53,10 +55,14 @@ async fn idle(mut gate: Gate, began: Instant) -> Idle {
         sleep(Duration::from_millis(50)).await;
     }
     let ready = began.elapsed();
+    let watched = match number("SLUICEGATE_BOUNDS") {
+        Some(_) => WATCHED,
+        None => GLANCED,
+    };
     // What was begun at once comes to rest.
-    sleep(WATCHED / 2).await;
+    sleep(watched / 2).await;
     let before = Usage::of(gate.pid());
-    sleep(WATCHED).await;
+    sleep(watched).await;
     let after = Usage::of(gate.pid());
     let stopping = Instant::now();
     gate.signal("TERM").await;
@@ -64,7 +70,7 @@ async fn idle(mut gate: Gate, began: Instant) -> Idle {
     Idle {
         ready,
         at_rest: after,
-        cpu_a_second: (after.cpu - before.cpu).div_f64(WATCHED.as_secs_f64()),
+        cpu_a_second: (after.cpu - before.cpu).div_f64(watched.as_secs_f64()),
         drain: stopping.elapsed(),
     }
 }
@@ -205,7 +211,7 @@ async fn refuse(
 }
 
 /// How long poison is watched; each batch is repeated several times in it.
-const POISONED: Duration = Duration::from_secs(20);
+const POISONED: Duration = Duration::from_secs(8);
 
 /// performance: bars: under load no more than permits x event + 25 MB.
 async fn poisoned(what: &str, config: Config, refuser: &Refuser, permits: u64) {
