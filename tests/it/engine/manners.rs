@@ -240,7 +240,10 @@ async fn after_a_message_a_queue_that_does_not_wait_is_asked_as_often_as_at_firs
     let before = receives(&stage);
     sleep(SECOND).await;
     let after = receives(&stage) - before;
-    assert!((2.0..=10.0).contains(&after), "{after} in the second after it");
+    assert!(
+        (2.0..=10.0).contains(&after),
+        "{after} in the second after it"
+    );
     running.stop().await;
 }
 

@@ -20,6 +20,10 @@ use crate::clock::Clock;
 
 /// A long poll of SQS.
 const WAIT_MAX_S: u64 = 20;
+/// The next message of a group is handed out so long after the one before it was deleted: later than the answer to the delete.
+const FREED_AFTER: Duration = Duration::from_millis(5);
+/// What was not deleted after this time is forgotten, and its group goes on.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(1);
 /// The length of receipts as AWS gives them, about.
 const RECEIPT_FILLING: usize = 200;
 
@@ -42,10 +46,10 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct State {
     next: u64,
-    /// Groups with nothing in hand, of a FIFO queue, in the order in which they became free.
-    free: VecDeque<u32>,
-    /// What is in hand of each group.
-    held: Vec<usize>,
+    /// Groups of a FIFO queue with nothing in hand, and from when on they may go on, in that order.
+    free: VecDeque<(Instant, u32)>,
+    /// What is in hand of each group, and since when.
+    held: Vec<(usize, Instant)>,
 }
 
 #[derive(Deserialize)]
@@ -92,8 +96,8 @@ impl Queue {
             usual: (body, digest),
             state: Mutex::new(State {
                 next: 0,
-                free: (0..groups).collect(),
-                held: vec![0; groups as usize],
+                free: (0..groups).map(|group| (Instant::now(), group)).collect(),
+                held: vec![(0, Instant::now()); groups as usize],
             }),
             freed: Notify::new(),
         }
@@ -131,33 +135,28 @@ impl Queue {
                     self.gauge.gave(taken.count);
                     return ok(self.written(&taken));
                 }
-                Err(next) => self.flow.arrival(next),
+                Err(next) => next,
             };
             if until <= Instant::now() {
                 return ok("{}".to_owned());
             }
-            let no_group_is_free = next <= Instant::now();
-            if no_group_is_free {
-                // The time is over, or somebody deletes.
-                let _ = tokio::time::timeout_at(until, freed).await;
-            } else {
-                tokio::time::sleep_until(next.min(until)).await;
-            }
+            // It is time, or somebody deletes.
+            let _ = tokio::time::timeout_at(next.min(until), freed).await;
         }
     }
 
-    /// Up to `most` messages, or the number of the one that has not arrived.
-    fn take(&self, most: usize) -> Result<Taken, u64> {
+    /// Up to `most` messages, or when to look again.
+    fn take(&self, most: usize) -> Result<Taken, Instant> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let first = state.next;
         let count = self.flow.there(first, most);
         if count == 0 {
-            return Err(first);
+            return Err(self.flow.arrival(first));
         }
         let mut group = 0;
         if self.fifo {
-            group = state.free.pop_front().ok_or(first)?;
-            state.held[group as usize] = count;
+            group = state.free_group(Instant::now())?;
+            state.held[group as usize] = (count, Instant::now());
         }
         state.next += count as u64;
         Ok(Taken {
@@ -247,13 +246,32 @@ impl Queue {
             let Some(group) = group.filter(|group| (*group as usize) < state.held.len()) else {
                 continue;
             };
-            let held = &mut state.held[group as usize];
-            *held = held.saturating_sub(1);
-            if *held == 0 {
-                state.free.push_back(group);
+            let held = &mut state.held[group as usize].0;
+            let before = *held;
+            *held = before.saturating_sub(1);
+            if before == 1 {
+                state.free.push_back((Instant::now() + FREED_AFTER, group));
                 self.freed.notify_one();
             }
         }
+    }
+}
+
+impl State {
+    /// The group whose turn it is, or when to look again.
+    fn free_group(&mut self, now: Instant) -> Result<u32, Instant> {
+        if let Some(&(from, group)) = self.free.front() {
+            if now < from {
+                return Err(from);
+            }
+            self.free.pop_front();
+            return Ok(group);
+        }
+        let lost = |(held, since): &(usize, Instant)| 0 < *held && FORGOTTEN_AFTER < now - *since;
+        let group = self.held.iter().position(lost);
+        group
+            .and_then(|group| u32::try_from(group).ok())
+            .ok_or(now + FORGOTTEN_AFTER)
     }
 }
 
