@@ -630,7 +630,13 @@ impl<'a> Life<'a> {
             .iter()
             .filter(out)
             .any(|term| now.from <= term.at);
-        if spell.weather() == Weather::Fair && !was_out {
+        // The first invocation after trouble with the clock may be refused for its credentials, which are asked for anew then: it was
+        // counted, and nobody saw what was in it.
+        let unseen = history.iter().any(|entry| {
+            let invoke = Operation::Invoke;
+            matches!(&entry.event, Event::Faulted { operation, .. } if *operation == invoke)
+        });
+        if spell.weather() == Weather::Fair && !was_out && !unseen {
             books::judge(before, after, truth, &mut broken);
         }
         sometimes::seen(self.plan, spell, &history, truth, &mut self.run.sometimes);
