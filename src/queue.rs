@@ -32,7 +32,7 @@ use crate::function::Function;
 use crate::metrics::{MappingMetrics, Operation};
 use crate::model::backoff::Backoff;
 use crate::model::custody::Custody;
-use crate::model::event::QueueStamp;
+use crate::model::event::{Piece, QueueStamp};
 use crate::model::filter::Filters;
 use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
@@ -65,7 +65,7 @@ struct Item {
     /// None where no order is kept.
     group: Option<Arc<str>>,
     trace: Option<String>,
-    record: String,
+    record: Piece,
     arrived: Duration,
 }
 

@@ -273,7 +273,7 @@ impl Engine {
                 id,
                 group: group.clone(),
                 trace: message.attributes.get("AWSTraceHeader").cloned(),
-                record: queue_record(&message, &self.stamp),
+                record: queue_record(&message, &self.stamp).into(),
                 arrived,
             }),
             false => Accepted::Dropped(id),
