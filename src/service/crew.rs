@@ -20,7 +20,7 @@ use crate::status::State;
 /// The mappings that are here, by UUID.
 #[derive(Debug)]
 pub(super) struct Crew {
-    around: Surroundings,
+    around: Arc<Surroundings>,
     drain: CancellationToken,
     chance: fastrand::Rng,
     engines: Arc<Engines>,
@@ -31,7 +31,7 @@ pub(super) struct Crew {
 /// A mapping that is here.
 #[derive(Debug)]
 struct Member {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     reports: Reports,
     work: Work,
     /// Why it is held, where it rests for that.
@@ -58,7 +58,7 @@ impl Crew {
     pub fn new(around: Surroundings, drain: CancellationToken) -> Self {
         Self {
             chance: fastrand::Rng::with_seed(around.seed),
-            around,
+            around: Arc::new(around),
             drain,
             engines: Arc::default(),
             members: BTreeMap::new(),
@@ -89,7 +89,7 @@ impl Crew {
             let owner = names.get(&mapping.name);
             if owner.is_none_or(|owner| *owner == mapping.uuid) {
                 names.insert(mapping.name.clone(), mapping.uuid.clone());
-                self.begin(mapping.clone(), before, held, &wanted.store);
+                self.begin(Arc::new(mapping.clone()), before, held, &wanted.store);
             }
         }
     }
@@ -103,7 +103,7 @@ impl Crew {
         let mut gone = Vec::new();
         for (uuid, member) in &mut self.members {
             let next = wanted.get(uuid.as_str()).copied();
-            if next == Some(&member.mapping) {
+            if next == Some(&*member.mapping) {
                 continue;
             }
             match member.work {
@@ -122,7 +122,7 @@ impl Crew {
 
     fn begin(
         &mut self,
-        mapping: Mapping,
+        mapping: Arc<Mapping>,
         was_enabled: Option<bool>,
         held: Option<&'static str>,
         store: &Store,
@@ -147,7 +147,7 @@ impl Crew {
         );
         let work = if mapping.enabled {
             let stop = self.drain.child_token();
-            let supervised = Supervised {
+            let supervised = Box::new(Supervised {
                 mapping: mapping.clone(),
                 around: around.clone(),
                 store: store.clone(),
@@ -155,7 +155,7 @@ impl Crew {
                 chance: self.chance.fork(),
                 engines: self.engines.clone(),
                 service: self.drain.clone(),
-            };
+            });
             let task = self.tasks.spawn(supervised.run(stop.clone()));
             Work::Running { task, stop }
         } else {
@@ -217,7 +217,7 @@ impl Member {
     /// It is what is wanted, or is not yet out of the way of it.
     fn stays_for(&self, wanted: &Mapping) -> bool {
         match self.work {
-            Work::None => self.mapping == *wanted,
+            Work::None => *self.mapping == *wanted,
             Work::Running { .. } | Work::Leaving { .. } => true,
             Work::Left => false,
         }

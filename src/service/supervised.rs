@@ -28,8 +28,8 @@ const STEADY: Duration = Duration::from_secs(300);
 /// A mapping in our care.
 #[derive(Debug)]
 pub(super) struct Supervised {
-    pub mapping: Mapping,
-    pub around: Surroundings,
+    pub mapping: Arc<Mapping>,
+    pub around: Arc<Surroundings>,
     /// Where the progress of streams is kept.
     pub store: Store,
     pub reports: Reports,
@@ -41,7 +41,9 @@ pub(super) struct Supervised {
 
 impl Supervised {
     /// Run it until `drain` is cancelled and what it has in hand is settled, at the longest for the grace period.
-    pub async fn run(mut self, drain: CancellationToken) {
+    ///
+    /// Boxed: a task that takes its argument by value has room for it twice.
+    pub async fn run(mut self: Box<Self>, drain: CancellationToken) {
         let mut repeats = Backoff::new(START_REPEAT_FIRST, START_REPEAT_LONGEST);
         loop {
             let started = tokio::select! {
