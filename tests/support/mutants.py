@@ -233,8 +233,8 @@ class Work:
                     found |= numbers
                     break
             else:
-                # A match that an arm is missing from is marked at the arm, and blamed at its head.
-                found |= {int(number) for number in re.findall(r"if !crate::switch::on\((\d+)\)", error["rendered"])}
+                # A match that an arm is missing from is blamed at its head, and marked at the arm.
+                found |= self.arms(next(span for span in spans if span["is_primary"]))
         if not found:
             sys.exit("mutants: it does not compile:\n" + "\n".join(error["rendered"] for error in errors))
         return found
@@ -249,6 +249,16 @@ class Work:
             else:
                 open_marks.pop()
         return next((numbers for kind, numbers in reversed(open_marks) if kind == "("), open_marks[-1][1] if open_marks else set())
+
+    def arms(self, span: dict) -> set[int]:
+        """The mutants that leave out an arm of the match on this."""
+        text = (self.tree / span["file_name"]).read_bytes()[span["byte_end"] :].decode(errors="ignore")
+        depth = 0
+        for mark in re.finditer(r"[{}]", text):
+            depth += 1 if mark[0] == "{" else -1
+            if depth == 0:
+                return {int(number) for number in re.findall(r"if !crate::switch::on\((\d+)\)", text[: mark.start()])}
+        return set()
 
     def cargo(self, level: str) -> tuple[pathlib.Path | None, list[dict]]:
         """The test binary of this package, optimised so far, if one was built; else the errors."""
