@@ -291,7 +291,7 @@ impl Shard {
                             inner,
                             arrived_ms,
                             window_start_ms: window.unwrap_or_default(),
-                            record,
+                            record: record.into(),
                         };
                         self.lanes[lane as usize].push(item, now);
                     }
@@ -368,7 +368,7 @@ impl Shard {
             let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
                 continue;
             };
-            let (items, slices, last) = lane.take(count, &engine.rule);
+            let (mut items, slices, last) = lane.take(count, &engine.rule);
             if items.is_empty() {
                 self.line
                     .book
@@ -380,7 +380,7 @@ impl Shard {
             told_of_resumption(&engine.mapping.name, &self.line.id, &slices);
             let (line, drain) = (self.line.clone(), drain.clone());
             self.tasks.spawn(async move {
-                let ended = line.deliver(number, &items, slices, last, &drain).await;
+                let ended = line.deliver(number, &mut items, slices, last, &drain).await;
                 Event::Delivered {
                     lane: number,
                     ended,
