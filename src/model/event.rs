@@ -10,11 +10,11 @@ mod window;
 
 use bytes::Bytes;
 
-pub use self::dynamodb::dynamodb_record;
 pub(in crate::model) use self::dynamodb::whole_seconds;
-pub use self::kinesis::kinesis_record;
+pub use self::dynamodb::{dynamodb_record, write_dynamodb_record};
 pub(in crate::model) use self::kinesis::seconds;
-pub use self::piece::{Piece, share};
+pub use self::kinesis::{kinesis_record, write_kinesis_record};
+pub use self::piece::{Piece, Sheets, share};
 pub use self::queue::{QueueStamp, queue_record};
 pub use self::window::{WindowEnvelope, window_event, window_event_bytes};
 

@@ -1,7 +1,7 @@
 //! A record between its arrival and its end: a text of its own until an event is made of it, from then on a piece of that
 //! event, so that a batch that is being delivered is in memory once.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::OPEN;
 
@@ -39,6 +39,32 @@ impl AsRef<[u8]> for Piece {
             Form::Text(text) => text.as_bytes(),
             Form::Of(event) => event,
         }
+    }
+}
+
+/// What is written on together: a sheet lives as long as the last record that is on it.
+const SHEET_BYTES: usize = 64 * 1024;
+
+/// Where records are written, many to a sheet: a thousand texts of a kilobyte are a thousand long ways to the allocator and back.
+#[derive(Debug, Default)]
+pub struct Sheets {
+    sheet: BytesMut,
+    /// Where a record is written before its length is known.
+    draft: String,
+}
+
+impl Sheets {
+    /// A record, of which about so many `more` of its length will follow: of a few no more is kept than they take.
+    pub fn write(&mut self, more: usize, write: impl FnOnce(&mut String)) -> Piece {
+        self.draft.clear();
+        write(&mut self.draft);
+        let length = self.draft.len();
+        if self.sheet.capacity() < length {
+            let wanted = length.saturating_mul(more.saturating_add(1));
+            self.sheet = BytesMut::with_capacity(wanted.min(SHEET_BYTES).max(length));
+        }
+        self.sheet.extend_from_slice(self.draft.as_bytes());
+        Piece(Form::Of(self.sheet.split().freeze()))
     }
 }
 
@@ -87,6 +113,35 @@ mod tests {
                 assert!(event.as_ptr_range().contains(&record.as_ref().as_ptr()));
             }
         }
+    }
+
+    #[test]
+    fn records_share_sheets_and_a_few_of_them_have_no_more_than_they_need() {
+        let text = |index: usize| format!("{{\"{index:05}\":\"{}\"}}", "x".repeat(1_000));
+        let mut sheets = Sheets::default();
+        let written: Vec<Piece> = (0..200)
+            .map(|index| sheets.write(199 - index, |out| out.push_str(&text(index))))
+            .collect();
+        for (index, record) in written.iter().enumerate() {
+            assert_eq!(record.as_ref(), text(index).as_bytes());
+        }
+        let neighbours = written.windows(2).filter(|pair| {
+            pair[0].as_ref().as_ptr_range().end == pair[1].as_ref().as_ptr_range().start
+        });
+        // 64 of them are on a sheet.
+        assert_eq!(neighbours.count(), 199 - 3);
+        let mut sheets = Sheets::default();
+        sheets.write(0, |out| out.push_str(&text(0)));
+        assert_eq!(
+            sheets.sheet.capacity(),
+            0,
+            "nothing is kept for records that do not come"
+        );
+        let long = "y".repeat(3 * SHEET_BYTES);
+        assert_eq!(
+            sheets.write(usize::MAX, |out| out.push_str(&long)).as_ref(),
+            long.as_bytes()
+        );
     }
 
     #[test]
