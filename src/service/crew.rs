@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -10,7 +11,7 @@ use tracing::{error, info};
 use super::Surroundings;
 use super::engines::Engines;
 use super::roster::Wanted;
-use super::supervised::Supervised;
+use super::supervised::{STARTS_AT_ONCE, Supervised};
 use crate::checkpoint::Store;
 use crate::config::mapping::Mapping;
 use crate::metrics::Source;
@@ -24,6 +25,7 @@ pub(super) struct Crew {
     drain: CancellationToken,
     chance: fastrand::Rng,
     engines: Arc<Engines>,
+    starts: Arc<Semaphore>,
     members: BTreeMap<String, Member>,
     tasks: JoinSet<()>,
 }
@@ -61,6 +63,7 @@ impl Crew {
             around: Arc::new(around),
             drain,
             engines: Arc::default(),
+            starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
             members: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
@@ -154,6 +157,7 @@ impl Crew {
                 reports: reports.clone(),
                 chance: self.chance.fork(),
                 engines: self.engines.clone(),
+                starts: self.starts.clone(),
                 service: self.drain.clone(),
             });
             let task = self.tasks.spawn(supervised.run(stop.clone()));
