@@ -21,7 +21,7 @@ const MB: u64 = 1024;
 /// With nothing to do. The program of a test is larger than what is shipped.
 const BASE_KB: u64 = 30 * MB;
 /// What an idle queue or shard may take, its connection among it. Measured: see the README.
-const OF_A_SOURCE_KB: u64 = 110;
+const OF_A_SOURCE_KB: u64 = 80;
 /// How long idling is watched, where its CPU is a figure: longer than a long poll takes.
 const WATCHED: Duration = Duration::from_secs(25);
 /// Elsewhere memory alone is looked at, which is there when every source was asked once.
