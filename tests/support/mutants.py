@@ -172,7 +172,7 @@ class Work:
         wanted = self.files | changed
         if not (self.tree / "Cargo.lock").exists():
             wanted["Cargo.lock"] = (ROOT / "Cargo.lock").read_text()
-        for path in [path for part in ("src", "tests", "support", "config") for path in (self.tree / part).rglob("*") if path.is_file()]:
+        for path in [path for part in ("src", "tests", "support", "config", "deploy") for path in (self.tree / part).rglob("*") if path.is_file()]:
             if str(path.relative_to(self.tree)) not in wanted:
                 path.unlink()
         for name, text in wanted.items():
@@ -397,7 +397,7 @@ def some(rooms: list[str]) -> dict[str, str]:
 
 def everything() -> dict[str, str]:
     """The whole, its tests of the engines within."""
-    wanted = files("src", "config")
+    wanted = files("src", "config", "deploy")
     del wanted["src/main.rs"]
     wanted["src/lib.rs"] += "\n#[cfg(test)]\nextern crate self as sluicegate;\n"
     for part in PARTS:
