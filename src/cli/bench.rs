@@ -8,10 +8,10 @@
 //! A figure is reported only where the engine was what limited it, or the rate that was asked for: a load's side that is at the
 //! end of its one thread measures itself.
 
-mod canned;
+pub mod canned;
 mod embedded;
 mod flow;
-mod gauge;
+pub mod gauge;
 pub mod load;
 pub mod plan;
 mod plot;
@@ -51,6 +51,7 @@ const LOAD_SHARE_MAX: f64 = 0.93;
 /// Below this share of its threads the engine was waiting for something.
 const ENGINE_BUSY: f64 = 0.90;
 
+/// What is asked for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
@@ -111,6 +112,7 @@ enum BenchError {
     Stopped,
 }
 
+/// The whole of it.
 pub fn run(args: &Args) -> Exit {
     if let Some(refusal) = args.plan.refusal() {
         output::complain(&refusal);

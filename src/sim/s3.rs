@@ -13,6 +13,7 @@ use md5::{Digest, Md5};
 use self::path::target;
 use super::{
     faults::Operation,
+    hex,
     history::Event,
     wire::{Request, response, set_header},
     world::{State, World},
@@ -240,10 +241,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 fn etag(body: &Bytes) -> String {
-    let hex = Md5::digest(body)
-        .into_iter()
-        .map(|byte| format!("{byte:02x}"));
-    format!("\"{}\"", hex.collect::<String>())
+    format!("\"{}\"", hex(&Md5::digest(body)))
 }
 
 fn crc32_of(body: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::md5::hex;
+use crate::sim::hex;
 
 static CONSTANTS: LazyLock<Constants> = LazyLock::new(Constants::new);
 
