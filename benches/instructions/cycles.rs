@@ -2,7 +2,8 @@
 //! `benches/instructions/run` counts instructions and allocations of.
 //!
 //! ```text
-//! instructions CASE CYCLES CYCLES_MAX
+//! instructions CASE CYCLES CYCLES_MAX     lives so many; prints what was allocated
+//! instructions --list | --processor       the cases; what libraries choose their code by
 //! ```
 //!
 //! Answers are made before the first cycle, for the most cycles that anybody asks for, so that two runs which differ in CYCLES alone
@@ -293,6 +294,30 @@ fn table() {
     }
 }
 
+/// What this processor, or the one that valgrind makes up, can do, of that by which libraries choose between their codes.
+fn processor() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let features = [
+        ("ssse3", std::arch::is_x86_feature_detected!("ssse3")),
+        ("sse4.2", std::arch::is_x86_feature_detected!("sse4.2")),
+        (
+            "pclmulqdq",
+            std::arch::is_x86_feature_detected!("pclmulqdq"),
+        ),
+        ("avx", std::arch::is_x86_feature_detected!("avx")),
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("bmi2", std::arch::is_x86_feature_detected!("bmi2")),
+        ("adx", std::arch::is_x86_feature_detected!("adx")),
+        ("sha", std::arch::is_x86_feature_detected!("sha")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let features: [(&str, bool); 0] = [];
+    let there = features.iter().filter(|(_, there)| *there);
+    let names: Vec<&str> = there.map(|(name, _)| *name).collect();
+    format!("{} {}", std::env::consts::ARCH, names.join(" "))
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -303,6 +328,10 @@ fn main() -> ExitCode {
         }
         ["--list"] => {
             CASES.iter().for_each(|case| println!("{}", case.name));
+            return ExitCode::SUCCESS;
+        }
+        ["--processor"] => {
+            println!("{}", processor());
             return ExitCode::SUCCESS;
         }
         [name, cycles, cycles_max] => CASES

@@ -42,9 +42,7 @@ impl Canned {
         let counts = gauge.clone();
         let records = match plan.source {
             Source::Queue | Source::Fifo => Records::Queue(Queue::new(plan, counts, &clock)),
-            Source::Kinesis | Source::Dynamodb => {
-                Records::Stream(Stream::new(plan, counts, clock))
-            }
+            Source::Kinesis | Source::Dynamodb => Records::Stream(Stream::new(plan, counts, clock)),
         };
         Self {
             function: plan.function,
