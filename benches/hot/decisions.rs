@@ -95,22 +95,26 @@ pub fn put_together(criterion: &mut Criterion) {
 
 /// Of queues: an answer read, and what becomes of each message.
 pub fn settle_messages(criterion: &mut Criterion) {
-    by_count(criterion, "response and settlement, for a message", |count| {
-        let ids = ids(count);
-        let reply = reply(ids.iter().cloned());
-        let known: BTreeSet<String> = ids.iter().cloned().collect();
-        move || {
-            let read = items_failed(black_box(reply.as_bytes()), |id| known.contains(id));
-            let Reply::Failed { ids: failed } = read else {
-                return 0;
-            };
-            let members = ids.iter().map(|id| Member { id, group: None });
-            let fates = settle(members, &Answer::Partly { failed });
-            let left = fates.iter().filter(|fate| **fate == Fate::Leave).count();
-            assert_eq!(left, fates.len().div_ceil(FAILING_EACH));
-            fates.len()
-        }
-    });
+    by_count(
+        criterion,
+        "response and settlement, for a message",
+        |count| {
+            let ids = ids(count);
+            let reply = reply(ids.iter().cloned());
+            let known: BTreeSet<String> = ids.iter().cloned().collect();
+            move || {
+                let read = items_failed(black_box(reply.as_bytes()), |id| known.contains(id));
+                let Reply::Failed { ids: failed } = read else {
+                    return 0;
+                };
+                let members = ids.iter().map(|id| Member { id, group: None });
+                let fates = settle(members, &Answer::Partly { failed });
+                let left = fates.iter().filter(|fate| **fate == Fate::Leave).count();
+                assert_eq!(left, fates.len().div_ceil(FAILING_EACH));
+                fates.len()
+            }
+        },
+    );
 }
 
 /// Of streams: an answer read, which names records by their numbers.
@@ -139,21 +143,25 @@ pub fn deliver(criterion: &mut Criterion) {
         retries_max: Some(3),
         discard_only_failing: false,
     };
-    by_count(criterion, "delivery, one record handled at a time", |count| {
-        move || {
-            let (mut delivery, mut steps) = (Delivery::new(policy, count), 0);
-            while let Step::Deliver { records, .. } = delivery.next(|_| None) {
-                let handled = records.start + 1;
-                let outcome = match records.len() {
-                    1 => Outcome::Delivered,
-                    _ => Outcome::Stopped { handled },
-                };
-                delivery.delivered(black_box(outcome), 0);
-                steps += 1;
+    by_count(
+        criterion,
+        "delivery, one record handled at a time",
+        |count| {
+            move || {
+                let (mut delivery, mut steps) = (Delivery::new(policy, count), 0);
+                while let Step::Deliver { records, .. } = delivery.next(|_| None) {
+                    let handled = records.start + 1;
+                    let outcome = match records.len() {
+                        1 => Outcome::Delivered,
+                        _ => Outcome::Stopped { handled },
+                    };
+                    delivery.delivered(black_box(outcome), 0);
+                    steps += 1;
+                }
+                steps
             }
-            steps
-        }
-    });
+        },
+    );
 }
 
 /// Down the lanes of their keys, settled in order, with the position asked for after each.

@@ -11,6 +11,8 @@
 
 use std::alloc::System;
 use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -274,24 +276,27 @@ fn run(case: Case, cycles: usize, cycles_max: usize) -> Allocated {
 }
 
 /// As a bench of its own: what a cycle allocates, by the difference of two runs.
-fn table() {
+fn table() -> String {
     const FEW: usize = 10;
     const MANY: usize = 30;
-    println!(
-        "{:20} {:>16} {:>16}",
+    let mut out = format!(
+        "{:20} {:>16} {:>16}\n",
         "cycle", "allocations", "of these bytes"
     );
     for case in CASES {
         let (few, many) = (run(case, FEW, MANY), run(case, MANY, MANY));
         let each =
             |few: usize, many: usize| (many as f64 - few as f64) / (MANY as f64 - FEW as f64);
-        println!(
+        // Writing into a text does not fail.
+        let _ = writeln!(
+            out,
             "{:20} {:>16.1} {:>16.0}",
             case.name,
             each(few.times, many.times),
             each(few.bytes, many.bytes)
         );
     }
+    out
 }
 
 /// What this processor, or the one that valgrind makes up, can do, of that by which libraries choose between their codes.
@@ -318,34 +323,31 @@ fn processor() -> String {
     format!("{} {}", std::env::consts::ARCH, names.join(" "))
 }
 
+/// What is to be said to these arguments; none to wrong ones.
+fn said(arguments: &[&str]) -> Option<String> {
+    match arguments {
+        [] | ["--bench"] => Some(table()),
+        ["--list"] => Some(CASES.map(|case| format!("{}\n", case.name)).concat()),
+        ["--processor"] => Some(processor() + "\n"),
+        [name, cycles, cycles_max] => {
+            let case = CASES.iter().find(|case| case.name == *name)?;
+            let allocated = run(*case, cycles.parse().ok()?, cycles_max.parse().ok()?);
+            let Allocated { times, bytes } = allocated;
+            Some(format!("{{\"allocations\":{times},\"bytes\":{bytes}}}\n"))
+        }
+        _ => None,
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let asked = match words.as_slice() {
-        [] | ["--bench"] => {
-            table();
-            return ExitCode::SUCCESS;
-        }
-        ["--list"] => {
-            CASES.iter().for_each(|case| println!("{}", case.name));
-            return ExitCode::SUCCESS;
-        }
-        ["--processor"] => {
-            println!("{}", processor());
-            return ExitCode::SUCCESS;
-        }
-        [name, cycles, cycles_max] => CASES
-            .iter()
-            .find(|case| case.name == *name)
-            .zip(cycles.parse().ok())
-            .zip(cycles_max.parse().ok()),
-        _ => None,
+    let written = match said(&words) {
+        Some(text) => std::io::stdout().write_all(text.as_bytes()),
+        None => Err(std::io::ErrorKind::InvalidInput.into()),
     };
-    let Some(((case, cycles), cycles_max)) = asked else {
-        eprintln!("usage: instructions [CASE CYCLES CYCLES_MAX]");
-        return ExitCode::FAILURE;
-    };
-    let Allocated { times, bytes } = run(*case, cycles, cycles_max);
-    println!("{{\"allocations\":{times},\"bytes\":{bytes}}}");
-    ExitCode::SUCCESS
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
 }
