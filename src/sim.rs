@@ -15,7 +15,6 @@ pub mod connector;
 pub mod crash;
 pub mod dynamodb;
 pub mod faults;
-mod hex;
 pub mod history;
 pub mod kinesis;
 pub mod lambda;
@@ -33,7 +32,6 @@ mod xml;
 
 pub use connector::Connector;
 pub use faults::{Fault, Operation};
-pub use hex::hex;
 pub use history::{Ending, Entry, Event};
 pub use kinesis::KinesisOperation;
 pub use lambda::function::{FunctionConfig, Invocation, Reply};

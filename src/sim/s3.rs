@@ -13,12 +13,12 @@ use md5::{Digest, Md5};
 use self::path::target;
 use super::{
     faults::Operation,
-    hex,
     history::Event,
     wire::{Request, response, set_header},
     world::{State, World},
     xml::{document, escaped},
 };
+use crate::model::hex::hex;
 
 pub(super) use path::is_ours;
 

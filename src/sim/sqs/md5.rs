@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::md5::{Digest, Md5};
 
 use super::message::{Attribute, Value};
-use crate::sim::hex;
+use crate::model::hex::hex;
 
 /// The lower-case hexadecimal MD5 of `text`.
 pub(super) fn of_text(text: &str) -> String {

@@ -16,7 +16,7 @@ use crate::cli::bench::flow::Flow;
 use crate::cli::bench::gauge::{Gauge, payload};
 use crate::cli::bench::plan::{ACCOUNT, NAME, Plan, REGION, Source};
 use crate::clock::Clock;
-use crate::sim::hex;
+use crate::model::hex::hex;
 
 /// A long poll of SQS.
 const WAIT_MAX_S: u64 = 20;
