@@ -5,7 +5,7 @@ pub mod canned;
 pub mod clients;
 pub mod control;
 mod credentials;
-mod diverted;
+pub mod direct;
 pub mod dynamodbstreams;
 pub mod fault;
 mod identities;

@@ -67,7 +67,7 @@ impl Destination {
     ) -> Self {
         let to = match configured {
             Configured::Sqs(queue) => Messages::Sqs {
-                client: clients.sqs(&queue.region, Duration::ZERO),
+                client: clients.sqs(&queue.region),
                 queue: queue.clone(),
                 url: Arc::default(),
             },

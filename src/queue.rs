@@ -126,7 +126,7 @@ impl Engine {
             .as_secs()
             .saturating_sub(GRACE_AFTER_POLL_S)
             .clamp(1, WAIT_MAX_S);
-        let found = Queue::find(clients, &mapping.source, Duration::from_secs(wait_max_s)).await;
+        let found = Queue::find(clients, &mapping.source).await;
         reports.request(Operation::GetQueueUrl, &found);
         let queue = found.map_err(|failure| StartError::Queue(mapping.source.clone(), failure))?;
         let function = Function::new(clients, &mapping.target);

@@ -21,6 +21,9 @@ use super::clients::Clients;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
+/// What the clients of [`serve`] sign with.
+pub const KEY: (&str, &str) = ("anyone", "anything");
+
 /// A request as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -52,8 +55,32 @@ pub fn refusal(code: &str) -> http::Response<SdkBody> {
     answer(400, &format!(r#"{{"__type":"{code}","message":"no"}}"#))
 }
 
+/// JSON text of `text` in which every character may be escaped, as some servers do.
+pub fn spelled(chance: &mut fastrand::Rng, text: &str) -> String {
+    let escaped: String = text
+        .encode_utf16()
+        .map(|unit| format!("\\u{unit:04x}"))
+        .collect();
+    let plain = serde_json::to_string(text).unwrap();
+    if chance.bool() {
+        format!("\"{escaped}\"")
+    } else {
+        plain
+    }
+}
+
 /// Clients that reach nothing but a server with these answers; one request more than answers is refused a connection.
 pub fn serve(
+    answers: impl IntoIterator<Item = http::Response<SdkBody>>,
+    aws: &Aws,
+) -> (Clients, Canned) {
+    let credentials = Credentials::new(KEY.0, KEY.1, None, None, "canned");
+    serve_as(SharedCredentialsProvider::new(credentials), answers, aws)
+}
+
+/// The same for clients with credentials of their own.
+pub fn serve_as(
+    credentials: SharedCredentialsProvider,
     answers: impl IntoIterator<Item = http::Response<SdkBody>>,
     aws: &Aws,
 ) -> (Clients, Canned) {
@@ -62,17 +89,25 @@ pub fn serve(
         seen: Arc::default(),
     };
     let connector = SharedHttpConnector::new(server.clone());
+    (on(connector, credentials, aws), server)
+}
+
+/// Clients on a connector of the test's own.
+pub fn on(
+    connector: SharedHttpConnector,
+    credentials: SharedCredentialsProvider,
+    aws: &Aws,
+) -> Clients {
     let own = connector.clone();
     let clock = Clock::starting_at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000));
-    let credentials = Credentials::new("anyone", "anything", None, None, "canned");
     let base = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http_client_fn(move |_, _| own.clone()))
         .time_source(SharedTimeSource::new(clock))
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials)
         .build();
-    (Clients::new(aws, base, connector), server)
+    Clients::new(aws, base, connector)
 }
 
 impl Canned {

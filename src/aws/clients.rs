@@ -21,6 +21,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use tracing::warn;
 
 use super::credentials::wanting;
+use super::direct::Direct;
 use super::fault::chain;
 use super::identities::Identities;
 use super::named::{Named, Naming};
@@ -49,20 +50,20 @@ macro_rules! settings {
     }};
 }
 
-/// Clients of one service by region and by the wait that they allow: a few for any number of mappings, since each takes 10 KB.
-type Made<C> = BTreeMap<(String, Duration), C>;
-
+/// Clients by region: a few for any number of mappings, since each takes 10 KB.
 #[derive(Debug, Default)]
 struct Shared {
-    sqs: Made<aws_sdk_sqs::Client>,
-    lambda: Made<aws_sdk_lambda::Client>,
-    kinesis: Made<aws_sdk_kinesis::Client>,
-    dynamodb_streams: Made<aws_sdk_dynamodbstreams::Client>,
+    sqs: BTreeMap<String, aws_sdk_sqs::Client>,
+    lambda: BTreeMap<String, aws_sdk_lambda::Client>,
+    kinesis: BTreeMap<String, aws_sdk_kinesis::Client>,
+    /// And by the wait that it allows.
+    dynamodb_streams: BTreeMap<(String, Duration), aws_sdk_dynamodbstreams::Client>,
+    /// And by operation.
+    direct: BTreeMap<(String, &'static str), Direct>,
 }
 
 /// The one that was made before, or a new one.
-fn made<C: Clone>(made: &mut Made<C>, region: &str, wait: Duration, new: impl FnOnce() -> C) -> C {
-    let key = (region.to_owned(), wait);
+fn made<K: Ord, C: Clone>(made: &mut BTreeMap<K, C>, key: K, new: impl FnOnce() -> C) -> C {
     made.entry(key).or_insert_with(new).clone()
 }
 
@@ -170,34 +171,34 @@ impl Clients {
         self.base.region().map(Region::as_ref)
     }
 
-    /// For calls that answer at once (`wait` zero), or for those that may wait on the service.
-    pub fn sqs(&self, region: &str, wait: Duration) -> aws_sdk_sqs::Client {
+    /// For calls that answer at once, as those of the next two.
+    pub fn sqs(&self, region: &str) -> aws_sdk_sqs::Client {
         let new = || {
-            let config = settings!(self, aws_sdk_sqs, sqs, region, wait);
+            let config = settings!(self, aws_sdk_sqs, sqs, region, Duration::ZERO);
             aws_sdk_sqs::Client::from_conf(config.build())
         };
-        self.shared(|shared| made(&mut shared.sqs, region, wait, new))
+        self.shared(|shared| made(&mut shared.sqs, region.to_owned(), new))
     }
 
-    /// For a function that may take up to `timeout` to answer.
-    pub fn lambda(&self, region: &str, timeout: Duration) -> aws_sdk_lambda::Client {
+    /// For all but invocations, which go without it.
+    pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
         let new = || {
-            let config = settings!(self, aws_sdk_lambda, lambda, region, timeout);
+            let config = settings!(self, aws_sdk_lambda, lambda, region, Duration::ZERO);
             aws_sdk_lambda::Client::from_conf(config.build())
         };
-        self.shared(|shared| made(&mut shared.lambda, region, timeout, new))
+        self.shared(|shared| made(&mut shared.lambda, region.to_owned(), new))
     }
 
-    /// For calls that answer at once (`wait` zero), or for reads, whose answers may be large.
-    pub fn kinesis(&self, region: &str, wait: Duration) -> aws_sdk_kinesis::Client {
+    /// For all but reads, which go without it.
+    pub fn kinesis(&self, region: &str) -> aws_sdk_kinesis::Client {
         let new = || {
-            let config = settings!(self, aws_sdk_kinesis, kinesis, region, wait);
+            let config = settings!(self, aws_sdk_kinesis, kinesis, region, Duration::ZERO);
             aws_sdk_kinesis::Client::from_conf(config.build())
         };
-        self.shared(|shared| made(&mut shared.kinesis, region, wait, new))
+        self.shared(|shared| made(&mut shared.kinesis, region.to_owned(), new))
     }
 
-    /// `Aws.Endpoints.DynamoDb` is no stand-in for `DynamoDbStreams`: in AWS they are two services at two addresses, and
+    /// For calls that answer at once (`wait` zero), or for reads, whose answers may be large. `Aws.Endpoints.DynamoDb` is no stand-in for `DynamoDbStreams`: in AWS they are two services at two addresses, and
     /// every AWS tool tells them apart.
     pub fn dynamodb_streams(
         &self,
@@ -214,7 +215,8 @@ impl Clients {
             );
             aws_sdk_dynamodbstreams::Client::from_conf(config.build())
         };
-        self.shared(|shared| made(&mut shared.dynamodb_streams, region, wait, new))
+        let key = (region.to_owned(), wait);
+        self.shared(|shared| made(&mut shared.dynamodb_streams, key, new))
     }
 
     /// For on-failure records.
@@ -231,6 +233,17 @@ impl Clients {
             || self.s3_endpoint_in_environment;
         let config = settings!(self, aws_sdk_s3, s3, region, wait).force_path_style(own_server);
         aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// One operation that is called without the SDK, and whose call looks the same for everybody in a region.
+    pub(super) fn direct(&self, operation: &'static str, region: &str) -> Direct {
+        let key = (region.to_owned(), operation);
+        self.shared(|shared| made(&mut shared.direct, key, || self.direct_of_its_own()))
+    }
+
+    /// The same for an operation that has an address of its own for what it is about.
+    pub fn direct_of_its_own(&self) -> Direct {
+        Direct::new(self.identities.clone())
     }
 
     fn shared<C>(&self, get: impl FnOnce(&mut Shared) -> C) -> C {

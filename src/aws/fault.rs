@@ -1,12 +1,13 @@
 //! What to do about an error of an AWS call: its text is for the log, its kind is for the engine.
 
 mod code;
+mod refusal;
 
 use std::error::Error;
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::event_stream::RawMessage;
 
@@ -55,9 +56,28 @@ impl Failure {
         Self::new(Fault::Transient, "unreadable answer", what)
     }
 
-    /// We waited no longer for an answer.
-    pub fn unanswered() -> Self {
-        Self::new(Fault::Transient, TIMED_OUT, "")
+    /// We waited no longer for an answer: whose, where that is known.
+    pub fn unanswered(whom: Option<&str>) -> Self {
+        Self::new(Fault::Transient, TIMED_OUT, whom.unwrap_or_default())
+    }
+
+    /// An answer with this status ended before its end. The status decides where the body can not: what a proxy says with 503 is an
+    /// error of the service.
+    pub fn broken_off(status: u16, why: &str) -> Self {
+        let fault = if status < 400 {
+            Fault::Transient
+        } else {
+            classify("", status, None)
+        };
+        Self {
+            status: Some(status),
+            ..Self::new(fault, "unreadable answer", why)
+        }
+    }
+
+    /// AWS says that what the call was signed with has expired.
+    pub fn expired_token(&self) -> bool {
+        matches!(&*self.code, "ExpiredToken" | "ExpiredTokenException")
     }
 
     /// Somebody uses what was asked for: of a shard, another subscription of the same consumer.
@@ -107,17 +127,7 @@ where
                 }
             }
             SdkError::ResponseError(response) => {
-                // The status decides where the body can not: a proxy's HTML page with 503 is a service error.
-                let status = response.raw().status().as_u16();
-                let fault = if status < 400 {
-                    Fault::Transient
-                } else {
-                    classify("", status, None)
-                };
-                Self {
-                    status: Some(status),
-                    ..Self::new(fault, "unreadable answer", &chain(&error))
-                }
+                Self::broken_off(response.raw().status().as_u16(), &chain(&error))
             }
             SdkError::TimeoutError(_) => {
                 let why = error.source().map(chain).unwrap_or_default();
@@ -136,6 +146,18 @@ where
             // The enum is the SDK's and open: an unknown kind is treated as one that may pass.
             _ => Self::new(Fault::Transient, "unknown error", &chain(&error)),
         }
+    }
+}
+
+/// A connection that did not come about, or ended before an answer.
+impl From<ConnectorError> for Failure {
+    fn from(error: ConnectorError) -> Self {
+        let code = if error.is_timeout() {
+            "no connection"
+        } else {
+            "no answer"
+        };
+        Self::new(Fault::Transient, code, &chain(&error))
     }
 }
 

@@ -47,7 +47,7 @@ impl Identities {
     }
 
     /// AWS said that what a call was signed with has expired.
-    fn refused(&self) {
+    pub(super) fn refused(&self) {
         let mut state = self.state();
         let lately = state
             .asked_anew
@@ -113,6 +113,7 @@ fn says_expired(error: &(dyn Error + 'static)) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use tokio::time::sleep;
 
     use super::*;
@@ -138,6 +139,7 @@ mod tests {
             let code = |code: &'static str| if expired { code } else { "AccessDenied" };
             let answers = [
                 refusal(code("ExpiredToken")),
+                refusal(code("ExpiredToken")),
                 refusal(code("ExpiredTokenException")),
                 refusal(code(
                     "com.amazonaws.dynamodb.v20120810#ExpiredTokenException",
@@ -151,14 +153,23 @@ mod tests {
                 let before = clients.identities().state().asked_anew.take();
                 assert_eq!(before.is_some(), expired, "{:?}", server.seen().last());
             };
-            let sqs = clients.sqs(REGION, Duration::ZERO);
+            let sqs = clients.sqs(REGION);
             sqs.get_queue_url()
                 .queue_name("q")
                 .send()
                 .await
                 .unwrap_err();
             told();
-            let kinesis = clients.kinesis(REGION, Duration::ZERO);
+            let receiving = clients.direct("sqs ReceiveMessage", REGION);
+            let ask = |learning| {
+                let call = sqs.receive_message().queue_url("http://q/1/q");
+                call.customize().interceptor(learning).send()
+            };
+            let wait = Duration::from_secs(1);
+            let asked = receiving.send(Bytes::new(), None, wait, ask).await;
+            asked.unwrap_err();
+            told();
+            let kinesis = clients.kinesis(REGION);
             let asked = kinesis.get_records().shard_iterator("i").send().await;
             asked.unwrap_err();
             told();
@@ -166,7 +177,7 @@ mod tests {
             let asked = streams.get_records().shard_iterator("i").send().await;
             asked.unwrap_err();
             told();
-            let lambda = clients.lambda(REGION, Duration::ZERO);
+            let lambda = clients.lambda(REGION);
             lambda.invoke().function_name("f").send().await.unwrap_err();
             told();
             let sns = clients.sns(REGION);

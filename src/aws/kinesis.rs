@@ -12,15 +12,17 @@ use aws_sdk_kinesis::types::{
     ChildShard, Record as SdkRecord, Shard as SdkShard, ShardIteratorType, StreamStatus,
 };
 
+use serde::Serialize;
+
 use self::answer::Answer;
-use super::clients::Clients;
-use super::diverted::Diverted;
+use super::clients::{CALL_TIMEOUT, Clients};
+use super::direct::Direct;
 use super::fault::{Failure, Fault};
 use super::stream::{
     Description, Read, Records, Shard, ShardIterator, Start, Status, milliseconds, number,
 };
 use crate::config::arn::Arn;
-use crate::model::record::KinesisRecord;
+use crate::model::record::{Data, KinesisRecord};
 
 /// Up to 10 MiB come with one answer. // spec: 5.1
 const READ_WAIT: Duration = Duration::from_secs(20);
@@ -36,16 +38,26 @@ const LIST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Kinesis {
     calls: Client,
-    reads: Client,
+    reading: Direct,
     stream: String,
+}
+
+/// GetRecords, as JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Question<'a> {
+    shard_iterator: &'a str,
+    limit: usize,
+    #[serde(rename = "StreamARN")]
+    stream_arn: &'a str,
 }
 
 impl Kinesis {
     /// `stream` is the stream's own ARN, also where the mapping names a consumer.
     pub fn new(clients: &Clients, stream: &Arn) -> Self {
         Self {
-            calls: clients.kinesis(&stream.region, Duration::ZERO),
-            reads: clients.kinesis(&stream.region, READ_WAIT),
+            calls: clients.kinesis(&stream.region),
+            reading: clients.direct("kinesis GetRecords", &stream.region),
             stream: stream.to_string(),
         }
     }
@@ -132,19 +144,21 @@ impl Kinesis {
             .ok_or_else(|| Failure::unreadable("GetShardIterator returned no ShardIterator"))
     }
 
-    /// GetRecords. The SDK makes the call; its answer is read here, since that is most of what a large one costs.
+    /// GetRecords.
     pub async fn read(&self, at: &ShardIterator, limit: usize) -> Result<Read, Failure> {
-        let diverted = Diverted::default();
-        self.reads
-            .get_records()
-            .stream_arn(&self.stream)
-            .shard_iterator(&at.0)
-            .limit(limit.clamp(1, READ_LIMIT_MAX) as i32)
-            .customize()
-            .interceptor(diverted.clone())
-            .send()
-            .await?;
-        let body = diverted.body();
+        let question = serde_json::to_vec(&Question {
+            shard_iterator: &at.0,
+            limit: limit.clamp(1, READ_LIMIT_MAX),
+            stream_arn: &self.stream,
+        });
+        let question = question.expect("texts and numbers are JSON").into();
+        let ask = |learning| {
+            let call = self.calls.get_records().stream_arn(&self.stream);
+            let call = call.shard_iterator(&at.0).customize();
+            call.interceptor(learning).send()
+        };
+        let at_most = READ_WAIT + CALL_TIMEOUT;
+        let body = self.reading.send(question, None, at_most, ask).await?.body;
         let mut answer = Answer::read(&body)?;
         let children = answer.children()?;
         let records = answer.records(&body)?;
@@ -223,14 +237,19 @@ fn shard(listed: SdkShard) -> Result<Shard, Failure> {
 }
 
 fn children(from: Option<Vec<ChildShard>>) -> Result<Vec<Shard>, Failure> {
-    let child = |child: ChildShard| {
-        Ok(Shard {
-            id: identifier(child.shard_id)?,
-            parents: child.parent_shards,
-            ending: None,
-        })
-    };
-    from.unwrap_or_default().into_iter().map(child).collect()
+    let children = from.unwrap_or_default().into_iter();
+    children
+        .map(|child| following(child.shard_id, child.parent_shards))
+        .collect()
+}
+
+/// A shard that goes on where others end.
+fn following(id: String, parents: Vec<String>) -> Result<Shard, Failure> {
+    Ok(Shard {
+        id: identifier(id)?,
+        parents,
+        ending: None,
+    })
 }
 
 /// The SDK makes an empty text of one that is missing.
@@ -242,19 +261,30 @@ fn identifier(id: String) -> Result<String, Failure> {
 }
 
 fn records(from: Vec<SdkRecord>) -> Result<Vec<KinesisRecord>, Failure> {
-    from.into_iter().map(record).collect()
+    from.into_iter()
+        .map(|from| {
+            record(
+                from.sequence_number,
+                from.partition_key,
+                from.data.into_inner().into(),
+                from.approximate_arrival_timestamp,
+            )
+        })
+        .collect()
 }
 
 /// Data may be empty in Kinesis too, and the SDK does not tell that from data that are missing.
-fn record(from: SdkRecord) -> Result<KinesisRecord, Failure> {
+fn record(
+    place: String,
+    key: Option<String>,
+    data: Data,
+    arrived: Option<DateTime>,
+) -> Result<KinesisRecord, Failure> {
     Ok(KinesisRecord {
-        sequence_number: number(from.sequence_number, "SequenceNumber")?,
-        partition_key: from.partition_key.unwrap_or_default(),
-        data: from.data.into_inner().into(),
-        arrived_ms: milliseconds(
-            from.approximate_arrival_timestamp,
-            "an ApproximateArrivalTimestamp",
-        )?,
+        sequence_number: number(place, "SequenceNumber")?,
+        partition_key: key.unwrap_or_default(),
+        data,
+        arrived_ms: milliseconds(arrived, "an ApproximateArrivalTimestamp")?,
     })
 }
 

@@ -39,7 +39,7 @@ pub async fn list(
     wanted: &Wanted,
     jitter: &mut (dyn FnMut() -> f64 + Send),
 ) -> Result<Vec<Value>, Failure> {
-    let client = clients.lambda(region, Duration::ZERO);
+    let client = clients.lambda(region);
     let mut mappings = Vec::new();
     let mut marker: Option<String> = None;
     for _ in 0..PAGES_MAX {

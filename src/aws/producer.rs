@@ -1,7 +1,5 @@
 //! The other side of a queue: send messages, as any application would. The demo's traffic comes from here.
 
-use std::time::Duration;
-
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
@@ -30,7 +28,7 @@ impl Producer {
     /// For the queue at this URL.
     pub fn new(clients: &Clients, region: &str, url: &str) -> Self {
         Self {
-            client: clients.sqs(region, Duration::ZERO),
+            client: clients.sqs(region),
             url: url.to_string(),
         }
     }

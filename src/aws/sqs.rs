@@ -1,19 +1,17 @@
 //! One SQS queue: the five calls that the engine makes, in our own words.
 
 mod answer;
+mod question;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{
-    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
-    DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
-};
-use aws_sdk_sqs::{Client, operation::RequestId as _};
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::clients::{CALL_TIMEOUT, Clients};
-use super::diverted::Diverted;
-use super::fault::{Failure, Fault, classify};
+use super::direct::Direct;
+use super::fault::{Failure, Fault};
 use crate::config::arn::Arn;
 use crate::model::custody::Extension;
 use crate::model::record::Message;
@@ -65,19 +63,24 @@ pub enum Flaw {
 /// A queue, found.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    polls: Client,
     calls: Client,
+    receiving: Direct,
+    deleting: Direct,
+    extending: Direct,
     url: String,
 }
 
 impl Queue {
-    /// Find the queue by its ARN. `wait_max` is the longest that a receive will be asked to wait.
-    pub async fn find(clients: &Clients, arn: &Arn, wait_max: Duration) -> Result<Self, Failure> {
-        let calls = clients.sqs(&arn.region, Duration::ZERO);
+    /// Find the queue by its ARN.
+    pub async fn find(clients: &Clients, arn: &Arn) -> Result<Self, Failure> {
+        let calls = clients.sqs(&arn.region);
         let url = address(&calls, arn).await?;
+        let direct = |operation| clients.direct(operation, &arn.region);
         Ok(Self {
-            polls: clients.sqs(&arn.region, wait_max),
             calls,
+            receiving: direct("sqs ReceiveMessage"),
+            deleting: direct("sqs DeleteMessageBatch"),
+            extending: direct("sqs ChangeMessageVisibilityBatch"),
             url,
         })
     }
@@ -106,51 +109,32 @@ impl Queue {
     }
 
     /// ReceiveMessage: up to `count` (1-10) messages, waiting up to `wait_s` (0-20) seconds for the first.
-    /// They are hidden for `visibility`, whatever the queue's own is. The SDK makes the call; its answer is read here.
+    /// They are hidden for `visibility`, whatever the queue's own is.
     pub async fn receive(
         &self,
         count: usize,
         wait_s: u64,
         visibility: Duration,
     ) -> Result<Vec<Result<Message, Unusable>>, Failure> {
-        let diverted = Diverted::default();
-        let asking = self
-            .polls
-            .receive_message()
-            .queue_url(&self.url)
-            .max_number_of_messages(count as i32)
-            .wait_time_seconds(wait_s as i32)
-            .visibility_timeout(visibility.as_secs() as i32)
-            .message_system_attribute_names(MessageSystemAttributeName::All)
-            .message_attribute_names("All")
-            .customize()
-            .interceptor(diverted.clone())
-            .send();
-        // The client's own time-out is that of the longest poll.
+        let body = question::receive(&self.url, count, wait_s, visibility);
         let at_most = Duration::from_secs(wait_s) + CALL_TIMEOUT;
-        let answer = match tokio::time::timeout(at_most, asking).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(Failure::unanswered()),
+        let ask = |learning| {
+            let call = self.calls.receive_message().queue_url(&self.url);
+            call.customize().interceptor(learning).send()
         };
-        tracing::trace!(
-            request = answer.request_id().unwrap_or_default(),
-            "received"
-        );
-        answer::messages(&diverted.body())
+        let answer = self.receiving.send(body, None, at_most, ask).await?;
+        answer::messages(&answer.body)
     }
 
     /// DeleteMessageBatch of up to 10 receipts: what became of each, in their order.
     pub async fn delete(&self, receipts: &[Arc<str>]) -> Result<Vec<Result<(), Failure>>, Failure> {
-        let mut call = self.calls.delete_message_batch().queue_url(&self.url);
-        for (index, receipt) in receipts.iter().enumerate() {
-            let entry = DeleteMessageBatchRequestEntry::builder()
-                .id(index.to_string())
-                .receipt_handle(receipt.as_ref());
-            call = call.entries(entry.build().map_err(unbuildable)?);
-        }
-        let answer = call.send().await?;
-        let done = answer.successful().iter().map(|entry| entry.id());
-        Ok(by_entry(receipts.len(), done, answer.failed()))
+        let body = question::delete(&self.url, receipts);
+        let ask = |learning| {
+            let call = self.calls.delete_message_batch().queue_url(&self.url);
+            call.customize().interceptor(learning).send()
+        };
+        let answer = self.deleting.send(body, None, CALL_TIMEOUT, ask).await?;
+        answer::by_entry(receipts.len(), &answer.body)
     }
 
     /// ChangeMessageVisibilityBatch of up to 10 messages: what became of each, in their order.
@@ -158,20 +142,14 @@ impl Queue {
         &self,
         extensions: &[Extension],
     ) -> Result<Vec<Result<(), Failure>>, Failure> {
-        let mut call = self
-            .calls
-            .change_message_visibility_batch()
-            .queue_url(&self.url);
-        for (index, extension) in extensions.iter().enumerate() {
-            let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(index.to_string())
-                .receipt_handle(extension.receipt.as_ref())
-                .visibility_timeout(extension.seconds as i32);
-            call = call.entries(entry.build().map_err(unbuildable)?);
-        }
-        let answer = call.send().await?;
-        let done = answer.successful().iter().map(|entry| entry.id());
-        Ok(by_entry(extensions.len(), done, answer.failed()))
+        let body = question::extend(&self.url, extensions);
+        let ask = |learning| {
+            let call = self.calls.change_message_visibility_batch();
+            let call = call.queue_url(&self.url);
+            call.customize().interceptor(learning).send()
+        };
+        let answer = self.extending.send(body, None, CALL_TIMEOUT, ask).await?;
+        answer::by_entry(extensions.len(), &answer.body)
     }
 }
 
@@ -210,37 +188,6 @@ fn plain_url(arn: &Arn) -> Option<String> {
     ))
 }
 
-fn unbuildable(error: aws_smithy_types::error::operation::BuildError) -> Failure {
-    Failure::new(Fault::Invalid, "not sent", &error.to_string())
-}
-
-/// The result of each entry by its number; an entry that the answer does not speak of has not succeeded.
-fn by_entry<'a>(
-    count: usize,
-    done: impl Iterator<Item = &'a str>,
-    failed: &[BatchResultErrorEntry],
-) -> Vec<Result<(), Failure>> {
-    let unanswered = || Err(Failure::unreadable("no result for an entry"));
-    let mut results: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
-    let slot = |id: &str| id.parse().ok().filter(|index: &usize| *index < count);
-    for index in done.filter_map(slot) {
-        results[index] = Ok(());
-    }
-    for entry in failed {
-        let Some(index) = slot(entry.id()) else {
-            continue;
-        };
-        let status = if entry.sender_fault() { 400 } else { 500 };
-        let fault = classify(entry.code(), status, None);
-        results[index] = Err(Failure::new(
-            fault,
-            entry.code(),
-            entry.message().unwrap_or_default(),
-        ));
-    }
-    results
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,40 +211,5 @@ mod tests {
             Some("https://sqs.eu-west-1.amazonaws.com.cn/111111111111/orders".to_string())
         );
         assert_eq!(plain_url(&arn("aws-iso")), None);
-    }
-
-    #[test]
-    fn every_entry_has_a_result_whatever_the_answer_says() {
-        let failed = |id: &str, code: &str, sender: bool| {
-            BatchResultErrorEntry::builder()
-                .id(id)
-                .code(code)
-                .sender_fault(sender)
-                .build()
-                .unwrap()
-        };
-        let results = by_entry(
-            5,
-            ["0", "9", "x"].into_iter(),
-            &[
-                failed("1", "ReceiptHandleIsInvalid", true),
-                failed("2", "InternalError", false),
-                failed("4", "Odd", true),
-            ],
-        );
-        let faults: Vec<_> = results
-            .iter()
-            .map(|result| result.as_ref().map_err(|failure| failure.fault).copied())
-            .collect();
-        assert_eq!(
-            faults,
-            [
-                Ok(()),
-                Err(Fault::Expired),
-                Err(Fault::Transient),
-                Err(Fault::Transient),
-                Err(Fault::Invalid)
-            ]
-        );
     }
 }

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::operation::RequestId as _;
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use bytes::Bytes;
 
 use super::{Answer, Invoked, Settings, TIMEOUT_MAX, replied, word};
 use crate::aws::clients::{CALL_TIMEOUT, Clients};
+use crate::aws::direct::Direct;
 use crate::aws::fault::{Failure, Fault};
 
 /// A function by name or ARN, with the version or alias that is invoked.
 #[derive(Clone, Debug)]
 pub struct Lambda {
     client: Client,
+    invoking: Direct,
     function: String,
     qualifier: Option<String>,
 }
@@ -24,7 +24,8 @@ impl Lambda {
     /// Lambda itself ends a function at its time-out, which may be changed at any time: our own wait covers the longest.
     pub fn new(clients: &Clients, function: &str, qualifier: Option<&str>, region: &str) -> Self {
         Self {
-            client: clients.lambda(region, TIMEOUT_MAX),
+            client: clients.lambda(region),
+            invoking: clients.direct_of_its_own(),
             function: function.to_string(),
             qualifier: qualifier.map(str::to_string),
         }
@@ -32,17 +33,14 @@ impl Lambda {
 
     /// GetFunctionConfiguration; nothing is known when we may invoke but not look.
     pub async fn settings(&self) -> Result<Settings, Failure> {
-        let asking = self
+        let asked = self
             .client
             .get_function_configuration()
             .function_name(&self.function)
             .set_qualifier(self.qualifier.clone())
-            .send();
-        // The client's own time-out is that of the longest function.
-        let asked = match tokio::time::timeout(CALL_TIMEOUT, asking).await {
-            Ok(asked) => asked.map_err(Failure::from),
-            Err(_) => Err(Failure::unanswered()),
-        };
+            .send()
+            .await
+            .map_err(Failure::from);
         match asked {
             Ok(found) => Ok(Settings {
                 timeout: found
@@ -58,38 +56,26 @@ impl Lambda {
 
     /// One invocation.
     pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
-        let header = trace.and_then(|trace| http::HeaderValue::from_str(trace).ok());
-        let sent = self
-            .client
-            .invoke()
-            .function_name(&self.function)
-            .set_qualifier(self.qualifier.clone())
-            .invocation_type(InvocationType::RequestResponse)
-            .payload(Blob::new(event))
-            .customize()
-            .mutate_request(move |request| {
-                if let Some(header) = &header {
-                    request
-                        .headers_mut()
-                        .insert("x-amzn-trace-id", header.clone());
-                }
-            })
-            .send()
-            .await;
+        let header = trace.map(|trace| ("x-amzn-trace-id", trace.to_owned()));
+        let ask = |learning| {
+            let call = self.client.invoke().function_name(&self.function);
+            let call = call.set_qualifier(self.qualifier.clone());
+            let call = call.invocation_type(InvocationType::RequestResponse);
+            call.customize().interceptor(learning).send()
+        };
+        let at_most = TIMEOUT_MAX + CALL_TIMEOUT;
+        let sent = self.invoking.send(event, header, at_most, ask).await;
         match sent {
-            Ok(answer) => {
-                let request_id = answer.request_id().and_then(word);
-                let executed_version = answer.executed_version().and_then(word);
-                let payload = answer
-                    .payload
-                    .map(|blob| Bytes::from(blob.into_inner()))
-                    .unwrap_or_default();
-                let answer = match answer.function_error {
+            Ok(reply) => {
+                let header = |name| reply.header(name);
+                let request_id = header("x-amzn-requestid").and_then(word);
+                let executed_version = header("x-amz-executed-version").and_then(word);
+                let answer = match header("x-amz-function-error") {
                     Some(kind) => Answer::Errored {
-                        timeout: timed_out(&payload),
-                        kind,
+                        timeout: timed_out(&reply.body),
+                        kind: kind.to_owned(),
                     },
-                    None => replied(payload),
+                    None => replied(reply.body),
                 };
                 Invoked {
                     answer,
@@ -97,7 +83,7 @@ impl Lambda {
                     executed_version,
                 }
             }
-            Err(error) => Invoked::from(unanswered(Failure::from(error))),
+            Err(failure) => Invoked::from(unanswered(failure)),
         }
     }
 }

@@ -66,7 +66,9 @@ impl Engine {
         // Half of a lease is left for it, and there must be time for another try.
         let at_most = (self.terms().lease / 4).min(CALL_TIMEOUT);
         let call = tokio::time::timeout(at_most, self.queue.extend(&extensions));
-        let answer = call.await.unwrap_or_else(|_| Err(Failure::unanswered()));
+        let answer = call
+            .await
+            .unwrap_or_else(|_| Err(Failure::unanswered(None)));
         self.reports
             .batch_request(Operation::ChangeMessageVisibilityBatch, &answer);
         if let Err(failure) = &answer

@@ -1,4 +1,4 @@
-//! Whole answers of HTTP that no service should give, through the real clients of the SDK to what the engines get: errors of
+//! Whole answers of HTTP that no service should give, through the clients that the product has to what the engines get: errors of
 //! every protocol, pages of proxies, half answers, compressed ones, answers of other services, bits that were turned. However
 //! it comes, nothing panics, nothing is taken for a success that is none, a throttle stays a throttle, and nothing that loses
 //! data (a position that is trimmed or expired) is made up.
@@ -137,9 +137,7 @@ impl Callers {
             .await
             .expect("it is well");
         Self {
-            queue: Queue::find(&clients, &queue, Duration::from_secs(20))
-                .await
-                .expect("it is well"),
+            queue: Queue::find(&clients, &queue).await.expect("it is well"),
             kinesis: (kinesis, at),
             consumer: Consumer::new(&clients, &stream, &consumer),
             dynamodb: (dynamodb, place),
@@ -227,7 +225,7 @@ impl Callers {
         match subscription.next().await? {
             Some(_) => Ok(()),
             // It has ended, and nothing came of it.
-            None => Err(Failure::unanswered()),
+            None => Err(Failure::unanswered(None)),
         }
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use crate::aws::fault::Failure;
-use crate::aws::stream::{Shard, milliseconds, number};
+use crate::aws::stream::Shard;
 use crate::aws::text::Text;
 use crate::model::record::{Data, KinesisRecord};
 
@@ -65,15 +65,10 @@ impl<'a> Answer<'a> {
 
     /// The shards that follow.
     pub(super) fn children(&mut self) -> Result<Vec<Shard>, Failure> {
-        let children = self.child_shards.take().unwrap_or_default();
-        let child = |child: Child| {
-            Ok(Shard {
-                id: super::identifier(child.shard_id)?,
-                parents: child.parent_shards.unwrap_or_default(),
-                ending: None,
-            })
-        };
-        children.into_iter().map(child).collect()
+        let children = self.child_shards.take().unwrap_or_default().into_iter();
+        children
+            .map(|child| super::following(child.shard_id, child.parent_shards.unwrap_or_default()))
+            .collect()
     }
 }
 
@@ -87,15 +82,12 @@ impl Record<'_> {
         let arrived = self
             .approximate_arrival_timestamp
             .map(DateTime::from_secs_f64);
-        Ok(KinesisRecord {
-            sequence_number: number(
-                self.sequence_number.owned().unwrap_or_default(),
-                "SequenceNumber",
-            )?,
-            partition_key: self.partition_key.owned().unwrap_or_default(),
-            data: Data::from_base64(data)
-                .map_err(|error| Failure::unreadable(&error.to_string()))?,
-            arrived_ms: milliseconds(arrived, "an ApproximateArrivalTimestamp")?,
-        })
+        let data = Data::from_base64(data);
+        super::record(
+            self.sequence_number.owned().unwrap_or_default(),
+            self.partition_key.owned(),
+            data.map_err(|error| Failure::unreadable(&error.to_string()))?,
+            arrived,
+        )
     }
 }

@@ -6,7 +6,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use aws_sdk_kinesis::Client;
 use aws_sdk_kinesis::types::{ConsumerStatus, StartingPosition};
@@ -102,7 +101,7 @@ impl Consumer {
         // The client's own time-out is over with the head of the answer; the SDK then waits for the first frame.
         let answered = match timeout(CALL_TIMEOUT, call.send()).await {
             Ok(answered) => answered.map_err(Failure::from),
-            Err(_) => Err(Failure::unanswered()),
+            Err(_) => Err(Failure::unanswered(None)),
         };
         match answered {
             Ok(answered) => Ok(Subscription::new(answered.event_stream, line)),
@@ -126,7 +125,7 @@ impl Consumer {
         }
         let apart = self.clients.apart();
         let line = Arc::new(Line {
-            client: apart.kinesis(&self.region, Duration::ZERO),
+            client: apart.kinesis(&self.region),
             spoilt: AtomicBool::new(false),
         });
         lines.push(line.clone());

@@ -58,7 +58,7 @@ impl Subscription {
         loop {
             let Ok(received) = timeout(IDLE_MAX, self.events.recv()).await else {
                 self.line.spoil();
-                return Err(Failure::unanswered());
+                return Err(Failure::unanswered(None));
             };
             match received? {
                 Some(SubscribeToShardEventStream::SubscribeToShardEvent(from)) => {

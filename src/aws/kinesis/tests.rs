@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::consumer::Consumer;
 use super::subscription::Event;
 use super::*;
-use crate::aws::canned::{Canned, answer, refusal, serve};
+use crate::aws::canned::{Canned, answer, refusal, serve, spelled};
 use crate::config::aws::{Aws, Endpoints};
 use crate::model::record::SequenceNumber;
 
@@ -544,15 +544,6 @@ async fn a_consumer_is_good_when_it_is_active() {
     );
 }
 
-/// JSON text of a word, every character escaped or as few as must be.
-fn spelled(chance: &mut fastrand::Rng, text: &str) -> String {
-    if chance.bool() {
-        return serde_json::to_string(text).unwrap();
-    }
-    let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
-    format!("\"{}\"", units.collect::<String>())
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_sdk_reads_the_same_records() {
     const PIECES: [&str; 8] = [
@@ -607,7 +598,7 @@ async fn the_sdk_reads_the_same_records() {
             .await
             .unwrap();
         let theirs = kinesis
-            .reads
+            .calls
             .get_records()
             .shard_iterator("i")
             .send()

@@ -1,5 +1,4 @@
-//! ReceiveMessage's answer, read from its own text. The same messages come of it as of the SDK's reading, which a test holds against
-//! each other.
+//! SQS's answers, read from their own text. The same comes of them as of the SDK's reading, which tests hold against each other.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +9,7 @@ use md5::{Digest as _, Md5};
 use serde::Deserialize;
 
 use super::{Flaw, Unusable};
-use crate::aws::fault::Failure;
+use crate::aws::fault::{Failure, classify};
 use crate::aws::text::Text;
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
@@ -60,6 +59,73 @@ pub(super) fn messages(body: &[u8]) -> Result<Vec<Result<Message, Unusable>>, Fa
         .map_err(|error| Failure::unreadable(&format!("ReceiveMessage: {error}")))?;
     let messages = answer.messages.unwrap_or_default();
     Ok(messages.into_iter().map(message).collect())
+}
+
+/// What became of the entries of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Batch<'a> {
+    #[serde(borrow, default)]
+    successful: Option<Vec<Done<'a>>>,
+    #[serde(borrow, default)]
+    failed: Option<Vec<Failed<'a>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Done<'a> {
+    #[serde(borrow, default)]
+    id: Text<'a>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failed<'a> {
+    #[serde(borrow, default)]
+    id: Text<'a>,
+    #[serde(default)]
+    sender_fault: Option<bool>,
+    #[serde(borrow, default)]
+    code: Text<'a>,
+    #[serde(borrow, default)]
+    message: Text<'a>,
+}
+
+/// The result of each entry by its number; an entry that the answer does not speak of has not succeeded.
+///
+/// # Errors
+/// It is not what a batch is answered.
+pub(super) fn by_entry(count: usize, body: &[u8]) -> Result<Vec<Result<(), Failure>>, Failure> {
+    let batch: Batch = serde_json::from_slice(body)
+        .map_err(|error| Failure::unreadable(&format!("a batch: {error}")))?;
+    let unanswered = || Err(Failure::unreadable("no result for an entry"));
+    let mut results: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
+    let slot = |id: Text| {
+        let index = id.there()?.parse().ok();
+        index.filter(|index: &usize| *index < count)
+    };
+    for index in batch
+        .successful
+        .into_iter()
+        .flatten()
+        .filter_map(|done| slot(done.id))
+    {
+        results[index] = Ok(());
+    }
+    for entry in batch.failed.into_iter().flatten() {
+        let Some(index) = slot(entry.id) else {
+            continue;
+        };
+        let status = if entry.sender_fault == Some(true) {
+            400
+        } else {
+            500
+        };
+        let code = entry.code.there().unwrap_or_default();
+        let message = entry.message.there().unwrap_or_default();
+        results[index] = Err(Failure::new(classify(&code, status, None), &code, &message));
+    }
+    Ok(results)
 }
 
 fn message(mut from: Wire) -> Result<Message, Unusable> {

@@ -1,7 +1,5 @@
 //! Whether what a mapping names is there: its function, its source, and that they fit. // spec: 1.6
 
-use std::time::Duration;
-
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::Queue;
@@ -29,7 +27,7 @@ pub(super) async fn check(clients: &Clients, needs: &Needs) -> Result<(), Refusa
         }
         Some(_) => {}
         None => {
-            let found = Queue::find(clients, &mapping.source, Duration::ZERO).await;
+            let found = Queue::find(clients, &mapping.source).await;
             let queue = found.map_err(|failure| missing(mapping, failure))?;
             let attributes = queue.attributes().await;
             let visibility = attributes

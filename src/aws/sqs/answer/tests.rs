@@ -1,11 +1,10 @@
 //! What comes of an answer, by hand and beside the SDK's own reading of it.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::*;
-use crate::aws::canned::{answer, serve};
+use crate::aws::canned::{answer, serve, spelled};
+use crate::aws::fault::Fault;
 use crate::config::aws::Aws;
 
 const DIGEST: &str = "5d41402abc4b2a76b9719d911017c592";
@@ -109,7 +108,7 @@ fn what_is_no_answer_is_said_to_be_none() {
 /// What the SDK makes of it, in our words.
 async fn by_the_sdk(body: &str) -> Vec<Message> {
     let (clients, _) = serve([answer(200, body)], &Aws::default());
-    let client = clients.sqs("us-east-1", Duration::ZERO);
+    let client = clients.sqs("us-east-1");
     let read = client
         .receive_message()
         .queue_url("http://q/1/q")
@@ -176,17 +175,6 @@ fn word(chance: &mut fastrand::Rng) -> String {
         .collect()
 }
 
-/// JSON text in which every character may be escaped, as some servers do.
-fn spelled(chance: &mut fastrand::Rng, text: &str) -> String {
-    let mut out = String::from("\"");
-    for unit in text.encode_utf16() {
-        out.push_str(&format!("\\u{unit:04x}"));
-    }
-    out.push('"');
-    let plain = serde_json::to_string(text).unwrap();
-    if chance.bool() { out } else { plain }
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_sdk_reads_the_same_messages() {
     let mut chance = fastrand::Rng::with_seed(7);
@@ -228,5 +216,107 @@ async fn the_sdk_reads_the_same_messages() {
             by_the_sdk(&body).await,
             "round {round}: {body}"
         );
+    }
+}
+
+/// The faults and words of each entry, as we read them.
+fn entries(count: usize, body: &str) -> Vec<Result<(), (Fault, String)>> {
+    let results = by_entry(count, body.as_bytes()).unwrap().into_iter();
+    results
+        .map(|result| result.map_err(|failure| (failure.fault, failure.to_string())))
+        .collect()
+}
+
+#[test]
+fn every_entry_has_a_result_whatever_the_answer_says() {
+    let unanswered = || {
+        Err((
+            Fault::Transient,
+            "unreadable answer: no result for an entry".to_owned(),
+        ))
+    };
+    let failed = |fault, words: &str| Err((fault, words.to_owned()));
+    assert_eq!(
+        entries(
+            6,
+            r#"{"Successful":[{"Id":"0"},{"Id":"9"},{"Id":"x"},{}],
+                "Failed":[{"Id":"1","Code":"ReceiptHandleIsInvalid","SenderFault":true},
+                          {"Id":"2","Code":"InternalError","SenderFault":false},
+                          {"Id":"4","Code":"Odd","SenderFault":true,"Message":"no"},
+                          {"Id":"5"},{"Code":"Odd"}]}"#
+        ),
+        [
+            Ok(()),
+            failed(Fault::Expired, "ReceiptHandleIsInvalid"),
+            failed(Fault::Transient, "InternalError"),
+            unanswered(),
+            failed(Fault::Invalid, "Odd: no"),
+            failed(Fault::Transient, ""),
+        ]
+    );
+    for nothing in [
+        "{}",
+        r#"{"Successful":null,"Failed":null}"#,
+        r#"{"Newer":[]}"#,
+    ] {
+        assert_eq!(entries(1, nothing), [unanswered()], "{nothing}");
+    }
+    for garbage in [
+        "",
+        "<html>",
+        "7",
+        r#"{"Failed":[{"Id":1}]}"#,
+        r#"{"Successful":["#,
+    ] {
+        let failure = by_entry(1, garbage.as_bytes()).unwrap_err();
+        assert_eq!(failure.fault, Fault::Transient, "{garbage}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_reads_the_same_results_of_a_batch() {
+    let mut chance = fastrand::Rng::with_seed(11);
+    for round in 0..100 {
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for id in 0..10 {
+            let (code, words) = (word(&mut chance), word(&mut chance));
+            match chance.usize(0..3) {
+                0 => done.push(format!(
+                    "{{\"Newer\":{{}},\"Id\":{}}}",
+                    spelled(&mut chance, &id.to_string())
+                )),
+                1 => failed.push(format!(
+                    "{{\"SenderFault\":{},\"Code\":{},\"Message\":{},\"Id\":\"{id}\"}}",
+                    chance.bool(),
+                    spelled(&mut chance, &format!("c{code}")),
+                    spelled(&mut chance, &words),
+                )),
+                _ => {}
+            }
+        }
+        let body = format!(
+            "{{\"Failed\":[{}],\"Successful\":[{}]}}",
+            failed.join(","),
+            done.join(" , ")
+        );
+        let (clients, _) = serve([answer(200, &body)], &Aws::default());
+        let call = clients.sqs("us-east-1").delete_message_batch();
+        let theirs = call.queue_url("http://q/1/q").send().await.unwrap();
+        let ours = by_entry(10, body.as_bytes()).unwrap();
+        for (id, ours) in ours.into_iter().enumerate() {
+            let id = id.to_string();
+            let done = theirs.successful().iter().any(|entry| entry.id() == id);
+            let failed = theirs.failed().iter().find(|entry| entry.id() == id);
+            let expected = match (done, failed) {
+                (true, _) => Ok(()),
+                (false, Some(entry)) => {
+                    let status = if entry.sender_fault() { 400 } else { 500 };
+                    let fault = classify(entry.code(), status, None);
+                    Err(Failure::new(fault, entry.code(), entry.message().unwrap()))
+                }
+                (false, None) => Err(Failure::unreadable("no result for an entry")),
+            };
+            assert_eq!(ours, expected, "round {round}, entry {id}: {body}");
+        }
     }
 }
