@@ -37,7 +37,8 @@
 //!
 //! Everything in hand is in *custody* ([`model::custody`]): one table of receipts, leases and groups for a mapping. The
 //! heartbeat extends leases from it, a second copy of a held message lends its newer receipt to it instead of being
-//! invoked, and a FIFO group that is in it goes into no other batch.
+//! invoked, and a FIFO group that is in it goes into no other batch: what comes of the group while the batch's deletes
+//! are under way is taken up by the same turn after them.
 //!
 //! A stream keeps no progress for anybody, so we do. Its shards are read parents first ([`model::shards`]). What is read
 //! goes down the lane of its key ([`model::lanes`]); a lane's batch is delivered until the failure policy

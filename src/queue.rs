@@ -12,9 +12,9 @@ mod settle;
 mod slots;
 mod terms;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -32,7 +32,7 @@ use crate::function::Function;
 use crate::metrics::{MappingMetrics, Operation};
 use crate::model::backoff::Backoff;
 use crate::model::custody::Custody;
-use crate::model::event::QueueStamp;
+use crate::model::event::{Piece, QueueStamp};
 use crate::model::filter::Filters;
 use crate::model::scaling::Scaling;
 use crate::model::settlement::{Fate, Member, Outcome, settle};
@@ -40,7 +40,7 @@ use crate::model::window::Window;
 
 use crate::reports::{Account, Reports};
 use deliver::Delivered;
-use gather::{Dropped, Gathered};
+use gather::{Accepted, Dropped, Gathered};
 use slots::{Slot, Slots};
 use terms::Terms;
 
@@ -65,7 +65,7 @@ struct Item {
     /// None where no order is kept.
     group: Option<Arc<str>>,
     trace: Option<String>,
-    record: String,
+    record: Piece,
     arrived: Duration,
 }
 
@@ -94,6 +94,8 @@ pub struct Engine {
     reports: Reports,
     slots: Arc<Slots>,
     custody: Mutex<Custody>,
+    /// What came for a batch while it deleted those before them in their groups. Locked inside the custody's lock.
+    followers: Mutex<BTreeMap<u64, Vec<Accepted>>>,
     leases_changed: Notify,
     terms: Mutex<Terms>,
     /// The last extension was refused for want of a permission: said once, and not for every message.
@@ -144,6 +146,7 @@ impl Engine {
         let engine = Self {
             slots: Slots::new(Scaling::new(mapping.maximum_concurrency, patient)),
             custody: Mutex::new(Custody::new(mapping.fifo())),
+            followers: Mutex::default(),
             leases_changed: Notify::new(),
             terms: Mutex::new(terms),
             extension_denied: AtomicBool::new(false),
@@ -220,27 +223,40 @@ impl Engine {
         }
     }
 
-    /// One batch's way, and the deletes of what the filter dropped from it, which it does not wait for.
+    /// A batch's way, and that of what followed it; with the deletes of what the filter dropped, for which no batch waits.
     async fn turn(self: Arc<Self>, number: u64, mut slot: Slot, drain: CancellationToken) {
         let _hands = Hands {
             engine: &self,
             number,
         };
         let mut dropped = Dropped::default();
-        self.batches(number, &mut slot, &mut dropped, &drain).await;
-        slot.complete();
-        dropped.deleted().await;
+        let mut waiting = VecDeque::new();
+        loop {
+            self.batches(number, &mut slot, waiting, &mut dropped, &drain)
+                .await;
+            slot.complete();
+            waiting = loop {
+                dropped.deleted().await;
+                let followers = self.take_up(number, &mut dropped);
+                if !followers.is_empty() || dropped.is_empty() {
+                    break followers;
+                }
+            };
+            if waiting.is_empty() {
+                return;
+            }
+        }
     }
 
-    /// One batch's way, and then that of what did not fit into it.
+    /// One batch's way, beginning with what is waiting already, and then that of what did not fit into it.
     async fn batches(
         self: &Arc<Self>,
         number: u64,
         slot: &mut Slot,
+        mut waiting: VecDeque<Item>,
         dropped: &mut Dropped,
         drain: &CancellationToken,
     ) {
-        let mut waiting = VecDeque::new();
         loop {
             let gathered = self.gather(number, slot, waiting, dropped, drain).await;
             let (mut batch, mut overflow) = match gathered {
@@ -259,6 +275,7 @@ impl Engine {
                 }
                 Delivered::Stopped => return self.untried(batch, overflow).await,
             }
+            overflow.extend(self.take_up(number, dropped));
             // Behind a failed message of its group nothing is tried before the failed one was.
             let behind = |item: &Item| {
                 item.group
@@ -293,10 +310,14 @@ impl Engine {
         });
         let fates = settle(members, outcome);
         let mut delete = Vec::new();
+        let mut groups = BTreeMap::new();
         let mut leave = Vec::new();
         for (item, fate) in batch.into_iter().zip(fates) {
             match fate {
-                Fate::Delete => delete.push(item.id),
+                Fate::Delete => {
+                    groups.extend(item.group.map(|group| (item.id.clone(), group)));
+                    delete.push(item.id);
+                }
                 Fate::Leave => {
                     leave.push(item.id);
                     stopped.extend(item.group);
@@ -305,8 +326,33 @@ impl Engine {
         }
         self.leave(&leave);
         if !delete.is_empty() {
-            self.delete(delete).await;
+            let left = self.delete(delete).await;
+            stopped.extend(left.iter().filter_map(|id| groups.remove(id)));
         }
+    }
+
+    /// The batch that deleted those before them takes up what followed in their groups.
+    fn take_up(self: &Arc<Self>, number: u64, dropped: &mut Dropped) -> VecDeque<Item> {
+        let mut items = VecDeque::new();
+        if !self.mapping.fifo() {
+            return items;
+        }
+        let mut unwanted = Vec::new();
+        let followers = self.in_custody(|custody, _| {
+            let followers = self.followers().remove(&number).unwrap_or_default();
+            followers
+                .iter()
+                .for_each(|message| custody.taken_up(message.id()));
+            followers
+        });
+        for message in followers {
+            match message {
+                Accepted::Kept(item) => items.push_back(item),
+                Accepted::Dropped(id) => unwanted.push(id),
+            }
+        }
+        self.drop_unwanted(unwanted, dropped);
+        items
     }
 
     /// The receive after a failure waits as long as this.
@@ -406,6 +452,13 @@ impl Engine {
         result
     }
 
+    /// Only ever locked within [`Self::in_custody`].
+    fn followers(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Accepted>>> {
+        self.followers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn account(&self, change: impl FnOnce(&mut Account)) {
         change(
             &mut self
@@ -437,9 +490,10 @@ struct Hands<'a> {
 
 impl Drop for Hands<'_> {
     fn drop(&mut self) {
-        let left = self
-            .engine
-            .in_custody(|custody, _| custody.release_batch(self.number));
+        let left = self.engine.in_custody(|custody, _| {
+            self.engine.followers().remove(&self.number);
+            custody.release_batch(self.number)
+        });
         self.engine.account(|account| account.left += left as u64);
     }
 }

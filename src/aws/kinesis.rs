@@ -275,7 +275,7 @@ fn records(from: Vec<SdkRecord>) -> Result<Vec<KinesisRecord>, Failure> {
 
 /// Data may be empty in Kinesis too, and the SDK does not tell that from data that are missing.
 fn record(
-    place: String,
+    place: impl AsRef<str>,
     key: Option<String>,
     data: Data,
     arrived: Option<DateTime>,

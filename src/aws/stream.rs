@@ -250,8 +250,9 @@ impl Stream {
 }
 
 /// The number that an answer calls `what`.
-pub(super) fn number(text: String, what: &str) -> Result<SequenceNumber, Failure> {
-    SequenceNumber::try_from(text).map_err(|error| Failure::unreadable(&format!("{what}: {error}")))
+pub(super) fn number(text: impl AsRef<str>, what: &str) -> Result<SequenceNumber, Failure> {
+    SequenceNumber::try_from(text.as_ref())
+        .map_err(|error| Failure::unreadable(&format!("{what}: {error}")))
 }
 
 /// Milliseconds since 1970, to the nearest: the wire has seconds as a decimal that no float hits exactly.

@@ -3,6 +3,9 @@
 //! A queue's lease on a message (its visibility time-out) is the only fence that it has. While a message is in custody
 //! its lease is extended, so that a slow function never causes a duplicate; and a copy of a message that is in custody
 //! already, which a standard queue may hand out at any time, is not invoked a second time but lends its newer receipt.
+//!
+//! A group of an ordered queue is in one batch at a time. The queue hands out the next of it as soon as a delete takes
+//! effect, which is before the answer to the delete is here: until then the next is held for the batch that deletes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,8 +28,58 @@ pub enum Taken {
     New,
     /// It was ours already: its newer receipt is kept, its older copy goes on.
     Again,
+    /// All messages of its group that are in hand are being deleted: it is held for their batch, which takes it up when
+    /// that is done.
+    Follows {
+        /// The batch.
+        batch: u64,
+    },
     /// Another batch holds messages of its group, so this one must wait its turn in the queue.
     GroupBusy,
+}
+
+/// How far a held message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Its batch is gathered, delivered, or handed back.
+    InHand,
+    /// It is being deleted.
+    Leaving,
+    /// It waits until those of its group that are leaving are gone.
+    Following,
+}
+
+/// A group of which messages are held.
+#[derive(Debug)]
+struct Group {
+    batch: u64,
+    in_hand: usize,
+    leaving: usize,
+    following: usize,
+}
+
+impl Group {
+    fn of(batch: u64) -> Self {
+        Self {
+            batch,
+            in_hand: 0,
+            leaving: 0,
+            following: 0,
+        }
+    }
+
+    /// How many of its messages are in this stage.
+    fn count(&mut self, stage: Stage) -> &mut usize {
+        match stage {
+            Stage::InHand => &mut self.in_hand,
+            Stage::Leaving => &mut self.leaving,
+            Stage::Following => &mut self.following,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.in_hand + self.leaving + self.following
+    }
 }
 
 /// An extension that is due.
@@ -44,6 +97,7 @@ pub struct Extension {
 struct Held {
     batch: u64,
     group: Option<Arc<str>>,
+    stage: Stage,
     receipt: Arc<str>,
     received: Duration,
     /// The queue hides the message at least until then.
@@ -60,7 +114,7 @@ pub struct Custody {
     ordered: bool,
     held: BTreeMap<Arc<str>, Held>,
     extensions: BTreeSet<(Duration, Arc<str>)>,
-    groups: BTreeMap<Arc<str>, (u64, usize)>,
+    groups: BTreeMap<Arc<str>, Group>,
     /// How many messages each batch holds; no entry is zero.
     batches: BTreeMap<u64, usize>,
 }
@@ -109,22 +163,32 @@ impl Custody {
             return Taken::Again;
         }
         let group = if self.ordered { group.cloned() } else { None };
+        let mut taken = Taken::New;
+        let (mut holder, mut stage) = (batch, Stage::InHand);
         if let Some(group) = &group {
-            let entry = self.groups.entry(group.clone()).or_insert((batch, 0));
-            if entry.0 != batch {
+            let entry = self.groups.entry(group.clone());
+            let entry = entry.or_insert_with(|| Group::of(batch));
+            if entry.batch != batch && entry.in_hand > 0 {
                 return Taken::GroupBusy;
             }
-            entry.1 += 1;
+            // Behind one that follows its later ones follow too, also in its own batch.
+            if entry.batch != batch || entry.following > 0 {
+                holder = entry.batch;
+                taken = Taken::Follows { batch: holder };
+                stage = Stage::Following;
+            }
+            *entry.count(stage) += 1;
         }
         let extend = now + hidden / 2;
         self.extensions.insert((extend, id.clone()));
         let until = now + hidden;
-        *self.batches.entry(batch).or_default() += 1;
+        *self.batches.entry(holder).or_default() += 1;
         self.held.insert(
             id.clone(),
             Held {
-                batch,
+                batch: holder,
                 group,
+                stage,
                 receipt,
                 received: now,
                 until,
@@ -133,7 +197,35 @@ impl Custody {
             },
         );
         self.invariants();
-        Taken::New
+        taken
+    }
+
+    /// The message is handled or was dropped, and is being deleted from now on.
+    pub fn leaving(&mut self, id: &Arc<str>) {
+        self.move_to(id, Stage::Leaving);
+    }
+
+    /// Its batch has taken up the message that followed.
+    pub fn taken_up(&mut self, id: &Arc<str>) {
+        self.move_to(id, Stage::InHand);
+    }
+
+    fn move_to(&mut self, id: &Arc<str>, stage: Stage) {
+        if !self.ordered {
+            return;
+        }
+        let Some(held) = self.held.get_mut(id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut held.stage, stage);
+        let Some(group) = &held.group else {
+            return;
+        };
+        let entry = self.groups.get_mut(group);
+        let entry = entry.expect("a held message's group is counted");
+        *entry.count(before) -= 1;
+        *entry.count(stage) += 1;
+        self.invariants();
     }
 
     /// The message is settled, handed back or left: its lease is no longer ours to extend.
@@ -162,8 +254,8 @@ impl Custody {
                 .groups
                 .get_mut(&group)
                 .expect("a held message's group is counted");
-            entry.1 -= 1;
-            if entry.1 == 0 {
+            *entry.count(held.stage) -= 1;
+            if entry.held() == 0 {
                 self.groups.remove(&group);
             }
         }
@@ -351,14 +443,19 @@ impl Custody {
                 self.held.len(),
                 "the batches' counts are true"
             );
-            for (group, (batch, count)) in &self.groups {
+            for (name, group) in &self.groups {
                 let members = self
                     .held
                     .values()
-                    .filter(|held| held.group.as_ref() == Some(group));
-                debug_assert_eq!(members.clone().count(), *count, "a group's count is true");
+                    .filter(|held| held.group.as_ref() == Some(name));
+                let of = |stage| members.clone().filter(|held| held.stage == stage).count();
+                debug_assert_eq!(
+                    [Stage::InHand, Stage::Leaving, Stage::Following].map(of),
+                    [group.in_hand, group.leaving, group.following],
+                    "a group's counts are true"
+                );
                 debug_assert!(
-                    members.clone().all(|held| held.batch == *batch),
+                    members.clone().all(|held| held.batch == group.batch),
                     "a group is in one batch"
                 );
             }

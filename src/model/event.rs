@@ -4,15 +4,17 @@
 
 mod dynamodb;
 mod kinesis;
+mod piece;
 mod queue;
 mod window;
 
 use bytes::Bytes;
 
-pub use self::dynamodb::dynamodb_record;
 pub(in crate::model) use self::dynamodb::whole_seconds;
-pub use self::kinesis::kinesis_record;
+pub use self::dynamodb::{dynamodb_record, write_dynamodb_record};
 pub(in crate::model) use self::kinesis::seconds;
+pub use self::kinesis::{kinesis_record, write_kinesis_record};
+pub use self::piece::{Piece, Sheets, share};
 pub use self::queue::{QueueStamp, queue_record};
 pub use self::window::{WindowEnvelope, window_event, window_event_bytes};
 
@@ -35,12 +37,12 @@ pub struct StreamStamp {
 }
 
 /// The event of these records, in their order.
-pub fn event<'a>(records: impl Iterator<Item = &'a str> + Clone) -> Bytes {
-    let length = event_bytes(records.clone().map(str::len));
-    let mut out = String::with_capacity(length);
-    out.push_str(OPEN);
+pub fn event<R: AsRef<[u8]>>(records: impl Iterator<Item = R> + Clone) -> Bytes {
+    let length = event_bytes(records.clone().map(|record| record.as_ref().len()));
+    let mut out = Vec::with_capacity(length);
+    out.extend_from_slice(OPEN.as_bytes());
     list(&mut out, records);
-    out.push_str(CLOSE);
+    out.extend_from_slice(CLOSE.as_bytes());
     debug_assert_eq!(out.len(), length);
     Bytes::from(out)
 }
@@ -50,12 +52,12 @@ pub fn event_bytes(lengths: impl Iterator<Item = usize>) -> usize {
     OPEN.len() + CLOSE.len() + list_bytes(lengths)
 }
 
-fn list<'a>(out: &mut String, records: impl Iterator<Item = &'a str>) {
+fn list<R: AsRef<[u8]>>(out: &mut Vec<u8>, records: impl Iterator<Item = R>) {
     for (index, record) in records.enumerate() {
         if index > 0 {
-            out.push(',');
+            out.push(b',');
         }
-        out.push_str(record);
+        out.extend_from_slice(record.as_ref());
     }
 }
 

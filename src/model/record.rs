@@ -5,6 +5,7 @@ mod data;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -54,10 +55,11 @@ impl Message {
     }
 }
 
-/// The place of a record in its shard: a decimal number of up to 129 digits, ordered by value. // spec: 2.2
+/// The place of a record in its shard: a decimal number of up to 129 digits, ordered by value. A clone is the same text: each record has
+/// several. // spec: 2.2
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SequenceNumber(String);
+pub struct SequenceNumber(Arc<str>);
 
 /// A text that is no sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,22 +80,30 @@ impl SequenceNumber {
     }
 }
 
-impl TryFrom<String> for SequenceNumber {
+impl TryFrom<&str> for SequenceNumber {
     type Error = NoSequenceNumber;
 
-    fn try_from(text: String) -> Result<Self, NoSequenceNumber> {
+    fn try_from(text: &str) -> Result<Self, NoSequenceNumber> {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         if text.is_empty() || !digits || text.len() > SEQUENCE_NUMBER_DIGITS_MAX {
             let shown = text.chars().take(SEQUENCE_NUMBER_DIGITS_MAX).collect();
             return Err(NoSequenceNumber(shown));
         }
-        Ok(Self(text))
+        Ok(Self(text.into()))
+    }
+}
+
+impl TryFrom<String> for SequenceNumber {
+    type Error = NoSequenceNumber;
+
+    fn try_from(text: String) -> Result<Self, NoSequenceNumber> {
+        Self::try_from(text.as_str())
     }
 }
 
 impl From<SequenceNumber> for String {
     fn from(number: SequenceNumber) -> String {
-        number.0
+        String::from(&*number.0)
     }
 }
 

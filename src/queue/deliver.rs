@@ -17,7 +17,7 @@ use crate::function::Answer;
 use crate::metrics;
 use crate::model::backoff::Backoff;
 use crate::model::custody::Extension;
-use crate::model::event::event;
+use crate::model::event::{event, share};
 use crate::model::response::{self, Reply};
 use crate::model::scaling::Ended;
 use crate::model::settlement::Outcome;
@@ -61,6 +61,7 @@ impl Engine {
     ) -> Delivered {
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         let mut measured = false;
+        let mut written = None;
         loop {
             self.secure(batch, stopped, drain).await;
             if batch.is_empty() {
@@ -69,8 +70,16 @@ impl Engine {
             if drain.is_cancelled() {
                 return Delivered::Stopped;
             }
-            // Written anew for each try: an event that were kept for the next would be held, and copied, beside the records.
-            let event = event(batch.iter().map(|item| item.record.as_str()));
+            // The same for each try, unless items have left the batch: none joins it.
+            let event = match written.take() {
+                Some((count, event)) if count == batch.len() => event,
+                _ => {
+                    let event = event(batch.iter().map(|item| &item.record));
+                    share(&event, batch.iter_mut().map(|item| &mut item.record));
+                    event
+                }
+            };
+            written = Some((batch.len(), event.clone()));
             if !measured {
                 self.metrics.record_batch(batch.len(), event.len());
                 measured = true;
@@ -312,7 +321,7 @@ mod tests {
             id: Arc::from("m"),
             group: None,
             trace: trace.map(str::to_string),
-            record: String::new(),
+            record: String::new().into(),
             arrived: Duration::ZERO,
         }
     }

@@ -54,14 +54,19 @@ impl Dropped {
 
     /// Wait until all are over.
     pub(super) async fn deleted(&mut self) {
-        while !self.0.is_empty() {
+        while !self.is_empty() {
             self.one_deleted().await;
         }
     }
 
+    /// None is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether another round may begin.
     fn has_room(&mut self) -> bool {
-        while !self.0.is_empty() && self.one_deleted().now_or_never().is_some() {}
+        while !self.is_empty() && self.one_deleted().now_or_never().is_some() {}
         self.0.len() < DROPPED_ROUNDS_MAX
     }
 }
@@ -118,30 +123,21 @@ impl Engine {
                     }
                     let (got, before) = (received.len(), batch.len() + overflow.len());
                     let mut unwanted = Vec::new();
-                    let mut passed_over = BTreeSet::new();
-                    for message in received {
-                        match self.accept(number, message, lease, &mut passed_over) {
+                    let (accepted, following) = self.accept(number, received, lease);
+                    for message in accepted {
+                        match message {
                             Accepted::Kept(item) => {
                                 self.join(item, &mut gathering, &mut batch, &mut overflow)
                             }
                             Accepted::Dropped(id) => unwanted.push(id),
-                            Accepted::Not => {}
                         }
                     }
-                    let filtered = unwanted.len();
-                    let taken = batch.len() + overflow.len() - before + filtered;
+                    let taken = batch.len() + overflow.len() - before + unwanted.len() + following;
                     // What had to be passed over is no backlog.
                     self.slots
                         .received(count, if taken > 0 { got } else { 0 }, self.now());
                     self.metrics.set_concurrency_limit(self.slots.limit());
-                    // What the filter dropped is deleted at once and does not wait for a batch. // spec: 4.7
-                    if filtered > 0 {
-                        self.metrics.record_filtered_out(filtered);
-                        let engine = self.clone();
-                        dropped
-                            .0
-                            .spawn(async move { engine.delete(unwanted).await });
-                    }
+                    self.drop_unwanted(unwanted, dropped);
                     if let Some(delay) = failed.or_else(|| self.useful(got, taken, early)) {
                         // What was gathered is due all the same when its window ends.
                         let left = gathering
@@ -202,59 +198,119 @@ impl Engine {
         }
     }
 
-    /// `passed_over` are the groups of this receive of which a message could not be taken: those behind it wait too.
+    /// What an answer brought for this batch, in its order, and how many of its messages follow those of another batch.
     fn accept(
         &self,
         number: u64,
-        message: Result<Message, Unusable>,
+        received: Vec<Result<Message, Unusable>>,
         lease: Duration,
-        passed_over: &mut BTreeSet<String>,
-    ) -> Accepted {
-        let mapping = self.mapping.name.as_str();
+    ) -> (Vec<Accepted>, usize) {
+        let arrived = self.now();
+        // The groups of which a message could not be taken: those behind it in the answer wait too.
+        let mut stopped = BTreeSet::new();
+        let read: Vec<Read> = received
+            .into_iter()
+            .filter_map(|message| self.read(message, arrived, &mut stopped))
+            .collect();
+        let mut accepted = Vec::with_capacity(read.len());
+        let mut passed_over = Vec::new();
+        let mut following = 0;
+        // All at once: a group must not change hands between two of its messages.
+        self.in_custody(|custody, _| {
+            for read in read {
+                let (id, group) = (read.message.id(), read.group.as_ref());
+                let taken = if group.is_some_and(|group| stopped.contains(&**group)) {
+                    Taken::GroupBusy
+                } else {
+                    custody.take(number, id, read.receipt, group, lease, arrived)
+                };
+                match taken {
+                    Taken::New => accepted.push(read.message),
+                    Taken::Follows { batch } => {
+                        following += 1;
+                        let mut followers = self.followers();
+                        followers.entry(batch).or_default().push(read.message);
+                    }
+                    Taken::Again => passed_over.push((id.clone(), PassedOver::Duplicate)),
+                    Taken::GroupBusy => {
+                        passed_over.push((id.clone(), PassedOver::GroupBusy));
+                        stopped.extend(group.map(|group| group.to_string()));
+                    }
+                }
+            }
+        });
+        for (message, why) in passed_over {
+            self.passed_over(&message, why);
+        }
+        (accepted, following)
+    }
+
+    /// A message as it is to be taken; nothing where it can not be, or stands behind such a one in its group.
+    fn read(
+        &self,
+        message: Result<Message, Unusable>,
+        arrived: Duration,
+        stopped: &mut BTreeSet<String>,
+    ) -> Option<Read> {
         let message = match message {
             Ok(message) => message,
             Err(Unusable { group, why }) => {
                 self.metrics.record_passed_over(PassedOver::Unusable);
-                warn!(mapping, %why, "message left to the queue");
-                passed_over.extend(group);
-                return Accepted::Not;
+                warn!(mapping = %self.mapping.name, %why, "message left to the queue");
+                stopped.extend(group);
+                return None;
             }
         };
         let group = message.group().filter(|_| self.mapping.fifo());
-        if group.is_some_and(|group| passed_over.contains(group)) {
+        if group.is_some_and(|group| stopped.contains(group)) {
             self.metrics.record_passed_over(PassedOver::GroupBusy);
-            return Accepted::Not;
+            return None;
         }
-        let id: Arc<str> = Arc::from(message.id.as_str());
-        let receipt = Arc::from(message.receipt.as_str());
         let group: Option<Arc<str>> = group.map(Arc::from);
-        match self.in_custody(|custody, now| {
-            custody.take(number, &id, receipt, group.as_ref(), lease, now)
-        }) {
-            Taken::Again => {
-                self.metrics.record_passed_over(PassedOver::Duplicate);
-                debug!(mapping, message = %id, "a message that is in hand came again");
-                Accepted::Not
+        let id: Arc<str> = Arc::from(message.id.as_str());
+        let accepted = match self.filters.keeps(&message) {
+            true => Accepted::Kept(Item {
+                id,
+                group: group.clone(),
+                trace: message.attributes.get("AWSTraceHeader").cloned(),
+                record: queue_record(&message, &self.stamp).into(),
+                arrived,
+            }),
+            false => Accepted::Dropped(id),
+        };
+        Some(Read {
+            receipt: Arc::from(message.receipt.as_str()),
+            group,
+            message: accepted,
+        })
+    }
+
+    fn passed_over(&self, message: &str, why: PassedOver) {
+        let mapping = self.mapping.name.as_str();
+        self.metrics.record_passed_over(why);
+        match why {
+            PassedOver::Duplicate => {
+                debug!(mapping, message, "a message that is in hand came again");
             }
-            Taken::GroupBusy => {
-                self.metrics.record_passed_over(PassedOver::GroupBusy);
-                warn!(mapping, message = %id, "left to the queue: its group is in another batch");
-                passed_over.extend(group.map(|group| group.to_string()));
-                Accepted::Not
+            PassedOver::GroupBusy | PassedOver::Unusable => {
+                warn!(
+                    mapping,
+                    message, "left to the queue: its group is in another batch"
+                );
             }
-            Taken::New if self.filters.keeps(&message) => {
-                let record = queue_record(&message, &self.stamp);
-                let trace = message.attributes.get("AWSTraceHeader").cloned();
-                Accepted::Kept(Item {
-                    id,
-                    group,
-                    trace,
-                    record,
-                    arrived: self.now(),
-                })
-            }
-            Taken::New => Accepted::Dropped(id),
         }
+    }
+
+    /// What the filter dropped is deleted at once and does not wait for a batch. // spec: 4.7
+    pub(super) fn drop_unwanted(self: &Arc<Self>, unwanted: Vec<Arc<str>>, dropped: &mut Dropped) {
+        if unwanted.is_empty() {
+            return;
+        }
+        self.metrics.record_filtered_out(unwanted.len());
+        let engine = self.clone();
+        dropped.0.spawn(async move {
+            engine.delete(unwanted).await;
+        });
     }
 
     /// Order is kept: once one item had to wait, those behind it wait too.
@@ -275,8 +331,26 @@ impl Engine {
     }
 }
 
-enum Accepted {
+/// A message that is to be taken.
+struct Read {
+    receipt: Arc<str>,
+    /// None where no order is kept.
+    group: Option<Arc<str>>,
+    message: Accepted,
+}
+
+/// A message that was taken, by what the filter says of it.
+#[derive(Debug)]
+pub(super) enum Accepted {
     Kept(Item),
     Dropped(Arc<str>),
-    Not,
+}
+
+impl Accepted {
+    pub(super) fn id(&self) -> &Arc<str> {
+        match self {
+            Self::Kept(item) => &item.id,
+            Self::Dropped(id) => id,
+        }
+    }
 }

@@ -24,15 +24,17 @@ const HAND_BACK_TRIES: usize = 4;
 
 impl Engine {
     /// Delete these messages. Failures are repeated for as long as a lease lasts, also of a message whose lease was
-    /// reported lost: an older delete may have done it, and an old receipt often still deletes. What then remains comes
-    /// again, as the queue promises at least one delivery, not exactly one.
-    pub(super) async fn delete(&self, mut ids: Vec<Arc<str>>) {
+    /// reported lost: an older delete may have done it, and an old receipt often still deletes. What then remains, which
+    /// is told, comes again, as the queue promises at least one delivery, not exactly one.
+    pub(super) async fn delete(&self, mut ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        self.in_custody(|custody, _| ids.iter().for_each(|id| custody.leaving(id)));
+        let mut left = Vec::new();
         let mut repeats = Backoff::new(REPEAT_FIRST, REPEAT_LONGEST);
         let until = self.now() + self.terms().lease;
         loop {
-            ids = self.delete_once(ids).await;
+            ids = self.delete_once(ids, &mut left).await;
             if ids.is_empty() {
-                return;
+                return left;
             }
             let delay = repeats.delay(self.jitter());
             if until <= self.now() + delay {
@@ -42,23 +44,30 @@ impl Engine {
                     "handled but not deleted: the lease is over and the queue will deliver them again"
                 );
                 self.leave(&ids);
-                return;
+                left.append(&mut ids);
+                return left;
             }
             tokio::time::sleep(delay).await;
         }
     }
 
-    /// One round of deletes: the messages that are to be tried again.
-    async fn delete_once(&self, ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    /// One round of deletes: the messages that are to be tried again. Those that it gave up go to `left`.
+    async fn delete_once(&self, ids: Vec<Arc<str>>, left: &mut Vec<Arc<str>>) -> Vec<Arc<str>> {
         let calls: Vec<_> = ids
             .chunks(BATCH_ENTRIES_MAX)
             .map(|chunk| self.delete_chunk(chunk))
             .collect();
-        let again: Vec<Vec<Arc<str>>> = stream::iter(calls).buffered(CALLS_AT_ONCE).collect().await;
-        again.concat()
+        let mut calls = stream::iter(calls).buffered(CALLS_AT_ONCE);
+        let mut all_again = Vec::new();
+        while let Some((mut again, mut given_up)) = calls.next().await {
+            all_again.append(&mut again);
+            left.append(&mut given_up);
+        }
+        all_again
     }
 
-    async fn delete_chunk(&self, ids: &[Arc<str>]) -> Vec<Arc<str>> {
+    /// One call: the messages that are to be tried again, and those that it gave up.
+    async fn delete_chunk(&self, ids: &[Arc<str>]) -> (Vec<Arc<str>>, Vec<Arc<str>>) {
         let receipts: Vec<Arc<str>> = self.in_custody(|custody, _| {
             ids.iter()
                 .map(|id| custody.receipt(id).unwrap_or_default())
@@ -68,7 +77,7 @@ impl Engine {
         self.reports
             .batch_request(Operation::DeleteMessageBatch, &answer);
         let results = answer.unwrap_or_else(|failure| vec![Err(failure); ids.len()]);
-        let mut again = Vec::new();
+        let (mut again, mut given_up) = (Vec::new(), Vec::new());
         let mut deleted = Vec::new();
         for ((id, receipt), result) in ids.iter().zip(&receipts).zip(results) {
             let Err(failure) = result else {
@@ -93,7 +102,7 @@ impl Engine {
                             mapping = %self.mapping.name, message = %id, %failure,
                             "handled but not deleted: the queue will deliver it again"
                         );
-                        self.leave(std::slice::from_ref(id));
+                        given_up.push(id.clone());
                     }
                 }
             }
@@ -101,7 +110,8 @@ impl Engine {
         self.metrics.record_deleted(deleted.len());
         self.account(|account| account.deleted += deleted.len() as u64);
         self.release(&deleted);
-        again
+        self.leave(&given_up);
+        (again, given_up)
     }
 
     /// These stay in the queue: their leases run out, and it delivers them again or dead-letters them.

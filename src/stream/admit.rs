@@ -1,7 +1,7 @@
 //! A record that was read becomes the event records that the function sees: none, where a filter drops it. // spec: 2, 7
 
 use crate::aws::stream::Records;
-use crate::model::event::{dynamodb_record, kinesis_record};
+use crate::model::event::{Piece, Sheets, write_dynamodb_record, write_kinesis_record};
 use crate::model::kpl;
 use crate::model::record::{DynamoRecord, KinesisRecord, SequenceNumber};
 
@@ -51,11 +51,11 @@ impl Raw {
 pub(super) struct Written {
     /// Which of an aggregate's user records it is, from 0.
     pub inner: Option<u32>,
-    pub record: String,
+    pub record: Piece,
 }
 
 impl Written {
-    fn whole(record: String) -> Self {
+    fn whole(record: Piece) -> Self {
         Self {
             inner: None,
             record,
@@ -64,47 +64,62 @@ impl Written {
 }
 
 impl Engine {
-    /// The event records of a record; several, where the Kinesis Producer Library packed user records into it, of which
-    /// the first `begun` are settled already.
-    pub(super) fn written(&self, shard: &str, raw: &Raw, begun: u32) -> Vec<Written> {
+    /// Add the event records of a record to `written`; several, where the Kinesis Producer Library packed user records into
+    /// it, of which the first `begun` are settled already. About so many `more` records will follow.
+    pub(super) fn write(
+        &self,
+        shard: &str,
+        raw: &Raw,
+        begun: u32,
+        (sheets, more): (&mut Sheets, usize),
+        written: &mut Vec<Written>,
+    ) {
         let stamp = self.stamp();
         let mut dropped = 0;
         let mut keep = |kept: bool| {
             dropped += usize::from(!kept);
             kept
         };
-        let records: Vec<Written> = match raw {
-            Raw::Dynamo(record) => keep(self.filters.keeps(record))
-                .then(|| Written::whole(dynamodb_record(record, &stamp)))
-                .into_iter()
-                .collect(),
-            Raw::Kinesis(record) => {
-                let packed = self
-                    .stream
-                    .deaggregate_kpl
-                    .then(|| kpl::deaggregate(record))
-                    .flatten();
-                match packed {
-                    Some(packed) => (0..)
-                        .zip(&packed)
-                        .skip(begun as usize)
-                        .map(|(index, inner)| (index, inner.record(record)))
-                        .filter(|(_, inner)| keep(self.filters.keeps(inner)))
-                        .map(|(index, inner)| Written {
-                            inner: Some(index),
-                            record: kinesis_record(&inner, shard, &stamp),
-                        })
-                        .collect(),
-                    None => keep(self.filters.keeps(record))
-                        .then(|| Written::whole(kinesis_record(record, shard, &stamp)))
-                        .into_iter()
-                        .collect(),
+        match raw {
+            Raw::Dynamo(record) => {
+                if keep(self.filters.keeps(record)) {
+                    let write = |out: &mut String| write_dynamodb_record(out, record, &stamp);
+                    written.push(Written::whole(sheets.write(more, write)));
                 }
             }
-        };
+            Raw::Kinesis(record) => match self.packed(record) {
+                Some(packed) => {
+                    for (index, inner) in (0..).zip(&packed).skip(begun as usize) {
+                        let inner = inner.record(record);
+                        if !keep(self.filters.keeps(&inner)) {
+                            continue;
+                        }
+                        let more = packed.len() - index as usize - 1;
+                        let write =
+                            |out: &mut String| write_kinesis_record(out, &inner, shard, &stamp);
+                        written.push(Written {
+                            inner: Some(index),
+                            record: sheets.write(more, write),
+                        });
+                    }
+                }
+                None => {
+                    if keep(self.filters.keeps(record)) {
+                        let write =
+                            |out: &mut String| write_kinesis_record(out, record, shard, &stamp);
+                        written.push(Written::whole(sheets.write(more, write)));
+                    }
+                }
+            },
+        }
         if dropped > 0 {
             self.metrics.record_filtered_out(dropped);
         }
-        records
+    }
+
+    /// The user records of an aggregate.
+    fn packed<'r>(&self, record: &'r KinesisRecord) -> Option<Vec<kpl::Inner<'r>>> {
+        let deaggregate = self.stream.deaggregate_kpl;
+        deaggregate.then(|| kpl::deaggregate(record)).flatten()
     }
 }

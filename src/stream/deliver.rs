@@ -19,7 +19,7 @@ use crate::checkpoint::CommitError;
 use crate::metrics::{self, ShardMetrics};
 use crate::model::backoff::Backoff;
 use crate::model::delivery::{Delivery, Outcome, Reason, Slice, Step};
-use crate::model::event::EVENT_BYTES_MAX;
+use crate::model::event::{EVENT_BYTES_MAX, share};
 use crate::model::progress::{LastInvocation, Owed};
 use crate::model::tumbling::{Ahead, Next};
 
@@ -73,7 +73,7 @@ impl Line {
     pub async fn deliver(
         &self,
         lane: u32,
-        items: &[Item],
+        items: &mut [Item],
         slices: Vec<Slice>,
         last: Option<LastInvocation>,
         drain: &CancellationToken,
@@ -82,6 +82,8 @@ impl Line {
         let mut last = last.unwrap_or_default();
         let mut pace = Pace::default();
         let mut calls = Calls::default();
+        // The last event, for its repeats.
+        let mut written = None;
         loop {
             let now_ms = self.engine.clock.now_ms();
             let before = delivery.settled();
@@ -136,11 +138,19 @@ impl Line {
                     if fresh {
                         last = LastInvocation::default();
                     }
-                    let batch = &items[records.clone()];
-                    let written = batch.iter().map(|item| item.record.as_str());
-                    let event = self.windowed_event(written, window_start_ms);
+                    let batch = &mut items[records.clone()];
+                    let event = match written.take() {
+                        // A window's state goes into each event anew.
+                        Some((of, event)) if of == records && !self.has_windows() => event,
+                        _ => {
+                            let written = batch.iter().map(|item| &item.record);
+                            self.windowed_event(written, window_start_ms)
+                        }
+                    };
+                    written = Some((records.clone(), event.clone()));
                     if pace.first() {
                         self.engine.metrics.record_batch(batch.len(), event.len());
+                        share(&event, batch.iter_mut().map(|item| &mut item.record));
                     }
                     let called = self.invoke(batch, event, &mut last, &mut calls, drain);
                     let Some(ran) = called.await else {

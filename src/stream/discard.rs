@@ -120,7 +120,7 @@ impl Line {
                 last_arrived_ms: last.arrived_ms,
                 count: discard.items.len(),
             });
-        let written = discard.items.iter().map(|item| item.record.as_str());
+        let written = discard.items.iter().map(|item| &item.record);
         let event = match first {
             Some(first) => Some(self.windowed_event(written, first.window_start_ms)),
             None => self.final_event(),

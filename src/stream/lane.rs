@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::delivery::Slice;
-use crate::model::event::event_bytes;
+use crate::model::event::{Piece, event_bytes};
 use crate::model::progress::{LastInvocation, Owed};
 use crate::model::record::SequenceNumber;
 
@@ -20,7 +20,7 @@ pub(super) struct Item {
     pub arrived_ms: u64,
     /// The beginning of its tumbling window, likewise; the same for all where there are no windows.
     pub window_start_ms: u64,
-    pub record: String,
+    pub record: Piece,
 }
 
 /// A mapping's rule for when to invoke.

@@ -21,6 +21,7 @@ use super::lane::{Due, Item, Lane, Reading};
 use super::reader::{Reader, Trouble};
 use crate::aws::stream::Opened;
 use crate::checkpoint::{CommitError, Saved};
+use crate::model::event::Sheets;
 use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
@@ -240,6 +241,7 @@ impl Shard {
     fn admit(&mut self) {
         let engine = self.line.engine.clone();
         let now = engine.now();
+        let (mut sheets, mut written) = (Sheets::default(), Vec::new());
         while let Some(raw) = self.pending.front() {
             let number = raw.number();
             // A position that was opened anew may repeat what is in hand already.
@@ -257,13 +259,14 @@ impl Shard {
             if self.line.book.read(|page| waits(&page.lanes)) {
                 return;
             }
-            let records = if self.reader.too_old(raw.arrived_ms()) {
-                Vec::new()
-            } else {
+            written.clear();
+            if !self.reader.too_old(raw.arrived_ms()) {
                 let begun = |page: &Page| page.lanes.begun(number, raw.key());
-                engine.written(&self.line.id, raw, self.line.book.read(begun))
-            };
-            let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+                let begun = self.line.book.read(begun);
+                let sheets = (&mut sheets, self.pending.len() - 1);
+                engine.write(&self.line.id, raw, begun, sheets, &mut written);
+            }
+            let count = u32::try_from(written.len()).unwrap_or(u32::MAX);
             let window = self.window;
             let windowed = engine.stream.tumbling_window.is_some();
             let (admitted, factor, oldest, window) = self.line.book.write(|page| {
@@ -284,7 +287,7 @@ impl Shard {
                     self.keep_at.get_or_insert(now + KEEP_EVERY);
                 }
                 Admitted::Lane { lane, place } => {
-                    for Written { inner, record } in records {
+                    for Written { inner, record } in written.drain(..) {
                         let item = Item {
                             place,
                             number: number.clone(),
@@ -368,7 +371,7 @@ impl Shard {
             let Due::Now(count) = lane.due(&engine.rule, reading, now) else {
                 continue;
             };
-            let (items, slices, last) = lane.take(count, &engine.rule);
+            let (mut items, slices, last) = lane.take(count, &engine.rule);
             if items.is_empty() {
                 self.line
                     .book
@@ -380,7 +383,7 @@ impl Shard {
             told_of_resumption(&engine.mapping.name, &self.line.id, &slices);
             let (line, drain) = (self.line.clone(), drain.clone());
             self.tasks.spawn(async move {
-                let ended = line.deliver(number, &items, slices, last, &drain).await;
+                let ended = line.deliver(number, &mut items, slices, last, &drain).await;
                 Event::Delivered {
                     lane: number,
                     ended,

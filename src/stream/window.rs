@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Line, Trouble, repeat_delay};
 use crate::model::delivery::{Outcome, Reason, Step};
-use crate::model::event::{WindowEnvelope, window_event};
+use crate::model::event::{Piece, WindowEnvelope, window_event};
 use crate::model::on_failure::Window;
 use crate::model::progress::{LastInvocation, ShardProgress};
 use crate::model::tumbling::{Ahead, Next, Tumbling};
@@ -166,14 +166,19 @@ impl Line {
                 final_invoke: told.is_final,
                 terminated_early: told.terminated_early,
             };
-            Some(window_event([].into_iter(), &envelope))
+            Some(window_event(std::iter::empty::<&Piece>(), &envelope))
         })
+    }
+
+    /// Whether records belong to windows.
+    pub fn has_windows(&self) -> bool {
+        self.book.read(|page| page.windows.is_some())
     }
 
     /// The event of records of one window.
     pub fn windowed_event<'a>(
         &self,
-        records: impl Iterator<Item = &'a str> + Clone,
+        records: impl Iterator<Item = &'a Piece> + Clone,
         window_start_ms: u64,
     ) -> bytes::Bytes {
         let arn = self.engine.mapping.source.to_string();

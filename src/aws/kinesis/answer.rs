@@ -84,7 +84,7 @@ impl Record<'_> {
             .map(DateTime::from_secs_f64);
         let data = Data::from_base64(data);
         super::record(
-            self.sequence_number.owned().unwrap_or_default(),
+            self.sequence_number.there().unwrap_or_default(),
             self.partition_key.owned(),
             data.map_err(|error| Failure::unreadable(&error.to_string()))?,
             arrived,

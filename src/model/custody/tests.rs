@@ -257,6 +257,57 @@ fn a_group_is_in_one_batch_only_until_its_last_message_is_released() {
     assert_eq!(custody.groups(), 2);
 }
 
+// spec: 4.6: the queue hands out the next of a group once those before it are deleted, which the answer tells later
+#[test]
+fn behind_messages_that_are_being_deleted_the_next_of_their_group_follows_in_their_batch() {
+    let mut custody = custody(30);
+    let group = name("g");
+    let take = |custody: &mut Custody, batch, id| {
+        let lease = custody.lease;
+        custody.take(batch, &name(id), name("r"), Some(&group), lease, SECOND)
+    };
+    for id in ["a", "b"] {
+        assert_eq!(take(&mut custody, 1, id), Taken::New);
+    }
+    custody.leaving(&name("a"));
+    assert_eq!(take(&mut custody, 2, "c"), Taken::GroupBusy, "b is in hand");
+    custody.leaving(&name("b"));
+    assert_eq!(take(&mut custody, 2, "c"), Taken::Follows { batch: 1 });
+    assert_eq!(take(&mut custody, 2, "c"), Taken::Again);
+    assert_eq!(take(&mut custody, 3, "d"), Taken::Follows { batch: 1 });
+    let own = take(&mut custody, 1, "e");
+    assert_eq!(own, Taken::Follows { batch: 1 }, "no overtaking");
+    custody.release(&name("a"));
+    custody.release(&name("b"));
+    assert_eq!(take(&mut custody, 2, "f"), Taken::Follows { batch: 1 });
+    custody.taken_up(&name("c"));
+    assert_eq!(take(&mut custody, 2, "x"), Taken::GroupBusy, "c is in hand");
+    assert_eq!(take(&mut custody, 1, "h"), Taken::Follows { batch: 1 });
+    for id in ["d", "e", "f", "h"] {
+        custody.taken_up(&name(id));
+    }
+    assert_eq!(take(&mut custody, 1, "i"), Taken::New, "behind them all");
+    assert_eq!(custody.due(16 * SECOND, Duration::ZERO, 10).len(), 6);
+    assert_eq!(custody.release_batch(2) + custody.release_batch(3), 0);
+    assert_eq!(custody.release_batch(1), 6);
+    assert_eq!(custody.groups(), 0);
+}
+
+#[test]
+fn what_is_deleted_in_its_own_batch_holds_nothing_up_in_it() {
+    let mut custody = custody(30);
+    let group = name("g");
+    custody.take(1, &name("a"), name("r"), Some(&group), 30 * SECOND, SECOND);
+    custody.leaving(&name("a"));
+    custody.leaving(&name("nobody's"));
+    let next = custody.take(1, &name("b"), name("r"), Some(&group), 30 * SECOND, SECOND);
+    assert_eq!(next, Taken::New);
+    custody.release(&name("b"));
+    assert_eq!(custody.groups(), 1, "a is still held");
+    custody.release(&name("a"));
+    assert_eq!((custody.len(), custody.groups()), (0, 0));
+}
+
 #[test]
 fn the_groups_of_a_standard_queue_keep_no_order() {
     let mut custody = Custody::new(false);

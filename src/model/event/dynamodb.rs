@@ -11,23 +11,30 @@ const PLAIN_SECONDS_MAX: u64 = 10_000_000;
 
 /// One change of an item. Images that the record lacks are absent, and so is the identity of who made the change.
 pub fn dynamodb_record(record: &DynamoRecord, stamp: &StreamStamp) -> String {
+    let mut out = String::new();
+    write_dynamodb_record(&mut out, record, stamp);
+    out
+}
+
+/// The same, at the end of `out`.
+pub fn write_dynamodb_record(out: &mut String, record: &DynamoRecord, stamp: &StreamStamp) {
     let image_bytes = |image: &Option<String>| image.as_ref().map_or(0, String::len);
     let items = record.keys.len() + image_bytes(&record.new_image) + image_bytes(&record.old_image);
-    let mut out = String::with_capacity(items + REST_BYTES);
+    out.reserve(items + REST_BYTES);
     out.push_str("{\"eventID\":");
-    text(&mut out, &record.event_id);
+    text(out, &record.event_id);
     out.push_str(",\"eventName\":");
-    text(&mut out, &record.event_name);
+    text(out, &record.event_name);
     out.push_str(",\"eventVersion\":");
-    text(&mut out, &record.event_version);
+    text(out, &record.event_version);
     out.push_str(",\"eventSource\":\"aws:dynamodb\",\"awsRegion\":");
-    text(&mut out, &stamp.region);
+    text(out, &stamp.region);
     // No recording has one; this is where AWS's own sample of the event has it.
     if let Some((kind, principal_id)) = &record.user_identity {
         out.push_str(",\"userIdentity\":{\"type\":");
-        text(&mut out, kind);
+        text(out, kind);
         out.push_str(",\"principalId\":");
-        text(&mut out, principal_id);
+        text(out, principal_id);
         out.push('}');
     }
     out.push_str(",\"dynamodb\":{\"ApproximateCreationDateTime\":");
@@ -45,15 +52,14 @@ pub fn dynamodb_record(record: &DynamoRecord, stamp: &StreamStamp) -> String {
         }
     }
     out.push_str(",\"SequenceNumber\":");
-    text(&mut out, record.sequence_number.as_str());
+    text(out, record.sequence_number.as_str());
     out.push_str(",\"SizeBytes\":");
     out.push_str(&record.size_bytes.to_string());
     out.push_str(",\"StreamViewType\":");
-    text(&mut out, &record.view_type);
+    text(out, &record.view_type);
     out.push_str("},\"eventSourceARN\":");
-    text(&mut out, &stamp.arn);
+    text(out, &stamp.arn);
     out.push('}');
-    out
 }
 
 /// Milliseconds as whole seconds in AWS's wire text, `1.789651658E9`: to a JSON parser the number 1789651658.0.

@@ -1,5 +1,7 @@
 //! A record of a Kinesis stream as an element of `Records`. // spec: 2.2
 
+use std::fmt::Write as _;
+
 use super::{StreamStamp, text};
 use crate::model::record::KinesisRecord;
 
@@ -8,36 +10,55 @@ const REST_BYTES: usize = 768;
 
 /// One record of a shard. A record without a partition key has an empty one, so that it stays a string.
 pub fn kinesis_record(record: &KinesisRecord, shard_id: &str, stamp: &StreamStamp) -> String {
-    let mut out =
-        String::with_capacity(record.data.base64_len() + record.partition_key.len() + REST_BYTES);
-    out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
-    text(&mut out, &record.partition_key);
-    out.push_str(",\"sequenceNumber\":");
-    text(&mut out, record.sequence_number.as_str());
-    out.push_str(",\"data\":\"");
-    record.data.write_base64(&mut out);
-    out.push_str("\",\"approximateArrivalTimestamp\":");
-    out.push_str(&seconds(record.arrived_ms));
-    out.push_str("},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\",\"eventID\":");
-    text(&mut out, &format!("{shard_id}:{}", record.sequence_number));
-    out.push_str(",\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":");
-    text(&mut out, stamp.identity_arn.as_deref().unwrap_or_default());
-    out.push_str(",\"awsRegion\":");
-    text(&mut out, &stamp.region);
-    out.push_str(",\"eventSourceARN\":");
-    text(&mut out, &stamp.arn);
-    out.push('}');
+    let mut out = String::new();
+    write_kinesis_record(&mut out, record, shard_id, stamp);
     out
+}
+
+/// The same, at the end of `out`.
+pub fn write_kinesis_record(
+    out: &mut String,
+    record: &KinesisRecord,
+    shard_id: &str,
+    stamp: &StreamStamp,
+) {
+    out.reserve(record.data.base64_len() + record.partition_key.len() + REST_BYTES);
+    out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
+    text(out, &record.partition_key);
+    out.push_str(",\"sequenceNumber\":");
+    text(out, record.sequence_number.as_str());
+    out.push_str(",\"data\":\"");
+    record.data.write_base64(out);
+    out.push_str("\",\"approximateArrivalTimestamp\":");
+    write_seconds(out, record.arrived_ms);
+    out.push_str("},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\",\"eventID\":");
+    text(out, shard_id);
+    // One string of two.
+    out.pop();
+    out.push(':');
+    out.push_str(record.sequence_number.as_str());
+    out.push_str("\",\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":");
+    text(out, stamp.identity_arn.as_deref().unwrap_or_default());
+    out.push_str(",\"awsRegion\":");
+    text(out, &stamp.region);
+    out.push_str(",\"eventSourceARN\":");
+    text(out, &stamp.arn);
+    out.push('}');
 }
 
 /// Milliseconds as seconds: no more digits behind the point than it takes and never none, as a double is printed, so that
 /// a parser that tells integers from fractions sees one type always.
 pub(in crate::model) fn seconds(ms: u64) -> String {
-    let mut out = format!("{}.{:03}", ms / 1000, ms % 1000);
+    let mut out = String::new();
+    write_seconds(&mut out, ms);
+    out
+}
+
+fn write_seconds(out: &mut String, ms: u64) {
+    write!(out, "{}.{:03}", ms / 1000, ms % 1000).expect("a string takes everything");
     while out.ends_with('0') && !out.ends_with(".0") {
         out.pop();
     }
-    out
 }
 
 #[cfg(test)]

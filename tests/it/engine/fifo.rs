@@ -12,6 +12,8 @@ use super::{Stage, of_mapping};
 const QUEUE: &str = "q.fifo";
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+/// Messages that were left to the queue for the sake of their group.
+const BUSY: &str = "sluicegate_messages_passed_over_total{mapping=\"m\",reason=\"group_busy\"}";
 const PARTIAL: &str = "FunctionResponseTypes: [ReportBatchItemFailures]";
 
 fn stage(seed: u64) -> Stage {
@@ -302,8 +304,7 @@ async fn what_comes_behind_a_held_message_of_its_group_is_left_to_the_queue() {
     send(&stage, &["a"], 1..2);
     stage.emptied(QUEUE, 5 * MINUTE).await;
     assert_eq!(batches(&stage), ["a0", "a1"]);
-    let busy = "sluicegate_messages_passed_over_total{mapping=\"m\",reason=\"group_busy\"}";
-    assert_eq!(stage.metric(busy), 1.0);
+    assert_eq!(stage.metric(BUSY), 1.0);
     running.stop().await;
 }
 
@@ -341,4 +342,127 @@ async fn what_did_not_fit_behind_a_failed_message_of_its_group_is_not_tried_befo
         ..Account::default()
     };
     assert_eq!(running.stop().await, account, "each of them is left once");
+}
+
+/// The next delete takes effect at once and is answered within this time, not before a tenth of it.
+fn slow_delete(stage: &Stage, at_most: Duration) {
+    stage.world.fault_slowness(at_most);
+    stage
+        .world
+        .fault_next(Operation::DeleteMessageBatch, Fault::Slow, 1);
+}
+
+// spec: 4.6: a delete frees the group at once; that it did is known a moment later
+#[tokio::test(start_paused = true)]
+async fn the_next_of_a_group_may_come_before_the_answer_to_the_delete() {
+    for more in [&["BatchSize: 1"][..], &[]] {
+        let stage = stage(12);
+        stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+        slow_delete(&stage, 4 * SECOND);
+        send(&stage, &["a"], 0..1);
+        let running = stage.start(QUEUE, more);
+        sleep(2 * SECOND).await;
+        send(&stage, &["a"], 1..4);
+        stage.emptied(QUEUE, 10 * SECOND).await;
+        assert_eq!(stage.calls().concat(), ["a0", "a1", "a2", "a3"], "{more:?}");
+        assert_eq!(stage.metric(BUSY), 0.0, "{more:?}");
+        assert!(stage.receives().values().all(|count| *count == 1));
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_whose_delete_is_not_answered_holds_up_no_other() {
+    let stage = stage(13);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    slow_delete(&stage, 10 * SECOND);
+    send(&stage, &["a"], 0..1);
+    let running = stage.start(QUEUE, &[]);
+    sleep(SECOND / 10).await;
+    send(&stage, &["a", "b"], 1..3);
+    sleep(SECOND / 10).await;
+    assert_eq!(batches(&stage), ["a0", "b1 b2"], "at once");
+    stage.emptied(QUEUE, 15 * SECOND).await;
+    assert_eq!(batches(&stage), ["a0", "b1 b2", "a1 a2"]);
+    running.stop().await;
+}
+
+// reliability: I12: the delete is not answered, the lease ran out over it, and the queue hands out both
+#[tokio::test(start_paused = true)]
+async fn behind_a_handled_message_that_was_not_deleted_nothing_is_tried() {
+    let stage = stage(15);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    stage
+        .world
+        .fault_next(Operation::ReceiveMessage, Fault::EarlyVisibility, 1);
+    let script = [Fault::NeverAnswers, Fault::ReceiptHandleInvalid].map(Some);
+    stage
+        .world
+        .fault_script(Operation::DeleteMessageBatch, script);
+    send(&stage, &["a"], 0..1);
+    let running = stage.start(QUEUE, &[]);
+    sleep(SECOND).await;
+    send(&stage, &["a"], 1..2);
+    stage.emptied(QUEUE, 5 * MINUTE).await;
+    assert_eq!(batches(&stage), ["a0", "a0 a1"]);
+    let account = Account {
+        deleted: 2,
+        left: 2,
+        ..Account::default()
+    };
+    assert_eq!(running.stop().await, account);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_answer_to_a_delete_is_handed_back_by_a_drain() {
+    let stage = stage(17);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    slow_delete(&stage, 10 * SECOND);
+    send(&stage, &["a"], 0..1);
+    let running = stage.start(QUEUE, &[]);
+    sleep(SECOND / 10).await;
+    send(&stage, &["a"], 1..3);
+    sleep(SECOND / 10).await;
+    let account = Account {
+        deleted: 1,
+        handed_back: 2,
+        ..Account::default()
+    };
+    assert_eq!(running.stop().await, account);
+    assert_eq!(batches(&stage), ["a0"]);
+    assert_eq!(stage.left(QUEUE), 2);
+}
+
+// What the filter drops frees its group in the same way, and what comes behind it may be dropped as well.
+#[tokio::test(start_paused = true)]
+async fn the_next_of_a_group_may_come_before_what_the_filter_dropped_is_known_to_be_deleted() {
+    const FILTER: &str =
+        "FilterCriteria: { Filters: [ { Pattern: '{\"body\":{\"keep\":[true]}}' } ] }";
+    let stage = stage(16);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    let send = |kept: &[bool]| {
+        for keep in kept {
+            let body = format!("{{\"keep\":{keep}}}");
+            stage.world.send_to_group(QUEUE, "a", &body).unwrap();
+        }
+    };
+    slow_delete(&stage, 4 * SECOND);
+    send(&[false]);
+    let running = stage.start(QUEUE, &[FILTER]);
+    sleep(SECOND / 10).await;
+    send(&[false]);
+    stage.emptied(QUEUE, 5 * SECOND).await;
+    slow_delete(&stage, 4 * SECOND);
+    send(&[false]);
+    sleep(SECOND / 10).await;
+    send(&[false, true, false]);
+    stage.emptied(QUEUE, 5 * SECOND).await;
+    assert_eq!(stage.calls(), [["{\"keep\":true}"]]);
+    assert_eq!(stage.metric(BUSY), 0.0);
+    assert_eq!(stage.metric(&of_mapping("events_filtered_out_total")), 5.0);
+    let account = Account {
+        deleted: 6,
+        ..Account::default()
+    };
+    assert_eq!(running.stop().await, account);
 }
