@@ -122,21 +122,22 @@ async fn an_endpoint_that_is_given_is_measured_and_nothing_is_said_of_its_side()
             std::future::ready(Reply::batch_item_failures([""; 0]))
         });
     let (endpoint, arn) = (cloud.endpoint.clone(), cloud.world().queue_arn("given"));
-    let measured = tokio::task::spawn_blocking(move || {
-        let ended = bench(&[
-            "--endpoint",
-            &endpoint,
-            "--source-arn",
-            &arn,
-            "--function-name=taker",
-            "--format=json",
-        ]);
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        let report: serde_json::Value = serde_json::from_str(&ended.out).expect("a JSON object");
-        assert_eq!(report["against"], endpoint);
-        report
-    });
-    let report = measured.await.expect("it is measured");
+    let measured = command(&[
+        "bench",
+        "--duration=1s",
+        "--warm-up=200ms",
+        "--endpoint",
+        &endpoint,
+        "--source-arn",
+        &arn,
+        "--function-name=taker",
+        "--format=json",
+    ]);
+    let output = tokio::process::Command::from(measured).output().await;
+    let output = output.expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON object");
+    assert_eq!(report["against"], endpoint);
     let row = &report["rows"][0];
     assert!(
         0.0 < row["events_per_s"].as_f64().expect("events"),
