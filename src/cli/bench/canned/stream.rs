@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Said, unknown};
+use super::{Said, ok, unknown};
 use crate::cli::bench::flow::Flow;
 use crate::cli::bench::gauge::{Gauge, payload};
 use crate::cli::bench::plan::{ACCOUNT, NAME, Plan, REGION, Source};
@@ -56,7 +54,7 @@ struct Read<'a> {
 }
 
 impl Stream {
-    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
+    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>, clock: Clock) -> Self {
         let kinesis = plan.source == Source::Kinesis;
         let bytes = plan.bytes();
         Self {
@@ -66,8 +64,8 @@ impl Stream {
             flow: Flow::new(plan.rate.map(|rate| rate as f64 / f64::from(plan.shards))),
             began_us: gauge.now_us(),
             gauge,
-            began_ms: Clock::machine().now_ms(),
-            clock: Clock::machine(),
+            began_ms: clock.now_ms(),
+            clock,
             usual: match kinesis {
                 true => STANDARD.encode(payload(0, bytes)),
                 false => "x".repeat(bytes.saturating_sub(40)),
@@ -231,8 +229,4 @@ fn shard_id(shard: u32) -> String {
 
 fn number(place: u64) -> String {
     format!("{NUMBER_PREFIX}{place:0NUMBER_DIGITS$}")
-}
-
-fn ok(body: String) -> Said {
-    (StatusCode::OK, Bytes::from(body))
 }
