@@ -1,4 +1,8 @@
-//! The pure functions that every message and record passes: `cargo bench`. Figures are per batch; compare runs on one machine only.
+//! The pure functions that every message and record passes: `cargo bench --bench hot`, `-- window` for some of them. Figures are for a
+//! batch, those of `hot/decisions.rs` for a record; compare runs on one machine only.
+
+#[path = "hot/decisions.rs"]
+mod decisions;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -151,6 +155,12 @@ criterion_group!(
     write_an_event,
     write_a_stream_event,
     read_a_reply,
-    hold_and_release
+    hold_and_release,
+    decisions::gather,
+    decisions::put_together,
+    decisions::settle_messages,
+    decisions::read_an_answer,
+    decisions::deliver,
+    decisions::take_lanes
 );
 criterion_main!(hot);

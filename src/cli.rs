@@ -1,6 +1,6 @@
 //! The command line: one file per verb, and what an exit code says (contract section 1).
 
-mod bench;
+pub mod bench;
 mod checkpoint;
 mod completion;
 pub mod demo;
@@ -11,6 +11,7 @@ mod hold;
 mod house;
 mod import;
 mod list;
+mod loopback;
 mod managed;
 mod output;
 mod probe;

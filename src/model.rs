@@ -7,6 +7,7 @@ pub mod custody;
 pub mod delivery;
 pub mod event;
 pub mod filter;
+pub mod hex;
 mod json;
 pub mod kpl;
 pub mod lanes;

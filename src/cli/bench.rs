@@ -8,10 +8,11 @@
 //! A figure is reported only where the engine was what limited it, or the rate that was asked for: a load's side that is at the
 //! end of its one thread measures itself.
 
-mod canned;
+pub mod canned;
+mod elsewhere;
 mod embedded;
 mod flow;
-mod gauge;
+pub mod gauge;
 pub mod load;
 pub mod plan;
 mod plot;
@@ -34,6 +35,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::error::ConfigError;
 use crate::metrics::Metrics;
+use elsewhere::{Elsewhere, Given};
 use gauge::Figures;
 use plan::{NAME, Plan, REGION, Source};
 use report::{Report, Row};
@@ -51,10 +53,13 @@ const LOAD_SHARE_MAX: f64 = 0.93;
 /// Below this share of its threads the engine was waiting for something.
 const ENGINE_BUSY: f64 = 0.90;
 
+/// What is asked for.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
     plan: Plan,
+    #[command(flatten)]
+    elsewhere: Given,
     /// Records of a batch at most; by default 10 of queues, 1,000 of streams
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     batch_size: Option<u32>,
@@ -111,16 +116,24 @@ enum BenchError {
     Stopped,
 }
 
+/// The whole of it.
 pub fn run(args: &Args) -> Exit {
     if let Some(refusal) = args.plan.refusal() {
         output::complain(&refusal);
         return Exit::Usage;
     }
+    let elsewhere = match args.elsewhere.place() {
+        Ok(elsewhere) => elsewhere,
+        Err(refusal) => {
+            output::complain(&refusal);
+            return Exit::Usage;
+        }
+    };
     if let Err(exit) = log("error") {
         return exit;
     }
     let stop = CancellationToken::new();
-    let work = measure(args, stop.clone());
+    let work = measure(args, elsewhere, stop.clone());
     let report = match in_runtime_of(Some(args.threads.into()), Box::pin(work), stop) {
         Ok(Ok(report)) => report,
         Ok(Err(error)) => return failed(&error),
@@ -145,8 +158,15 @@ struct Mark {
     load: Figures,
 }
 
-async fn measure(args: &Args, stop: CancellationToken) -> Result<Report, BenchError> {
-    let usual = if args.plan.source.is_queue() {
+async fn measure(
+    args: &Args,
+    elsewhere: Option<Elsewhere>,
+    stop: CancellationToken,
+) -> Result<Report, BenchError> {
+    let source = elsewhere
+        .as_ref()
+        .map_or(args.plan.source, |there| there.source);
+    let usual = if source.is_queue() {
         (10, 8)
     } else {
         (1_000, 1)
@@ -162,10 +182,13 @@ async fn measure(args: &Args, stop: CancellationToken) -> Result<Report, BenchEr
         args.threads.into(),
         args.duration.as_secs_f64(),
     );
+    if let Some(there) = &elsewhere {
+        report.is_elsewhere(there);
+    }
     for concurrency in settings {
         report
             .rows
-            .push(line(args, batch_size, concurrency, &stop).await?);
+            .push(line(args, elsewhere.as_ref(), batch_size, concurrency, &stop).await?);
     }
     Ok(report)
 }
@@ -173,21 +196,30 @@ async fn measure(args: &Args, stop: CancellationToken) -> Result<Report, BenchEr
 /// One setting, from the start of both sides to their end.
 async fn line(
     args: &Args,
+    elsewhere: Option<&Elsewhere>,
     batch_size: u32,
     concurrency: u32,
     stop: &CancellationToken,
 ) -> Result<Row, BenchError> {
-    let mut side = Side::start(&args.plan).await?;
-    let text = configuration(args.plan.source, &side, batch_size, concurrency);
+    let (mut side, there) = match elsewhere {
+        Some(there) => (Side::elsewhere(), there.clone()),
+        None => Side::start(&args.plan).await?,
+    };
+    let text = configuration(&there, batch_size, concurrency);
     let config = Config::parse("bench.yaml", &text, &|_| None).map_err(|errors| {
         BenchError::Config(errors.into_iter().next().expect("a refusal has an error"))
     })?;
     let seed = run::seed(&Clock::machine());
     let scratch = Scratch::new("bench", seed)?;
     let metrics = Metrics::new();
+    let clock = Clock::machine();
+    let clients = match elsewhere {
+        Some(_) => Clients::from_environment(&config.aws, Some(REGION), &clock).await,
+        None => Clients::without_account(&config.aws, &clock),
+    };
     let house = House {
         verb: "bench",
-        clients: Clients::without_account(&config.aws, &Clock::machine()),
+        clients,
         metrics: metrics.clone(),
         config,
         seed,
@@ -205,11 +237,13 @@ async fn line(
     let peak_bytes = usage::peak_bytes().ok_or(BenchError::NoUsage)?;
     running.stop().await;
     let (before, after) = measured?;
-    row(args, concurrency, &before, after, peak_bytes)
+    let bytes = elsewhere.is_none().then(|| args.plan.bytes());
+    row(args, bytes, concurrency, &before, after, peak_bytes)
 }
 
 fn row(
     args: &Args,
+    bytes: Option<usize>,
     concurrency: u32,
     before: &Mark,
     after: Mark,
@@ -221,10 +255,13 @@ fn row(
         return Err(BenchError::Nothing(args.duration));
     }
     let cpu_s = after.cpu_s - before.cpu_s;
-    let (cpu_share, load_cpu_share) = (cpu_s / seconds, after.load.cpu_s / seconds);
-    if LOAD_SHARE_MAX <= load_cpu_share && cpu_share < ENGINE_BUSY * f64::from(args.threads) {
+    let cpu_share = cpu_s / seconds;
+    let load_cpu_share = after.load.cpu_s.map(|cpu_s| cpu_s / seconds);
+    if let Some(load) = load_cpu_share.filter(|share| LOAD_SHARE_MAX <= *share)
+        && cpu_share < ENGINE_BUSY * f64::from(args.threads)
+    {
         return Err(BenchError::LoadBound {
-            load: load_cpu_share * 100.0,
+            load: load * 100.0,
             engine: cpu_share * 100.0 / f64::from(args.threads),
             threads: args.threads,
         });
@@ -232,7 +269,7 @@ fn row(
     Ok(Row {
         concurrency,
         events_per_s: events / seconds,
-        mb_per_s: events * args.plan.bytes() as f64 / 1e6 / seconds,
+        mb_per_s: bytes.map(|bytes| events * bytes as f64 / 1e6 / seconds),
         invocations_per_s: (after.invocations - before.invocations) / seconds,
         latency: after.load.latency,
         cpu_s_per_million: cpu_s * 1e6 / events,
@@ -273,8 +310,8 @@ async fn wait(time: Duration, stop: &CancellationToken) -> Result<(), BenchError
 }
 
 /// What a user would write, with every guarantee on.
-fn configuration(source: Source, side: &Side, batch_size: u32, concurrency: u32) -> String {
-    let own = match source {
+fn configuration(there: &Elsewhere, batch_size: u32, concurrency: u32) -> String {
+    let own = match there.source {
         Source::Queue | Source::Fifo => {
             let window = if batch_size > 10 { 1 } else { 0 };
             format!(
@@ -290,15 +327,16 @@ fn configuration(source: Source, side: &Side, batch_size: u32, concurrency: u32)
   ShutdownGraceInSeconds: 6
 Aws:
   Region: {REGION}
-  EndpointUrl: http://{aws}
+  EndpointUrl: {endpoint}
 EventSourceMappings:
   - Name: {NAME}
     EventSourceArn: {arn}
-    FunctionName: {NAME}
+    FunctionName: {function}
     BatchSize: {batch_size}
     FunctionResponseTypes: [ReportBatchItemFailures]
 {own}",
-        aws = side.address.aws,
-        arn = side.address.source_arn,
+        endpoint = there.endpoint,
+        arn = there.source_arn,
+        function = there.function,
     )
 }

@@ -87,11 +87,11 @@ pub async fn run(
     let function = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let function_address = function.local_addr()?;
     let payments = functions::Payments::default();
-    servers.spawn(functions::serve_payments(
-        function,
-        payments.clone(),
-        end_servers.clone(),
-    ));
+    let serving = functions::serve_payments(function, payments.clone());
+    let end_function = end_servers.clone();
+    servers.spawn(async move {
+        end_function.run_until_cancelled(serving).await;
+    });
 
     let text = stage::configuration(&world, aws_address, function_address);
     let config = Config::parse("demo.yaml", &text, &|_| None).map_err(|errors| {

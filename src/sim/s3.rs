@@ -18,6 +18,7 @@ use super::{
     world::{State, World},
     xml::{document, escaped},
 };
+use crate::model::hex::hex;
 
 pub(super) use path::is_ours;
 
@@ -240,10 +241,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 fn etag(body: &Bytes) -> String {
-    let hex = Md5::digest(body)
-        .into_iter()
-        .map(|byte| format!("{byte:02x}"));
-    format!("\"{}\"", hex.collect::<String>())
+    format!("\"{}\"", hex(&Md5::digest(body)))
 }
 
 fn crc32_of(body: &[u8]) -> String {

@@ -4,23 +4,20 @@
 mod queue;
 mod stream;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use hyper::body::Body;
+use tokio::net::TcpListener;
 
 use self::queue::Queue;
 use self::stream::Stream;
 use super::gauge::Gauge;
 use super::plan::{Function, Plan, Source, TIMEOUT};
+use crate::cli::loopback;
+use crate::clock::Clock;
 
 /// Everything that is asked.
 #[derive(Debug)]
@@ -40,11 +37,12 @@ enum Records {
 type Said = (StatusCode, Bytes);
 
 impl Canned {
-    /// As the plan has it.
-    pub fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
+    /// As the plan has it; records say that they arrived by this clock.
+    pub fn new(plan: &Plan, gauge: Arc<Gauge>, clock: Clock) -> Self {
+        let counts = gauge.clone();
         let records = match plan.source {
-            Source::Queue | Source::Fifo => Records::Queue(Queue::new(plan, gauge.clone())),
-            Source::Kinesis | Source::Dynamodb => Records::Stream(Stream::new(plan, gauge.clone())),
+            Source::Queue | Source::Fifo => Records::Queue(Queue::new(plan, counts, &clock)),
+            Source::Kinesis | Source::Dynamodb => Records::Stream(Stream::new(plan, counts, clock)),
         };
         Self {
             function: plan.function,
@@ -63,55 +61,34 @@ impl Canned {
 
     /// Serve for as long as this is polled.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                biased;
-                Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        connections.spawn(self.clone().connection(stream));
-                    }
-                    Err(_) => return,
-                }
-            }
-        }
+        let answer = move |request| {
+            let canned = self.clone();
+            async move { canned.answer(request).await }
+        };
+        loopback::serve(listener, answer).await;
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream) {
-        // A socket that refuses it is slower, not wrong.
-        let _ = stream.set_nodelay(true);
-        let service = service_fn(|request| self.answer(request));
-        // A connection that breaks is its client's affair.
-        let _ = http1::Builder::new()
-            .auto_date_header(false)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-    }
-
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-    ) -> Result<Response<Full<Bytes>>, Infallible> {
+    /// The answer to a request of any service.
+    pub async fn answer<B: Body>(&self, request: Request<B>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let Ok(body) = body.collect().await else {
-            return Ok(response((StatusCode::BAD_REQUEST, Bytes::new())));
+            return response((StatusCode::BAD_REQUEST, Bytes::new()));
         };
         let body = body.to_bytes();
         let target = head.headers.get("x-amz-target");
         let Some(operation) =
             target.and_then(|target| target.to_str().ok()?.split('.').next_back())
         else {
-            return Ok(match head.uri.path() {
+            return match head.uri.path() {
                 path if path.ends_with("/invocations") => self.invoke(&body).await,
                 path if path.ends_with("/configuration") => response(configuration()),
                 _ => response((StatusCode::NOT_FOUND, Bytes::new())),
-            });
+            };
         };
-        Ok(response(match &self.records {
+        response(match &self.records {
             Records::Queue(queue) => queue.answer(operation, &body).await,
             Records::Stream(stream) => stream.answer(operation, &body),
-        }))
+        })
     }
 
     async fn invoke(&self, event: &[u8]) -> Response<Full<Bytes>> {
@@ -141,6 +118,10 @@ fn configuration() -> Said {
     let body = format!(
         "{{\"FunctionName\":\"bench\",\"Timeout\":{timeout},\"Role\":\"arn:aws:iam::000000000000:role/bench\"}}"
     );
+    ok(body)
+}
+
+fn ok(body: String) -> Said {
     (StatusCode::OK, Bytes::from(body))
 }
 

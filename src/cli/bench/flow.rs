@@ -31,15 +31,20 @@ impl Flow {
     /// When record `number` arrives, in microseconds since `began_us`, the moment at which the flow began; 0 where records have no
     /// time of their own.
     pub fn arrival_us(&self, began_us: u64, number: u64) -> u64 {
-        let offset = |per_second: f64| (number as f64 + 1.0) * 1_000_000.0 / per_second;
-        self.per_second
-            .map_or(0, |per_second| began_us + offset(per_second) as u64)
+        self.offset_s(number)
+            .map_or(0, |seconds| began_us + (seconds * 1_000_000.0) as u64)
     }
 
     /// The moment at which record `number` is there.
     pub fn arrival(&self, number: u64) -> Instant {
-        let offset = |per_second: f64| Duration::from_secs_f64((number as f64 + 1.0) / per_second);
-        self.began + self.per_second.map_or(Duration::ZERO, offset)
+        let offset = self.offset_s(number).map(Duration::from_secs_f64);
+        self.began + offset.unwrap_or_default()
+    }
+
+    /// How long after the beginning record `number` arrives.
+    fn offset_s(&self, number: u64) -> Option<f64> {
+        self.per_second
+            .map(|per_second| (number as f64 + 1.0) / per_second)
     }
 }
 

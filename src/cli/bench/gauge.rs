@@ -4,6 +4,7 @@
 //! needs no second clock.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,8 +48,8 @@ struct Counts {
 pub struct Figures {
     /// Seconds between them.
     pub seconds: f64,
-    /// CPU seconds of the load's side.
-    pub cpu_s: f64,
+    /// CPU seconds of the load's side, where it is ours.
+    pub cpu_s: Option<f64>,
     /// Records that canned answers gave out.
     pub records: u64,
     /// Invocations that reached the function.
@@ -129,13 +130,26 @@ impl Gauge {
         let latencies = std::mem::take(&mut counts.latencies_us);
         let figures = Figures {
             seconds: (now - counts.since).as_secs_f64(),
-            cpu_s: cpu_s - counts.cpu_s,
+            cpu_s: Some(cpu_s - counts.cpu_s),
             records: std::mem::take(&mut counts.records),
             invocations: counts.invocations,
             latency: latency.then(|| Latency::of(latencies)).flatten(),
         };
         (counts.since, counts.cpu_s, counts.invocations) = (now, cpu_s, 0);
         figures
+    }
+}
+
+impl Figures {
+    /// Of a side that tells nothing.
+    pub fn unseen(time: Duration) -> Self {
+        Self {
+            seconds: time.as_secs_f64(),
+            cpu_s: None,
+            records: 0,
+            invocations: 0,
+            latency: None,
+        }
     }
 }
 
@@ -188,8 +202,6 @@ fn stamp(source: Source, rest: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]

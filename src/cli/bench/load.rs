@@ -18,6 +18,7 @@ use super::embedded::Embedded;
 use super::gauge::Gauge;
 use super::plan::{Against, Plan};
 use crate::cli::{Exit, failed, output};
+use crate::clock::Clock;
 use crate::sim;
 
 /// Where it is to be found.
@@ -61,7 +62,7 @@ async fn serve(plan: &Plan) -> Result<(), String> {
     let gauge = Arc::new(Gauge::new(plan.source, embedded || plan.rate.is_some()));
     match plan.against {
         Against::Canned => {
-            let canned = Arc::new(Canned::new(plan, gauge.clone()));
+            let canned = Arc::new(Canned::new(plan, gauge.clone(), Clock::machine()));
             address.source_arn = canned.source_arn();
             work.spawn(async move {
                 canned.serve(aws).await;

@@ -41,13 +41,21 @@ impl Source {
 }
 
 /// What stands where AWS would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Against {
     /// Answers that were made beforehand: it costs as little as a server can
     Canned,
     /// The embedded AWS, with all its rules
     Embedded,
+}
+
+impl std::fmt::Display for Against {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Canned => "canned",
+            Self::Embedded => "embedded",
+        })
+    }
 }
 
 /// What the function does with an event.
@@ -155,7 +163,7 @@ impl Plan {
         };
         let mut arguments = vec![
             format!("--source={}", name(self.source.to_possible_value())),
-            format!("--against={}", name(self.against.to_possible_value())),
+            format!("--against={}", self.against),
             format!("--record-bytes={}", self.bytes()),
             format!("--groups={}", self.groups),
             format!("--shards={}", self.shards),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::elsewhere::Elsewhere;
 use super::gauge::Latency;
 use super::plan::Plan;
 
@@ -14,8 +15,8 @@ pub struct Row {
     pub concurrency: u32,
     /// Events that were handled, in a second.
     pub events_per_s: f64,
-    /// Megabytes (10^6) of records, in a second.
-    pub mb_per_s: f64,
+    /// Megabytes (10^6) of records, in a second, where their length is known.
+    pub mb_per_s: Option<f64>,
     /// Invocations in a second.
     pub invocations_per_s: f64,
     /// From a record's arrival in the source to the start of its invocation; of a paced load.
@@ -24,8 +25,8 @@ pub struct Row {
     pub cpu_s_per_million: f64,
     /// CPU seconds of this process in a second.
     pub cpu_share: f64,
-    /// CPU seconds of the load's side in a second: it has one thread.
-    pub load_cpu_share: f64,
+    /// CPU seconds of the load's side in a second, where it is ours: it has one thread.
+    pub load_cpu_share: Option<f64>,
     /// The most memory that this process had, in bytes.
     pub peak_bytes: u64,
 }
@@ -35,10 +36,10 @@ pub struct Row {
 pub struct Report {
     /// Where the records came from.
     pub source: super::plan::Source,
-    /// What stood where AWS would.
-    pub against: super::plan::Against,
-    /// Bytes of a record.
-    pub record_bytes: usize,
+    /// What stood where AWS would: `canned`, `embedded`, or the endpoint that was given.
+    pub against: String,
+    /// Bytes of a record, where they are known.
+    pub record_bytes: Option<usize>,
     /// Records of a batch at most.
     pub batch_size: usize,
     /// Message groups, of a FIFO queue.
@@ -63,8 +64,8 @@ impl Report {
         let fifo = plan.source == super::plan::Source::Fifo;
         Self {
             source: plan.source,
-            against: plan.against,
-            record_bytes: plan.bytes(),
+            against: plan.against.to_string(),
+            record_bytes: Some(plan.bytes()),
             batch_size,
             groups: fifo.then_some(plan.groups),
             shards: (!plan.source.is_queue()).then_some(plan.shards),
@@ -74,6 +75,14 @@ impl Report {
             seconds,
             rows: Vec::new(),
         }
+    }
+
+    /// Nothing is known but where it was.
+    pub fn is_elsewhere(&mut self, there: &Elsewhere) {
+        self.source = there.source;
+        self.against.clone_from(&there.endpoint);
+        self.function.clone_from(&there.function);
+        (self.record_bytes, self.groups, self.shards) = (None, None, None);
     }
 
     /// For machines.
@@ -106,10 +115,10 @@ impl Report {
             // Writing into a text does not fail.
             let _ = writeln!(
                 out,
-                "{:>11} {:>11.0} {:>9.1} {:>13.0} {:>9} {:>9} {:>9} {:>12.2} {:>9.1} {:>6.0}% {:>6.0}%",
+                "{:>11} {:>11.0} {:>9} {:>13.0} {:>9} {:>9} {:>9} {:>12.2} {:>9.1} {:>6.0}% {:>7}",
                 row.concurrency,
                 row.events_per_s,
-                row.mb_per_s,
+                known(row.mb_per_s, |mb| format!("{mb:.1}")),
                 row.invocations_per_s,
                 ms(|latency| latency.p50_ms),
                 ms(|latency| latency.p99_ms),
@@ -117,9 +126,13 @@ impl Report {
                 row.cpu_s_per_million,
                 row.peak_bytes as f64 / 1e6,
                 row.cpu_share * 100.0,
-                row.load_cpu_share * 100.0,
+                known(row.load_cpu_share, |share| format!("{:.0}%", share * 100.0)),
             );
         }
         out
     }
+}
+
+fn known(figure: Option<f64>, written: impl Fn(f64) -> String) -> String {
+    figure.map_or_else(|| "-".to_owned(), written)
 }

@@ -1,7 +1,6 @@
 //! The demo's two functions: one in the embedded Lambda, one an HTTP server of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,13 +8,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
+use crate::cli::loopback;
 use crate::sim::{FunctionConfig, Reply, World};
 
 /// The function that handles orders.
@@ -119,37 +115,16 @@ impl Payments {
     }
 }
 
-/// The function behind a URL.
-pub async fn serve_payments(listener: TcpListener, payments: Payments, end: CancellationToken) {
-    let mut connections = JoinSet::new();
-    loop {
-        let stream = tokio::select! {
-            biased;
-            () = end.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => return,
-            },
-        };
-        let payments = payments.clone();
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, payments.clone()));
-            // A connection that breaks is its client's affair.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-        });
-    }
+/// The function behind a URL, for as long as this is polled.
+pub async fn serve_payments(listener: TcpListener, payments: Payments) {
+    loopback::serve(listener, move |request| answer(request, payments.clone())).await;
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    payments: Payments,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>, payments: Payments) -> Response<Full<Bytes>> {
     let Ok(event) = request.into_body().collect().await else {
         let mut refused = Response::new(Full::default());
         *refused.status_mut() = http::StatusCode::BAD_REQUEST;
-        return Ok(refused);
+        return refused;
     };
     tokio::time::sleep(WORK).await;
     let reply = payments.handle(&event.to_bytes());
@@ -160,5 +135,5 @@ async fn answer(
             http::HeaderValue::from_static("Unhandled"),
         );
     }
-    Ok(response)
+    response
 }

@@ -1,10 +1,11 @@
 //! The digests that SQS returns so that clients can check what arrived.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use ::md5::{Digest, Md5};
 
 use super::message::{Attribute, Value};
+use crate::model::hex::hex;
 
 /// The lower-case hexadecimal MD5 of `text`.
 pub(super) fn of_text(text: &str) -> String {
@@ -44,15 +45,6 @@ fn sized(digest: &mut Md5, bytes: &[u8]) {
     // A message is at most 1 MiB, so its parts fit.
     digest.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     digest.update(bytes);
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }
 
 #[cfg(test)]

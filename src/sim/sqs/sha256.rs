@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::md5::hex;
+use crate::model::hex::hex;
 
 static CONSTANTS: LazyLock<Constants> = LazyLock::new(Constants::new);
 

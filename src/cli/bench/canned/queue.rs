@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::StatusCode;
 use md5::{Digest as _, Md5};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Said, unknown};
+use super::{Said, ok, unknown};
 use crate::cli::bench::flow::Flow;
 use crate::cli::bench::gauge::{Gauge, payload};
 use crate::cli::bench::plan::{ACCOUNT, NAME, Plan, REGION, Source};
 use crate::clock::Clock;
+use crate::model::hex::hex;
 
 /// A long poll of SQS.
 const WAIT_MAX_S: u64 = 20;
@@ -36,11 +36,20 @@ pub(super) struct Queue {
     gauge: Arc<Gauge>,
     began_us: u64,
     began_ms: u64,
-    /// What a message is where it has no time of its own, with its digest.
-    usual: (String, String),
+    /// What a message is where it has no time of its own.
+    usual: Body,
     state: Mutex<State>,
     /// A group is free again.
     freed: Notify,
+}
+
+/// What a message says.
+#[derive(Debug)]
+struct Body {
+    /// As a JSON text, quotation marks included.
+    text: String,
+    /// Of what the text stands for.
+    digest: String,
 }
 
 #[derive(Debug)]
@@ -81,10 +90,8 @@ struct Taken {
 }
 
 impl Queue {
-    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
+    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>, clock: &Clock) -> Self {
         let fifo = plan.source == Source::Fifo;
-        let body = payload(0, plan.bytes());
-        let digest = digest(&body);
         let groups = if fifo { plan.groups } else { 0 };
         Self {
             fifo,
@@ -92,8 +99,8 @@ impl Queue {
             flow: Flow::new(plan.rate.map(|rate| rate as f64)),
             began_us: gauge.now_us(),
             gauge,
-            began_ms: Clock::machine().now_ms(),
-            usual: (body, digest),
+            began_ms: clock.now_ms(),
+            usual: Body::new(0, plan.bytes()),
             state: Mutex::new(State {
                 next: 0,
                 free: (0..groups).map(|group| (Instant::now(), group)).collect(),
@@ -182,11 +189,10 @@ impl Queue {
     fn message(&self, out: &mut String, number: u64, group: u32) {
         let at_us = self.flow.arrival_us(self.began_us, number);
         let made;
-        let (body, digest) = match at_us {
+        let Body { text, digest } = match at_us {
             0 => &self.usual,
             at_us => {
-                let body = payload(at_us, self.bytes);
-                made = (body.clone(), digest(&body));
+                made = Body::new(at_us, self.bytes);
                 &made
             }
         };
@@ -196,21 +202,8 @@ impl Queue {
         let _ = write!(
             out,
             "{{\"MessageId\":\"00000000-0000-4000-8000-{number:012x}\",\"ReceiptHandle\":\"AQEB{group:08}{number:0filling$}\",\
-             \"MD5OfBody\":\"{digest}\",\"Body\":"
-        );
-        out.push('"');
-        for piece in body.split_inclusive('"') {
-            match piece.strip_suffix('"') {
-                Some(plain) => {
-                    out.push_str(plain);
-                    out.push_str("\\\"");
-                }
-                None => out.push_str(piece),
-            }
-        }
-        let _ = write!(
-            out,
-            "\",\"Attributes\":{{\"SenderId\":\"AIDAEXAMPLE:bench\",\"ApproximateFirstReceiveTimestamp\":\"{sent_ms}\",\
+             \"MD5OfBody\":\"{digest}\",\"Body\":{text},\
+             \"Attributes\":{{\"SenderId\":\"AIDAEXAMPLE:bench\",\"ApproximateFirstReceiveTimestamp\":\"{sent_ms}\",\
              \"ApproximateReceiveCount\":\"1\",\"SentTimestamp\":\"{sent_ms}\""
         );
         if self.fifo {
@@ -275,11 +268,12 @@ impl State {
     }
 }
 
-fn digest(body: &str) -> String {
-    let digest = Md5::digest(body.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn ok(body: String) -> Said {
-    (StatusCode::OK, Bytes::from(body))
+impl Body {
+    fn new(at_us: u64, bytes: usize) -> Self {
+        let body = payload(at_us, bytes);
+        Self {
+            digest: hex(&Md5::digest(body.as_bytes())),
+            text: Value::from(body).to_string(),
+        }
+    }
 }

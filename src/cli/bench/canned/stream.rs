@@ -5,11 +5,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Said, unknown};
+use super::{Said, ok, unknown};
 use crate::cli::bench::flow::Flow;
 use crate::cli::bench::gauge::{Gauge, payload};
 use crate::cli::bench::plan::{ACCOUNT, NAME, Plan, REGION, Source};
@@ -56,7 +54,7 @@ struct Read<'a> {
 }
 
 impl Stream {
-    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>) -> Self {
+    pub(super) fn new(plan: &Plan, gauge: Arc<Gauge>, clock: Clock) -> Self {
         let kinesis = plan.source == Source::Kinesis;
         let bytes = plan.bytes();
         Self {
@@ -66,8 +64,8 @@ impl Stream {
             flow: Flow::new(plan.rate.map(|rate| rate as f64 / f64::from(plan.shards))),
             began_us: gauge.now_us(),
             gauge,
-            began_ms: Clock::machine().now_ms(),
-            clock: Clock::machine(),
+            began_ms: clock.now_ms(),
+            clock,
             usual: match kinesis {
                 true => STANDARD.encode(payload(0, bytes)),
                 false => "x".repeat(bytes.saturating_sub(40)),
@@ -113,18 +111,29 @@ impl Stream {
         let mut out = String::new();
         for shard in 0..self.shards {
             let comma = if shard > 0 { "," } else { "" };
-            let range = match self.kinesis {
-                true => "\"HashKeyRange\":{\"StartingHashKey\":\"0\",\"EndingHashKey\":\"1\"},",
-                false => "",
-            };
             let _ = write!(
                 out,
-                "{comma}{{\"ShardId\":\"{}\",{range}\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}",
+                "{comma}{{\"ShardId\":\"{}\",{}\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}",
                 shard_id(shard),
+                self.hash_keys(shard),
                 number(0)
             );
         }
         out
+    }
+
+    /// The shard's part of all hash keys: some readers look for what no shard has.
+    fn hash_keys(&self, shard: u32) -> String {
+        if !self.kinesis {
+            return String::new();
+        }
+        let width = u128::MAX / u128::from(self.shards);
+        let start = width * u128::from(shard);
+        let end = match shard + 1 == self.shards {
+            true => u128::MAX,
+            false => start + width - 1,
+        };
+        format!("\"HashKeyRange\":{{\"StartingHashKey\":\"{start}\",\"EndingHashKey\":\"{end}\"}},")
     }
 
     fn open(&self, body: &[u8]) -> Said {
@@ -220,8 +229,4 @@ fn shard_id(shard: u32) -> String {
 
 fn number(place: u64) -> String {
     format!("{NUMBER_PREFIX}{place:0NUMBER_DIGITS$}")
-}
-
-fn ok(body: String) -> Said {
-    (StatusCode::OK, Bytes::from(body))
 }

@@ -1,0 +1,191 @@
+//! Decisions, with 10 to 10,000 records in hand: figures are for a record, and must not grow with their number beyond what caches and
+//! trees take.
+
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
+use sluicegate::model::delivery::{Delivery, Outcome, Policy, Step};
+use sluicegate::model::event::event;
+use sluicegate::model::lanes::{Admitted, Lanes};
+use sluicegate::model::progress::{Position, ShardProgress};
+use sluicegate::model::record::SequenceNumber;
+use sluicegate::model::response::{Reply, StreamReply, items_failed, lowest_failed};
+use sluicegate::model::settlement::{Fate, Member, Outcome as Answer, settle};
+use sluicegate::model::window::{Gathering, Next, Window};
+
+const COUNTS: [usize; 4] = [10, 100, 1_000, 10_000];
+/// One record of so many fails, where some do.
+const FAILING_EACH: usize = 100;
+
+/// `decide` for each number of records; it says how many it has decided about.
+fn by_count<D: FnMut() -> usize>(
+    criterion: &mut Criterion,
+    name: &str,
+    prepare: impl Fn(usize) -> D,
+) {
+    let mut group: BenchmarkGroup<'_, WallTime> = criterion.benchmark_group(name);
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(1));
+    for count in COUNTS {
+        let mut decide = prepare(count);
+        assert_eq!(decide(), count, "each is decided about");
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(BenchmarkId::from_parameter(count), |bench| {
+            bench.iter(&mut decide);
+        });
+    }
+    group.finish();
+}
+
+fn ids(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|index| format!("8f0a3c6e-1f2d-4c3b-9a8e-{index:012}"))
+        .collect()
+}
+
+fn number(index: usize) -> SequenceNumber {
+    let digits = format!("{:056}", 49_701_234_567_890_u64 + index as u64);
+    SequenceNumber::try_from(digits).expect("digits are a number")
+}
+
+/// An answer that names one of so many.
+fn reply(names: impl Iterator<Item = String>) -> String {
+    let entries: Vec<String> = names
+        .step_by(FAILING_EACH)
+        .map(|name| format!(r#"{{"itemIdentifier":"{name}"}}"#))
+        .collect();
+    format!(r#"{{"batchItemFailures":[{}]}}"#, entries.join(","))
+}
+
+/// Of queues: is the batch due, asked after each message.
+pub fn gather(criterion: &mut Criterion) {
+    const RECORD_BYTES: usize = 500;
+    by_count(criterion, "window, for a message", |count| {
+        let window = Window {
+            count_max: count,
+            length: Duration::from_secs(1),
+        };
+        move || {
+            let (mut gathering, mut joined) = (Gathering::default(), 0);
+            while gathering.next(window, 20, false, Duration::ZERO) != Next::Due {
+                if black_box(gathering.fits(RECORD_BYTES)) {
+                    gathering.joined(RECORD_BYTES, Duration::ZERO);
+                    joined += 1;
+                }
+            }
+            joined
+        }
+    });
+}
+
+/// Records that are written already, put together.
+pub fn put_together(criterion: &mut Criterion) {
+    by_count(criterion, "event, for a record of 500 B", |count| {
+        let records = vec!["x".repeat(500); count];
+        move || {
+            let event = event(black_box(&records).iter().map(String::as_str));
+            assert!(500 * records.len() < event.len());
+            records.len()
+        }
+    });
+}
+
+/// Of queues: an answer read, and what becomes of each message.
+pub fn settle_messages(criterion: &mut Criterion) {
+    by_count(
+        criterion,
+        "response and settlement, for a message",
+        |count| {
+            let ids = ids(count);
+            let reply = reply(ids.iter().cloned());
+            let known: BTreeSet<String> = ids.iter().cloned().collect();
+            move || {
+                let read = items_failed(black_box(reply.as_bytes()), |id| known.contains(id));
+                let Reply::Failed { ids: failed } = read else {
+                    return 0;
+                };
+                let members = ids.iter().map(|id| Member { id, group: None });
+                let fates = settle(members, &Answer::Partly { failed });
+                let left = fates.iter().filter(|fate| **fate == Fate::Leave).count();
+                assert_eq!(left, fates.len().div_ceil(FAILING_EACH));
+                fates.len()
+            }
+        },
+    );
+}
+
+/// Of streams: an answer read, which names records by their numbers.
+pub fn read_an_answer(criterion: &mut Criterion) {
+    by_count(criterion, "response, for a record", |count| {
+        let numbers: Vec<SequenceNumber> = (0..count).map(number).collect();
+        let names = numbers.iter().map(|number| number.as_str().to_owned());
+        let reply = reply(names);
+        move || {
+            let place = |id: &str| {
+                numbers
+                    .binary_search_by(|number| number.as_str().cmp(id))
+                    .ok()
+            };
+            let read = lowest_failed(black_box(reply.as_bytes()), false, place);
+            assert_eq!(read, StreamReply::Stopped { handled: 0 });
+            numbers.len()
+        }
+    });
+}
+
+/// The failure policy at its worst: the function handles one record at a time.
+pub fn deliver(criterion: &mut Criterion) {
+    let policy = Policy {
+        bisect: true,
+        retries_max: Some(3),
+        discard_only_failing: false,
+    };
+    by_count(
+        criterion,
+        "delivery, one record handled at a time",
+        |count| {
+            move || {
+                let (mut delivery, mut steps) = (Delivery::new(policy, count), 0);
+                while let Step::Deliver { records, .. } = delivery.next(|_| None) {
+                    let handled = records.start + 1;
+                    let outcome = match records.len() {
+                        1 => Outcome::Delivered,
+                        _ => Outcome::Stopped { handled },
+                    };
+                    delivery.delivered(black_box(outcome), 0);
+                    steps += 1;
+                }
+                steps
+            }
+        },
+    );
+}
+
+/// Down the lanes of their keys, settled in order, with the position asked for after each.
+pub fn take_lanes(criterion: &mut Criterion) {
+    const LANES: u32 = 10;
+    by_count(criterion, "lanes, for a record", |count| {
+        let records: Vec<(SequenceNumber, String)> = (0..count)
+            .map(|index| (number(index), format!("user-{index}")))
+            .collect();
+        move || {
+            let beginning = ShardProgress::beginning(Position::Horizon, LANES);
+            let mut lanes = Lanes::resume(&beginning, LANES);
+            let mut places = Vec::with_capacity(records.len());
+            for (number, key) in &records {
+                if let Admitted::Lane { place, .. } = lanes.admit(number, black_box(key), 1, 0) {
+                    places.push(place);
+                }
+            }
+            for place in &places {
+                lanes.settled(*place, None);
+                black_box(lanes.position());
+            }
+            assert!(lanes.empty());
+            places.len()
+        }
+    });
+}
