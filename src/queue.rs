@@ -83,7 +83,7 @@ pub enum StartError {
 /// One mapping's engine.
 #[derive(Debug)]
 pub struct Engine {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     queue: Queue,
     function: Function,
     filters: Filters,
@@ -117,7 +117,7 @@ impl Engine {
     ///
     /// `grace` is how long a drain may take: no long poll is begun that it could not outlast.
     pub async fn start(
-        mapping: Mapping,
+        mapping: Arc<Mapping>,
         filters: Filters,
         clients: &Clients,
         reports: Reports,

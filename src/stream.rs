@@ -58,7 +58,7 @@ pub use start::{Parts, StartError, first_note};
 /// One mapping's engine.
 #[derive(Debug)]
 pub struct Engine {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     stream: Settings,
     source: Stream,
     function: Function,

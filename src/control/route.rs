@@ -181,22 +181,21 @@ pub fn route(
         segments => segments,
     };
     let query = query.unwrap_or_default();
-    let on_path = |route: &&Route| route.named(segments).is_some();
-    let Some(any) = ROUTES.iter().find(on_path) else {
+    let mut on_path = ROUTES
+        .iter()
+        .filter_map(|route| Some((route, route.named(segments)?)))
+        .peekable();
+    let Some(&(any, named)) = on_path.peek() else {
         return Err(no_operation());
     };
-    let named = any.named(segments).unwrap_or_default();
     // Before the method: whoever misspells both is told of the name.
     let named = match any.path {
         MAPPINGS => String::new(),
         TAGS => checked_arn(named)?,
         _ => checked_uuid(named)?,
     };
-    let route = ROUTES
-        .iter()
-        .filter(on_path)
-        .find(|route| route.method == *method);
-    let Some(Route { operation, .. }) = route else {
+    let route = on_path.find(|(route, _)| route.method == *method);
+    let Some((Route { operation, .. }, _)) = route else {
         return Err(no_method(method));
     };
     Ok(match operation {

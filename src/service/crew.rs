@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -10,7 +11,7 @@ use tracing::{error, info};
 use super::Surroundings;
 use super::engines::Engines;
 use super::roster::Wanted;
-use super::supervised::Supervised;
+use super::supervised::{STARTS_AT_ONCE, Supervised};
 use crate::checkpoint::Store;
 use crate::config::mapping::Mapping;
 use crate::metrics::Source;
@@ -20,10 +21,11 @@ use crate::status::State;
 /// The mappings that are here, by UUID.
 #[derive(Debug)]
 pub(super) struct Crew {
-    around: Surroundings,
+    around: Arc<Surroundings>,
     drain: CancellationToken,
     chance: fastrand::Rng,
     engines: Arc<Engines>,
+    starts: Arc<Semaphore>,
     members: BTreeMap<String, Member>,
     tasks: JoinSet<()>,
 }
@@ -31,7 +33,7 @@ pub(super) struct Crew {
 /// A mapping that is here.
 #[derive(Debug)]
 struct Member {
-    mapping: Mapping,
+    mapping: Arc<Mapping>,
     reports: Reports,
     work: Work,
     /// Why it is held, where it rests for that.
@@ -58,9 +60,10 @@ impl Crew {
     pub fn new(around: Surroundings, drain: CancellationToken) -> Self {
         Self {
             chance: fastrand::Rng::with_seed(around.seed),
-            around,
+            around: Arc::new(around),
             drain,
             engines: Arc::default(),
+            starts: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
             members: BTreeMap::new(),
             tasks: JoinSet::new(),
         }
@@ -89,7 +92,7 @@ impl Crew {
             let owner = names.get(&mapping.name);
             if owner.is_none_or(|owner| *owner == mapping.uuid) {
                 names.insert(mapping.name.clone(), mapping.uuid.clone());
-                self.begin(mapping.clone(), before, held, &wanted.store);
+                self.begin(Arc::new(mapping.clone()), before, held, &wanted.store);
             }
         }
     }
@@ -103,7 +106,7 @@ impl Crew {
         let mut gone = Vec::new();
         for (uuid, member) in &mut self.members {
             let next = wanted.get(uuid.as_str()).copied();
-            if next == Some(&member.mapping) {
+            if next == Some(&*member.mapping) {
                 continue;
             }
             match member.work {
@@ -122,7 +125,7 @@ impl Crew {
 
     fn begin(
         &mut self,
-        mapping: Mapping,
+        mapping: Arc<Mapping>,
         was_enabled: Option<bool>,
         held: Option<&'static str>,
         store: &Store,
@@ -147,15 +150,16 @@ impl Crew {
         );
         let work = if mapping.enabled {
             let stop = self.drain.child_token();
-            let supervised = Supervised {
+            let supervised = Box::new(Supervised {
                 mapping: mapping.clone(),
                 around: around.clone(),
                 store: store.clone(),
                 reports: reports.clone(),
                 chance: self.chance.fork(),
                 engines: self.engines.clone(),
+                starts: self.starts.clone(),
                 service: self.drain.clone(),
-            };
+            });
             let task = self.tasks.spawn(supervised.run(stop.clone()));
             Work::Running { task, stop }
         } else {
@@ -217,7 +221,7 @@ impl Member {
     /// It is what is wanted, or is not yet out of the way of it.
     fn stays_for(&self, wanted: &Mapping) -> bool {
         match self.work {
-            Work::None => self.mapping == *wanted,
+            Work::None => *self.mapping == *wanted,
             Work::Running { .. } | Work::Leaving { .. } => true,
             Work::Left => false,
         }

@@ -17,9 +17,10 @@ pub(super) enum Engine {
 impl Engine {
     /// Run until `drain` is cancelled and everything in hand is settled.
     pub async fn run(self, drain: CancellationToken) -> Account {
+        // Boxed: neither takes the room of the larger.
         match self {
-            Self::Queue(engine) => engine.run(drain).await,
-            Self::Stream(engine) => engine.run(drain).await,
+            Self::Queue(engine) => Box::pin(engine.run(drain)).await,
+            Self::Stream(engine) => Box::pin(engine.run(drain)).await,
         }
     }
 

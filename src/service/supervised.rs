@@ -5,6 +5,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -25,23 +26,33 @@ const START_REPEAT_LONGEST: Duration = Duration::from_secs(60);
 /// A mapping that ran this long before it broke starts over with the first delay.
 const STEADY: Duration = Duration::from_secs(300);
 
+/// So many mappings start at once: each on its own would open connections for its first calls that the start of another has
+/// just done with, twice as many as are needed afterwards, and their memory does not come back.
+pub(super) const STARTS_AT_ONCE: usize = 50;
+/// Who waited that long for his turn starts all the same: nobody waits for those whose starts hang.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// A mapping in our care.
 #[derive(Debug)]
 pub(super) struct Supervised {
-    pub mapping: Mapping,
-    pub around: Surroundings,
+    pub mapping: Arc<Mapping>,
+    pub around: Arc<Surroundings>,
     /// Where the progress of streams is kept.
     pub store: Store,
     pub reports: Reports,
     pub chance: fastrand::Rng,
     pub engines: Arc<Engines>,
+    /// The turns of those that start.
+    pub starts: Arc<Semaphore>,
     /// Ends the service.
     pub service: CancellationToken,
 }
 
 impl Supervised {
     /// Run it until `drain` is cancelled and what it has in hand is settled, at the longest for the grace period.
-    pub async fn run(mut self, drain: CancellationToken) {
+    ///
+    /// Boxed: a task that takes its argument by value has room for it twice.
+    pub async fn run(mut self: Box<Self>, drain: CancellationToken) {
         let mut repeats = Backoff::new(START_REPEAT_FIRST, START_REPEAT_LONGEST);
         loop {
             let started = tokio::select! {
@@ -92,6 +103,8 @@ impl Supervised {
     }
 
     async fn start(&mut self) -> Result<Engine, String> {
+        let starts = self.starts.clone();
+        let _turn = tokio::time::timeout(TURN_WAIT_MAX, starts.acquire()).await;
         let filters = Filters::parse(&self.mapping.filter_patterns, self.mapping.filtered())
             .map_err(|error| error.to_string())?;
         let (mapping, reports, chance) = (

@@ -473,8 +473,7 @@ fn too_large(records: usize) -> &'static str {
 
 /// A batch that was in hand when the process ended.
 pub(super) fn told_of_resumption(mapping: &str, shard: &str, slices: &[Slice]) {
-    let failures: u32 = slices.iter().map(|slice| slice.failures).max().unwrap_or(0);
-    if failures > 0 || slices.len() > 1 {
+    if let Some(failures) = failed_before(slices) {
         info!(
             mapping,
             shard,
@@ -485,9 +484,34 @@ pub(super) fn told_of_resumption(mapping: &str, shard: &str, slices: &[Slice]) {
     }
 }
 
+/// How often it failed, if it did: once it was taken apart, perhaps none of its slices has yet.
+fn failed_before(slices: &[Slice]) -> Option<u32> {
+    let failures = slices.iter().map(|slice| slice.failures).max();
+    let whole = slices.len() < 2;
+    failures.filter(|failures| 0 < *failures || !whole)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_batch_that_failed_is_told_from_a_new_one() {
+        let slice = |failures| Slice {
+            failures,
+            ..Slice::untried(0..1)
+        };
+        for (failures, told) in [
+            (&[][..], None),
+            (&[0], None),
+            (&[1], Some(1)),
+            (&[0, 0], Some(0)),
+            (&[0, 3, 2], Some(3)),
+        ] {
+            let slices: Vec<Slice> = failures.iter().copied().map(slice).collect();
+            assert_eq!(failed_before(&slices), told, "{failures:?}");
+        }
+    }
 
     #[test]
     fn repeats_wait_for_most_of_a_second_at_first_and_for_a_minute_at_most() {

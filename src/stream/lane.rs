@@ -231,3 +231,124 @@ fn slices(batch: &[Item], owed: &[Owed], count_max: usize) -> Vec<Slice> {
     }
     slices
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const RULE: Rule = Rule {
+        count_max: 3,
+        window: Duration::from_secs(5),
+        bytes_max: 100,
+    };
+    const ALL: Reading<'_> = Reading {
+        through: None,
+        ended: true,
+    };
+    const MORE: Reading<'_> = Reading {
+        through: None,
+        ended: false,
+    };
+
+    fn number(place: u64) -> SequenceNumber {
+        SequenceNumber::try_from(place.to_string()).unwrap()
+    }
+
+    /// A record of so many bytes in the window of this second.
+    fn item(place: u64, bytes: usize, window_start_ms: u64) -> Item {
+        Item {
+            place,
+            number: number(place),
+            inner: None,
+            arrived_ms: 0,
+            window_start_ms,
+            record: "x".repeat(bytes).into(),
+        }
+    }
+
+    fn lane(items: &[(usize, u64)]) -> Lane {
+        let mut lane = Lane::default();
+        for (place, (bytes, window_start_ms)) in (1..).zip(items) {
+            lane.push(item(place, *bytes, *window_start_ms), Duration::ZERO);
+        }
+        lane
+    }
+
+    // spec: 5.2
+    #[test]
+    fn a_batch_is_due_when_it_can_take_no_more_or_its_window_ends() {
+        // The event is 14 bytes longer than its records, and one for each comma.
+        for (what, items, full, count) in [
+            ("nothing waits", &[][..], false, None),
+            ("there is room", &[(10, 0), (10, 0)], false, Some(2)),
+            ("by count", &[(1, 0), (1, 0), (1, 0)], true, Some(3)),
+            ("more than a batch", &[(1, 0); 4], true, Some(3)),
+            ("it just fits", &[(43, 0), (42, 0)], false, Some(2)),
+            ("by bytes", &[(43, 0), (43, 0)], true, Some(1)),
+            ("one that never fits", &[(200, 0)], true, Some(1)),
+            (
+                "by its tumbling window",
+                &[(1, 0), (1, 1_000)],
+                true,
+                Some(1),
+            ),
+        ] {
+            let lane = lane(items);
+            assert_eq!(lane.full(&RULE), full, "{what}");
+            let now = match (count, full) {
+                (Some(count), true) => Due::Now(count),
+                (Some(_), false) => Due::At(RULE.window),
+                (None, _) => Due::Not,
+            };
+            assert_eq!(lane.due(&RULE, MORE, Duration::from_secs(4)), now, "{what}");
+            let in_the_end = count.map_or(Due::Not, Due::Now);
+            assert_eq!(lane.due(&RULE, MORE, RULE.window), in_the_end, "{what}");
+            assert_eq!(lane.due(&RULE, ALL, Duration::ZERO), in_the_end, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_lane_is_idle_while_nothing_waits_and_nothing_is_on_its_way() {
+        let mut lane = lane(&[(1, 0)]);
+        assert!(!lane.idle() && !lane.busy(), "a record waits");
+        let (batch, _, _) = lane.take(1, &RULE);
+        assert_eq!(batch.len(), 1);
+        assert!(!lane.idle() && lane.busy(), "a batch is on its way");
+        assert_eq!(lane.due(&RULE, ALL, RULE.window), Due::Not);
+        lane.freed(RULE.window);
+        assert!(lane.idle() && !lane.busy());
+        assert_eq!(lane.bytes(), 0);
+        lane.begin_other();
+        assert!(!lane.idle());
+    }
+
+    #[test]
+    fn a_lane_resumes_until_its_batch_from_before_is_taken() {
+        let owed = Owed {
+            through: number(2),
+            inner: None,
+            failures: 1,
+            isolating: false,
+            first_failed_ms: None,
+        };
+        let mut lane = Lane::resume(&[owed], None);
+        assert!(lane.resuming());
+        for place in 1..=3 {
+            assert!(!lane.full(&RULE), "{place}");
+            lane.push(item(place, 1, 0), Duration::ZERO);
+        }
+        assert!(lane.full(&RULE), "the third is behind it");
+        assert_eq!(lane.due(&RULE, MORE, RULE.window), Due::Not);
+        let through = number(2);
+        let read = Reading {
+            through: Some(&through),
+            ended: false,
+        };
+        assert_eq!(lane.due(&RULE, read, Duration::ZERO), Due::Now(2));
+        let (batch, slices, _) = lane.take(2, &RULE);
+        assert_eq!((batch.len(), slices.len(), slices[0].failures), (2, 1, 1));
+        assert!(!lane.resuming());
+        assert!(!Lane::default().resuming());
+    }
+}

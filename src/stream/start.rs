@@ -126,7 +126,7 @@ impl Engine {
     ///
     /// # Panics
     /// For a mapping of a queue.
-    pub async fn start(mapping: Mapping, parts: Parts<'_>) -> Result<Arc<Self>, StartError> {
+    pub async fn start(mapping: Arc<Mapping>, parts: Parts<'_>) -> Result<Arc<Self>, StartError> {
         let stream = mapping
             .stream
             .clone()

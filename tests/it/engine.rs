@@ -13,6 +13,7 @@ mod reload;
 mod replies;
 mod scaling;
 mod simulation;
+mod told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

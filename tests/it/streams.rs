@@ -12,7 +12,6 @@ mod filters;
 mod idle;
 mod lanes;
 mod limits;
-mod log;
 mod policy;
 mod positions;
 mod reading;

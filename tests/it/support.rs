@@ -35,6 +35,7 @@ pub mod gate;
 pub mod kinesis_mock;
 pub mod line;
 pub mod lives;
+pub mod log;
 pub mod ministack;
 pub mod policy;
 pub mod queue;

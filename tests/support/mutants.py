@@ -177,9 +177,9 @@ class Work:
                 path.unlink()
         for name, text in wanted.items():
             there = self.tree / name
-            if not there.is_file() or there.read_text() != text:
+            if not there.is_file() or text_of(there) != text:
                 there.parent.mkdir(parents=True, exist_ok=True)
-                there.write_text(text)
+                there.write_bytes(text.encode(errors="surrogateescape"))
 
     def run(self, chosen: list[int]) -> dict[int, str]:
         """What becomes of each of the chosen, by its number; of another, that it was not chosen."""
@@ -232,6 +232,9 @@ class Work:
                 if numbers := self.marked(span):
                     found |= numbers
                     break
+            else:
+                # A match that an arm is missing from is blamed at its head, and marked at the arm.
+                found |= self.arms(next(span for span in spans if span["is_primary"]))
         if not found:
             sys.exit("mutants: it does not compile:\n" + "\n".join(error["rendered"] for error in errors))
         return found
@@ -246,6 +249,16 @@ class Work:
             else:
                 open_marks.pop()
         return next((numbers for kind, numbers in reversed(open_marks) if kind == "("), open_marks[-1][1] if open_marks else set())
+
+    def arms(self, span: dict) -> set[int]:
+        """The mutants that leave out an arm of the match on this."""
+        text = (self.tree / span["file_name"]).read_bytes()[span["byte_end"] :].decode(errors="ignore")
+        depth = 0
+        for mark in re.finditer(r"[{}]", text):
+            depth += 1 if mark[0] == "{" else -1
+            if depth == 0:
+                return {int(number) for number in re.findall(r"if !crate::switch::on\((\d+)\)", text[: mark.start()])}
+        return set()
 
     def cargo(self, level: str) -> tuple[pathlib.Path | None, list[dict]]:
         """The test binary of this package, optimised so far, if one was built; else the errors."""
@@ -402,7 +415,12 @@ def everything() -> dict[str, str]:
 def files(*names: str) -> dict[str, str]:
     """The text of these files, and of those in these folders."""
     there = [path for name in names for path in ([ROOT / name] if (ROOT / name).is_file() else sorted((ROOT / name).rglob("*")))]
-    return {str(path.relative_to(ROOT)): path.read_text() for path in there if path.is_file()}
+    return {str(path.relative_to(ROOT)): text_of(path) for path in there if path.is_file()}
+
+
+def text_of(path: pathlib.Path) -> str:
+    """What is no text, as certificates are, comes through unharmed."""
+    return path.read_bytes().decode(errors="surrogateescape")
 
 
 def dependencies(build: pathlib.Path) -> None:

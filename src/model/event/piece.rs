@@ -59,9 +59,13 @@ impl Sheets {
         self.draft.clear();
         write(&mut self.draft);
         let length = self.draft.len();
+        if SHEET_BYTES <= length {
+            // A sheet of its own, and no room of that size is kept.
+            return Piece::from(std::mem::take(&mut self.draft));
+        }
         if self.sheet.capacity() < length {
             let wanted = length.saturating_mul(more.saturating_add(1));
-            self.sheet = BytesMut::with_capacity(wanted.min(SHEET_BYTES).max(length));
+            self.sheet = BytesMut::with_capacity(wanted.min(SHEET_BYTES));
         }
         self.sheet.extend_from_slice(self.draft.as_bytes());
         Piece(Form::Of(self.sheet.split().freeze()))
@@ -142,6 +146,8 @@ mod tests {
             sheets.write(usize::MAX, |out| out.push_str(&long)).as_ref(),
             long.as_bytes()
         );
+        let kept = (sheets.sheet.capacity(), sheets.draft.capacity());
+        assert_eq!(kept, (0, 0), "nor for one that is long");
     }
 
     #[test]

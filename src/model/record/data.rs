@@ -14,12 +14,20 @@ const QUAD: usize = 4;
 /// The longest beginning that `starts_with` is asked for.
 const PREFIX_BYTES_MAX: usize = 12;
 
-/// Data of a record. One form is always there, the other is made when it is asked for.
+/// Data of a record.
 #[derive(Clone)]
-pub struct Data {
-    /// Valid base64 with padding: letters, digits, `+`, `/` and `=`, no others.
-    base64: Option<Bytes>,
-    plain: OnceLock<Bytes>,
+pub struct Data(Form);
+
+/// The form that it came in.
+#[derive(Clone)]
+enum Form {
+    Plain(Bytes),
+    Base64 {
+        /// Valid, with padding: letters, digits, `+`, `/` and `=`, no others.
+        text: Bytes,
+        /// Made when it is asked for.
+        plain: OnceLock<Bytes>,
+    },
 }
 
 /// It is not base64 with padding.
@@ -42,31 +50,38 @@ impl Data {
         if !ends_well || !is_alphabet(most) {
             return Err(NotBase64);
         }
-        Ok(Self {
-            base64: Some(text),
+        Ok(Self(Form::Base64 {
+            text,
             plain: OnceLock::new(),
-        })
+        }))
     }
 
     /// The bytes.
     pub fn plain(&self) -> &Bytes {
-        self.plain.get_or_init(|| {
-            let text = self.base64.as_deref().unwrap_or_default();
-            let decoded = STANDARD.decode(text);
-            Bytes::from(decoded.expect("it was looked through when it came"))
-        })
+        match &self.0 {
+            Form::Plain(plain) => plain,
+            Form::Base64 { text, plain } => plain.get_or_init(|| {
+                let decoded = STANDARD.decode(text);
+                Bytes::from(decoded.expect("it was looked through when it came"))
+            }),
+        }
+    }
+
+    /// The text, while nobody has asked for the bytes.
+    fn only_base64(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Form::Base64 { text, plain } if plain.get().is_none() => Some(text),
+            Form::Base64 { .. } | Form::Plain(_) => None,
+        }
     }
 
     /// How many bytes.
     pub fn len(&self) -> usize {
-        match (&self.base64, self.plain.get()) {
-            (_, Some(plain)) => plain.len(),
-            (Some(text), None) => {
-                let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
-                text.len() / QUAD * 3 - padding
-            }
-            (None, None) => 0,
-        }
+        let Some(text) = self.only_base64() else {
+            return self.plain().len();
+        };
+        let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+        text.len() / QUAD * 3 - padding
     }
 
     /// Whether there are none.
@@ -77,9 +92,8 @@ impl Data {
     /// Whether it begins with these bytes, twelve at most.
     pub fn starts_with(&self, prefix: &[u8]) -> bool {
         debug_assert!(prefix.len() <= PREFIX_BYTES_MAX);
-        let text = match (&self.base64, self.plain.get()) {
-            (Some(text), None) => text,
-            (None, _) | (_, Some(_)) => return self.plain().starts_with(prefix),
+        let Some(text) = self.only_base64() else {
+            return self.plain().starts_with(prefix);
         };
         let quads = prefix.len().div_ceil(3) * QUAD;
         let mut begins = [0; PREFIX_BYTES_MAX];
@@ -89,9 +103,11 @@ impl Data {
 
     /// Write it as base64.
     pub fn write_base64(&self, out: &mut String) {
-        match &self.base64 {
-            Some(text) => out.push_str(str::from_utf8(text).expect("base64 is ASCII")),
-            None => STANDARD.encode_string(self.plain(), out),
+        match &self.0 {
+            Form::Base64 { text, .. } => {
+                out.push_str(str::from_utf8(text).expect("base64 is ASCII"))
+            }
+            Form::Plain(plain) => STANDARD.encode_string(plain, out),
         }
     }
 
@@ -103,10 +119,7 @@ impl Data {
 
 impl<T: Into<Bytes>> From<T> for Data {
     fn from(plain: T) -> Self {
-        Self {
-            base64: None,
-            plain: OnceLock::from(plain.into()),
-        }
+        Self(Form::Plain(plain.into()))
     }
 }
 

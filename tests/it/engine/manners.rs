@@ -18,7 +18,7 @@ use futures_util::stream::{self, StreamExt as _};
 use http_body_util::StreamBody;
 use sluicegate::aws::clients::Clients;
 use sluicegate::config::Config;
-use sluicegate::sim::{Connector, FunctionConfig, Reply};
+use sluicegate::sim::{Connector, Fault, FunctionConfig, Operation, Reply};
 use tokio::time::sleep;
 
 use super::{Running, Stage};
@@ -259,5 +259,30 @@ async fn a_backlog_is_read_without_a_pause() {
     // Fifty batches of three calls, 2 ms of travel each.
     stage.emptied("q", 2 * SECOND).await;
     assert_eq!(stage.calls().len(), 50);
+    running.stop().await;
+}
+
+// Fifty start at once, lest each open connections that the next could have had; of fifty whose starts hang nobody is the prisoner.
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_those_before_it_but_not_for_long() {
+    let stage = Stage::new(4);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    let mut text = String::from("EventSourceMappings:\n");
+    for index in 0..51 {
+        let name = format!("q{index:02}");
+        stage.world.create_queue(&name, &[]).unwrap();
+        stage.world.send(&name, &name).unwrap();
+        let arn = stage.world.queue_arn(&name);
+        text += &format!("  - {{ EventSourceArn: {arn}, FunctionName: process }}\n");
+    }
+    let looks = Operation::GetQueueUrl;
+    stage.world.fault_next(looks, Fault::NeverAnswers, 50);
+    let running = stage.start_with(&text);
+    sleep(SECOND).await;
+    assert_eq!(stage.calls().len(), 0);
+    sleep(2 * SECOND).await;
+    assert_eq!(stage.calls().len(), 1, "the one whose queue is found");
+    sleep(MINUTE).await;
+    assert_eq!(stage.calls().len(), 51);
     running.stop().await;
 }

@@ -12,6 +12,7 @@ use sluicegate::sim::{Fault, FunctionConfig, Operation, Reply};
 use sluicegate::status::State;
 
 use super::{FAILED, SOON, StreamStage, fails_on, names, numbers, seconds};
+use crate::support::log::Log;
 
 const REPORTS: &str = "FunctionResponseTypes: [ReportBatchItemFailures]";
 const BISECT: &str = "BisectBatchOnFunctionError: true";
@@ -73,6 +74,29 @@ async fn a_drain_during_a_backoff_ends_at_once_and_the_counts_survive() {
         stage.failed()[0]["requestContext"]["approximateInvokeCount"],
         9
     );
+}
+
+// What an operator reads of the restart above: that a batch goes on which failed before it.
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_failed_before_a_restart_is_told_of_and_no_other() {
+    const TOLD: &str = "goes on with a batch that failed before the restart";
+    let stage = StreamStage::kinesis(6, 1);
+    stage.answers(fails_on(0));
+    stage.put("k", 0..2);
+    let log = Log::begin();
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until("two", SOON, || stage.calls().len() == 2).await;
+    seconds(1).await;
+    running.stop().await;
+    assert!(!log.has(TOLD), "{:?}", log.lines(TOLD));
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage
+        .until("a third", SOON, || 2 < stage.calls().len())
+        .await;
+    running.stop().await;
+    let told = log.lines(TOLD);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("slices=1 failures=2"), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

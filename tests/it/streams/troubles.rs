@@ -7,11 +7,11 @@ use sluicegate::sim::kinesis::ShardView;
 use sluicegate::sim::{Fault, FunctionConfig, Operation, Reply};
 use sluicegate::status::State;
 
-use super::log::Log;
 use super::reading::make_anew;
 use super::{
     GET_RECORDS, LIST_SHARDS, SOON, STREAM, StreamStage, TABLE, fails_on, numbers, seconds,
 };
+use crate::support::log::Log;
 
 fn stage(seed: u64) -> StreamStage {
     let stage = StreamStage::kinesis(seed, 1);

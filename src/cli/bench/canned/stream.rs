@@ -111,18 +111,29 @@ impl Stream {
         let mut out = String::new();
         for shard in 0..self.shards {
             let comma = if shard > 0 { "," } else { "" };
-            let range = match self.kinesis {
-                true => "\"HashKeyRange\":{\"StartingHashKey\":\"0\",\"EndingHashKey\":\"1\"},",
-                false => "",
-            };
             let _ = write!(
                 out,
-                "{comma}{{\"ShardId\":\"{}\",{range}\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}",
+                "{comma}{{\"ShardId\":\"{}\",{}\"SequenceNumberRange\":{{\"StartingSequenceNumber\":\"{}\"}}}}",
                 shard_id(shard),
+                self.hash_keys(shard),
                 number(0)
             );
         }
         out
+    }
+
+    /// The shard's part of all hash keys: some readers look for what no shard has.
+    fn hash_keys(&self, shard: u32) -> String {
+        if !self.kinesis {
+            return String::new();
+        }
+        let width = u128::MAX / u128::from(self.shards);
+        let start = width * u128::from(shard);
+        let end = match shard + 1 == self.shards {
+            true => u128::MAX,
+            false => start + width - 1,
+        };
+        format!("\"HashKeyRange\":{{\"StartingHashKey\":\"{start}\",\"EndingHashKey\":\"{end}\"}},")
     }
 
     fn open(&self, body: &[u8]) -> Said {
