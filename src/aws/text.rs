@@ -1,10 +1,11 @@
 //! Texts of an answer, borrowed from it wherever they need no unescaping.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
 /// A text of an answer; null and absence are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,5 +48,36 @@ impl<'de> Visitor<'de> for AnyText {
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
         Ok(Text::default())
+    }
+}
+
+/// Texts by name; null stands for none of them, and a name without a text is left out.
+pub(super) fn texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, String>, D::Error> {
+    deserializer.deserialize_any(Texts)
+}
+
+struct Texts;
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("texts by name")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut from: M) -> Result<Self::Value, M::Error> {
+        let mut texts = BTreeMap::new();
+        while let Some((name, text)) = from.next_entry::<String, Text>()? {
+            if let Some(text) = text.owned() {
+                texts.insert(name, text);
+            }
+        }
+        Ok(texts)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
     }
 }

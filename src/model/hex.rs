@@ -7,7 +7,9 @@ pub fn hex(bytes: &[u8]) -> String {
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
         .map(|half| char::from(DIGITS[usize::from(half)]));
-    digits.collect()
+    let mut out = String::with_capacity(2 * bytes.len());
+    out.extend(digits);
+    out
 }
 
 #[cfg(test)]

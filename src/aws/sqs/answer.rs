@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::{Flaw, Unusable};
 use crate::aws::fault::{Failure, classify};
-use crate::aws::text::Text;
+use crate::aws::text::{Text, texts};
+use crate::model::hex::hex;
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
 #[derive(Debug, Deserialize)]
@@ -31,8 +32,8 @@ struct Wire<'a> {
     body: Text<'a>,
     #[serde(borrow, default, rename = "MD5OfBody")]
     md5_of_body: Text<'a>,
-    #[serde(borrow, default)]
-    attributes: Option<BTreeMap<String, Text<'a>>>,
+    #[serde(default, deserialize_with = "texts")]
+    attributes: BTreeMap<String, String>,
     #[serde(borrow, default)]
     message_attributes: Option<BTreeMap<String, Attribute<'a>>>,
     #[serde(borrow, default, rename = "MD5OfMessageAttributes")]
@@ -98,8 +99,7 @@ struct Failed<'a> {
 pub(super) fn by_entry(count: usize, body: &[u8]) -> Result<Vec<Result<(), Failure>>, Failure> {
     let batch: Batch = serde_json::from_slice(body)
         .map_err(|error| Failure::unreadable(&format!("a batch: {error}")))?;
-    let unanswered = || Err(Failure::unreadable("no result for an entry"));
-    let mut results: Vec<_> = std::iter::repeat_with(unanswered).take(count).collect();
+    let mut results = vec![None; count];
     let slot = |id: Text| {
         let index = id.there()?.parse().ok();
         index.filter(|index: &usize| *index < count)
@@ -110,7 +110,7 @@ pub(super) fn by_entry(count: usize, body: &[u8]) -> Result<Vec<Result<(), Failu
         .flatten()
         .filter_map(|done| slot(done.id))
     {
-        results[index] = Ok(());
+        results[index] = Some(Ok(()));
     }
     for entry in batch.failed.into_iter().flatten() {
         let Some(index) = slot(entry.id) else {
@@ -123,24 +123,32 @@ pub(super) fn by_entry(count: usize, body: &[u8]) -> Result<Vec<Result<(), Failu
         };
         let code = entry.code.there().unwrap_or_default();
         let message = entry.message.there().unwrap_or_default();
-        results[index] = Err(Failure::new(classify(&code, status, None), &code, &message));
+        let fault = classify(&code, status, None);
+        results[index] = Some(Err(Failure::new(fault, &code, &message)));
     }
-    Ok(results)
+    let unanswered = || Err(Failure::unreadable("no result for an entry"));
+    let results = results.into_iter();
+    Ok(results
+        .map(|result| result.unwrap_or_else(unanswered))
+        .collect())
 }
 
 fn message(mut from: Wire) -> Result<Message, Unusable> {
-    let attributes: BTreeMap<String, String> = from
-        .attributes
-        .take()
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.owned()?)))
-        .collect();
-    let group = attributes.get("MessageGroupId").cloned();
-    usable(from, attributes).map_err(|why| Unusable { group, why })
+    let attributes = std::mem::take(&mut from.attributes);
+    match usable(from) {
+        Ok(message) => Ok(Message {
+            attributes,
+            ..message
+        }),
+        Err(why) => Err(Unusable {
+            group: attributes.get("MessageGroupId").cloned(),
+            why,
+        }),
+    }
 }
 
-fn usable(from: Wire, attributes: BTreeMap<String, String>) -> Result<Message, Flaw> {
+/// All but its system attributes.
+fn usable(from: Wire) -> Result<Message, Flaw> {
     let id = from.message_id.owned().unwrap_or_default();
     let missing = |field| Flaw::Incomplete {
         id: id.clone(),
@@ -155,11 +163,16 @@ fn usable(from: Wire, attributes: BTreeMap<String, String>) -> Result<Message, F
         .filter(|receipt| !receipt.is_empty())
         .ok_or_else(|| missing("a ReceiptHandle"))?;
     let body = from.body.owned().ok_or_else(|| missing("a Body"))?;
-    let found = hexadecimal(&Md5::digest(body.as_bytes()));
-    let stated = from.md5_of_body.owned().unwrap_or_else(|| found.clone());
-    if !stated.eq_ignore_ascii_case(&found) {
-        return Err(Flaw::Corrupt { id, stated, found });
-    }
+    let found = hex(&Md5::digest(body.as_bytes()));
+    let md5_of_body = match from.md5_of_body.there() {
+        Some(stated) if stated == found => found,
+        Some(stated) if stated.eq_ignore_ascii_case(&found) => stated.into_owned(),
+        Some(stated) => {
+            let stated = stated.into_owned();
+            return Err(Flaw::Corrupt { id, stated, found });
+        }
+        None => found,
+    };
     let mut message_attributes = BTreeMap::new();
     for (name, attribute) in from.message_attributes.unwrap_or_default() {
         let value = attribute.value();
@@ -170,9 +183,9 @@ fn usable(from: Wire, attributes: BTreeMap<String, String>) -> Result<Message, F
     Ok(Message {
         receipt,
         body,
-        attributes,
+        attributes: BTreeMap::new(),
         message_attributes,
-        md5_of_body: stated,
+        md5_of_body,
         md5_of_message_attributes: from.md5_of_message_attributes.owned(),
         id,
     })
@@ -188,16 +201,6 @@ impl Attribute<'_> {
         let readable = STANDARD.decode(coded.as_bytes()).is_ok();
         readable.then(|| AttributeValue::Binary(coded.into_owned()))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    out
 }
 
 #[cfg(test)]

@@ -182,7 +182,7 @@ async fn the_sdk_reads_the_same_messages() {
         let mut listed = Vec::new();
         for number in 0..chance.usize(0..4) {
             let (body, attribute) = (word(&mut chance), word(&mut chance));
-            let digest = hexadecimal(&Md5::digest(body.as_bytes()));
+            let digest = hex(&Md5::digest(body.as_bytes()));
             let bytes = STANDARD.encode(&attribute);
             let written = [
                 format!("\"MessageId\":\"m{number}\""),
