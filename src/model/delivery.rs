@@ -8,11 +8,13 @@
 //! A throttle or a service error is no outcome: the loop waits and asks again, with the ages of then. // spec: 5.3
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::progress::Owed;
 use super::record::SequenceNumber;
 
-/// The limits of a mapping. Age is the caller's to judge, through the `expired` of [`Delivery::next`].
+/// The limits of a mapping. Ages are the caller's to know: [`Reason::of_age`], by way of the `expired` of
+/// [`Delivery::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// `BisectBatchOnFunctionError`: what fails is halved at once, and only a single record is retried.
@@ -76,6 +78,22 @@ pub enum Reason {
     RecordAgeExceeded,
     /// The source keeps the records no longer. // spec: 5.3
     ExpiredAtSource,
+}
+
+impl Reason {
+    /// Why a record of this age may not be delivered any more: `age_max` is the mapping's, `kept` for how long the source
+    /// keeps a record, where that counts.
+    pub fn of_age(
+        age: Duration,
+        age_max: Option<Duration>,
+        kept: Option<Duration>,
+    ) -> Option<Self> {
+        let beyond = |most: Duration| most < age;
+        if age_max.is_some_and(beyond) {
+            return Some(Self::RecordAgeExceeded);
+        }
+        kept.is_some_and(beyond).then_some(Self::ExpiredAtSource)
+    }
 }
 
 /// Records that are delivered together.

@@ -65,41 +65,43 @@ impl Written {
 
 impl Engine {
     /// Add the event records of a record to `written`; several, where the Kinesis Producer Library packed user records into
-    /// it, of which the first `begun` are settled already. About so many `more` records will follow.
+    /// it, of which the first `begun` are settled already. It is the first of about so many `records`.
     pub(super) fn write(
         &self,
         shard: &str,
         raw: &Raw,
         begun: u32,
-        (sheets, more): (&mut Sheets, usize),
+        (sheets, records): (&mut Sheets, usize),
         written: &mut Vec<Written>,
     ) {
         let stamp = self.stamp();
-        let mut dropped = 0;
-        let mut keep = |kept: bool| {
-            dropped += usize::from(!kept);
+        let keep = |kept: bool| {
+            if !kept {
+                self.metrics.record_filtered_out(1);
+            }
             kept
         };
         match raw {
             Raw::Dynamo(record) => {
                 if keep(self.filters.keeps(record)) {
                     let write = |out: &mut String| write_dynamodb_record(out, record, &stamp);
-                    written.push(Written::whole(sheets.write(more, write)));
+                    written.push(Written::whole(sheets.write(records, write)));
                 }
             }
             Raw::Kinesis(record) => match self.packed(record) {
                 Some(packed) => {
-                    for (index, inner) in (0..).zip(&packed).skip(begun as usize) {
+                    let left = (1..=packed.len()).rev();
+                    let packed = (0..).zip(&packed).zip(left);
+                    for ((index, inner), left) in packed.skip(begun as usize) {
                         let inner = inner.record(record);
                         if !keep(self.filters.keeps(&inner)) {
                             continue;
                         }
-                        let more = packed.len() - index as usize - 1;
                         let write =
                             |out: &mut String| write_kinesis_record(out, &inner, shard, &stamp);
                         written.push(Written {
                             inner: Some(index),
-                            record: sheets.write(more, write),
+                            record: sheets.write(left, write),
                         });
                     }
                 }
@@ -107,13 +109,10 @@ impl Engine {
                     if keep(self.filters.keeps(record)) {
                         let write =
                             |out: &mut String| write_kinesis_record(out, record, shard, &stamp);
-                        written.push(Written::whole(sheets.write(more, write)));
+                        written.push(Written::whole(sheets.write(records, write)));
                     }
                 }
             },
-        }
-        if dropped > 0 {
-            self.metrics.record_filtered_out(dropped);
         }
     }
 

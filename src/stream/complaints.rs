@@ -233,8 +233,9 @@ impl Engine {
 mod tests {
     use super::*;
 
+    /// A moment of an engine that began long before.
     const fn at(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
+        Duration::from_secs(100_000 + seconds)
     }
 
     #[test]
@@ -261,7 +262,7 @@ mod tests {
         let over = Over {
             matter: Matter::Unreadable,
             failures: 3_003,
-            lasted: at(1_000),
+            lasted: Duration::from_secs(1_000),
         };
         assert_eq!(well("a", 1_010), [over]);
         assert_eq!(well("a", 1_011), []);

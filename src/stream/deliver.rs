@@ -140,8 +140,8 @@ impl Line {
                     }
                     let batch = &mut items[records.clone()];
                     let event = match written.take() {
-                        // A window's state goes into each event anew.
-                        Some((of, event)) if of == records && !self.has_windows() => event,
+                        // Also within a window: its state changes only with what is settled, and that is not repeated.
+                        Some((of, event)) if of == records => event,
                         _ => {
                             let written = batch.iter().map(|item| &item.record);
                             self.windowed_event(written, window_start_ms)
@@ -263,10 +263,8 @@ impl Line {
     fn expired(&self, item: &Item, failed: bool, now_ms: u64) -> Option<Reason> {
         let age = Duration::from_millis(now_ms.saturating_sub(item.arrived_ms));
         let engine = &self.engine;
-        if engine.stream.age_max.is_some_and(|age_max| age_max < age) {
-            return Some(Reason::RecordAgeExceeded);
-        }
-        (failed && engine.retention() < age).then_some(Reason::ExpiredAtSource)
+        let kept = failed.then(|| engine.retention());
+        Reason::of_age(age, engine.stream.age_max, kept)
     }
 
     /// Note what is settled and what is owed; it is kept with the next commit. The state that came back for what is
@@ -299,7 +297,7 @@ impl Line {
             for item in &items[before..settled] {
                 page.lanes.settled(item.place, item.inner);
             }
-            let last = (0 < failures && !owed.is_empty()).then(|| last.clone());
+            let last = (0 < failures).then(|| last.clone());
             page.lanes.owes(lane, owed, last);
             page.lanes.oldest_ms()
         });
@@ -524,6 +522,20 @@ mod tests {
         );
         assert_eq!(repeat_delay(10_000, 1.0), REPEAT_LONGEST);
         assert_eq!(repeat_delay(1, 0.0).as_millis(), 525);
+    }
+
+    // spec: 14
+    #[test]
+    fn the_count_of_what_grew_too_old_is_one_more_than_its_invocations() {
+        for (reason, invoke_count, invoked) in [
+            (Reason::RetryAttemptsExhausted, 1, true),
+            (Reason::RecordAgeExceeded, 1, false),
+            (Reason::RecordAgeExceeded, 2, true),
+            (Reason::ExpiredAtSource, 1, false),
+            (Reason::ExpiredAtSource, 2, true),
+        ] {
+            assert_eq!(was_invoked(reason, invoke_count), invoked, "{reason:?}");
+        }
     }
 
     #[test]

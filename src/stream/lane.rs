@@ -142,12 +142,8 @@ impl Lane {
                 .iter()
                 .take_while(|item| !owed.is_before(&item.number, item.inner))
                 .count();
-            return match (read, count) {
-                (true, 1..) => Due::Now(count),
-                // The source has trimmed them, or a filter drops them now: the caller forgets them.
-                (true, 0) => Due::Now(0),
-                (false, _) => Due::Not,
-            };
+            // Of none, the source has trimmed them, or a filter drops them now: the caller forgets them.
+            return if read { Due::Now(count) } else { Due::Not };
         }
         let Some(opened) = self.opened else {
             return Due::Not;
@@ -350,5 +346,52 @@ mod tests {
         assert_eq!((batch.len(), slices.len(), slices[0].failures), (2, 1, 1));
         assert!(!lane.resuming());
         assert!(!Lane::default().resuming());
+    }
+
+    #[test]
+    fn a_batch_from_before_keeps_its_slices_and_none_is_longer_than_a_batch_may_be() {
+        let owed = |through, failures| Owed {
+            through: number(through),
+            inner: None,
+            failures,
+            isolating: false,
+            first_failed_ms: None,
+        };
+        let batch: Vec<Item> = (1..=9).map(|place| item(place, 1, 0)).collect();
+        // The third is gone from the stream by now, whole.
+        let owed = [owed(1, 4), owed(8, 2), owed(8, 7), owed(20, 0)];
+        let slices = slices(&batch, &owed, 3);
+        let slices: Vec<_> = slices
+            .into_iter()
+            .map(|slice| (slice.records, slice.failures))
+            .collect();
+        assert_eq!(
+            slices,
+            [(0..1, 4), (1..4, 2), (4..7, 2), (7..8, 2), (8..9, 0)]
+        );
+    }
+
+    #[test]
+    fn what_is_owed_and_gone_from_the_stream_is_due_as_nothing() {
+        let owed = Owed {
+            through: number(2),
+            inner: None,
+            failures: 1,
+            isolating: false,
+            first_failed_ms: None,
+        };
+        let mut lane = Lane::resume(&[owed], None);
+        assert_eq!(lane.due(&RULE, MORE, RULE.window), Due::Not);
+        assert_eq!(lane.due(&RULE, ALL, Duration::ZERO), Due::Now(0));
+        lane.push(item(3, 1, 0), Duration::ZERO);
+        let through = number(3);
+        let read = Reading {
+            through: Some(&through),
+            ended: false,
+        };
+        assert_eq!(lane.due(&RULE, read, Duration::ZERO), Due::Now(0));
+        let (batch, _, _) = lane.take(0, &RULE);
+        assert!(batch.is_empty() && !lane.busy() && !lane.resuming());
+        assert_eq!(lane.due(&RULE, read, Duration::ZERO), Due::At(RULE.window));
     }
 }

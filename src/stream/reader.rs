@@ -374,8 +374,107 @@ fn bytes(records: &Records) -> usize {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::model::record::{Data, KinesisRecord};
+
+    fn kinesis() -> Kind {
+        let arn = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks";
+        Kind::Kinesis {
+            stream: arn.parse().unwrap(),
+            consumer: false,
+        }
+    }
+
+    fn came(records: usize, key: usize, bytes: usize, behind_ms: Option<u64>) -> Came {
+        let record = KinesisRecord {
+            sequence_number: SequenceNumber::try_from("1".to_owned()).unwrap(),
+            partition_key: "k".repeat(key),
+            data: Data::from(vec![0; bytes]),
+            arrived_ms: 0,
+        };
+        Came {
+            records: Records::Kinesis(vec![record; records]),
+            behind_ms,
+            ended: false,
+        }
+    }
+
+    const fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    // spec: 5.1
+    #[test]
+    fn a_shard_is_read_continuously_while_it_brings_something_and_ever_more_rarely_when_idle() {
+        for (kind, first) in [(kinesis(), 200), (Kind::DynamoDb, 250)] {
+            let mut reader = Reader::new(&Position::Horizon, &kind, None);
+            let began = ms(10_000);
+            // What came, and after how long it is read again.
+            for (what, came, gap) in [
+                ("idle", came(0, 0, 0, Some(0)), first * 2),
+                ("idle", came(0, 0, 0, None), first * 4),
+                ("idle", came(0, 0, 0, Some(0)), 1_000),
+                ("lags", came(0, 0, 0, Some(1)), first),
+                ("idle", came(0, 0, 0, Some(0)), first * 2),
+                ("a record", came(1, 1, 1, Some(0)), first),
+            ] {
+                reader.pace(&came, began, ms(10_050));
+                assert_eq!(reader.next_at(), ms(10_000 + gap), "{what} {kind:?}");
+            }
+            reader.pace(&came(1, 1, 1, None), began, ms(17_000));
+            assert_eq!(reader.next_at(), ms(17_000), "the read took its time");
+        }
+    }
+
+    // spec: 5.1
+    #[test]
+    fn a_large_read_is_followed_by_as_long_a_pause_as_the_shard_needs_for_its_bytes() {
+        for (kind, gap) in [(kinesis(), 1_500), (Kind::DynamoDb, 250)] {
+            let mut reader = Reader::new(&Position::Horizon, &kind, None);
+            // Three MiB, a half of them keys.
+            reader.pace(&came(6_144, 256, 256, None), ms(1_000), ms(1_100));
+            assert_eq!(reader.next_at(), ms(1_000 + gap), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_shard_is_quiet_since_a_read_to_its_end_brought_nothing() {
+        let mut reader = Reader::new(&Position::Horizon, &kinesis(), None);
+        for (came, now, quiet) in [
+            (came(0, 0, 0, Some(0)), 1_000, 0),
+            (came(0, 0, 0, Some(0)), 3_500, 2_500),
+            (came(0, 0, 0, Some(1)), 4_000, 0),
+            (came(0, 0, 0, Some(0)), 5_000, 0),
+            (came(1, 1, 1, Some(0)), 6_000, 0),
+        ] {
+            reader.pace(&came, ms(now), ms(now));
+            assert_eq!(reader.quiet(ms(now)), ms(quiet), "{now}");
+        }
+    }
+
+    // spec: 2.3
+    #[test]
+    fn records_of_a_table_count_as_new_from_the_second_on_in_which_the_mapping_was_made() {
+        let position = Position::At { ms: 5_999 };
+        let reader = Reader::new(&position, &Kind::DynamoDb, None);
+        assert!(reader.too_old(4_999) && !reader.too_old(5_000));
+        let reader = Reader::new(&position, &kinesis(), None);
+        assert!(!reader.too_old(0), "Kinesis is asked for that moment");
+    }
+
+    #[test]
+    fn a_read_asks_for_what_all_lanes_take_at_once_within_bounds() {
+        for (batch_size, factor, asked) in [
+            (100, 1, 1_000),
+            (1_500, 2, 3_000),
+            (10_000, 10, 10_000),
+            (usize::MAX, 2, 10_000),
+        ] {
+            assert_eq!(limit(batch_size, factor), asked);
+        }
+    }
 
     #[test]
     fn what_stood_still_for_longer_than_records_are_kept_has_a_gap_unless_they_are_there() {

@@ -263,7 +263,7 @@ impl Shard {
             if !self.reader.too_old(raw.arrived_ms()) {
                 let begun = |page: &Page| page.lanes.begun(number, raw.key());
                 let begun = self.line.book.read(begun);
-                let sheets = (&mut sheets, self.pending.len() - 1);
+                let sheets = (&mut sheets, self.pending.len());
                 engine.write(&self.line.id, raw, begun, sheets, &mut written);
             }
             let count = u32::try_from(written.len()).unwrap_or(u32::MAX);

@@ -72,8 +72,7 @@ impl Line {
                     .as_ref()
                     .map_or(Duration::ZERO, |windows| windows.closing_age(now_ms))
             });
-            let expired = engine.stream.age_max.is_some_and(|age_max| age_max < age);
-            match closing.next(|_| expired.then_some(Reason::RecordAgeExceeded)) {
+            match closing.next(|_| Reason::of_age(age, engine.stream.age_max, None)) {
                 Step::Done => return Ended::Settled,
                 Step::Discard {
                     reason,
@@ -168,11 +167,6 @@ impl Line {
             };
             Some(window_event(std::iter::empty::<&Piece>(), &envelope))
         })
-    }
-
-    /// Whether records belong to windows.
-    pub fn has_windows(&self) -> bool {
-        self.book.read(|page| page.windows.is_some())
     }
 
     /// The event of records of one window.

@@ -95,6 +95,34 @@ fn trace(policy: Policy, count: usize, function: Function, poison: &[usize]) -> 
     panic!("no end: {trace:?}")
 }
 
+// spec: 5.3, 5.4
+#[test]
+fn a_record_is_too_old_when_it_is_older_than_a_limit() {
+    let seconds = Duration::from_secs;
+    for (age, age_max, kept, reason) in [
+        (60, Some(60), None, None),
+        (61, Some(60), None, Some(Reason::RecordAgeExceeded)),
+        (86_400, None, Some(86_400), None),
+        (86_401, None, Some(86_400), Some(Reason::ExpiredAtSource)),
+        (
+            86_401,
+            Some(86_401),
+            Some(86_400),
+            Some(Reason::ExpiredAtSource),
+        ),
+        (
+            86_401,
+            Some(60),
+            Some(86_400),
+            Some(Reason::RecordAgeExceeded),
+        ),
+        (1_000_000, None, None, None),
+    ] {
+        let found = Reason::of_age(seconds(age), age_max.map(seconds), kept.map(seconds));
+        assert_eq!(found, reason, "{age} {age_max:?} {kept:?}");
+    }
+}
+
 // spec: 3.4, 3.3, 5.7, 14
 #[test]
 fn what_was_captured_of_aws_is_repeated() {

@@ -54,8 +54,8 @@ pub struct Sheets {
 }
 
 impl Sheets {
-    /// A record, of which about so many `more` of its length will follow: of a few no more is kept than they take.
-    pub fn write(&mut self, more: usize, write: impl FnOnce(&mut String)) -> Piece {
+    /// A record, the first of about so many of its length: of a few no more is kept than they take.
+    pub fn write(&mut self, records: usize, write: impl FnOnce(&mut String)) -> Piece {
         self.draft.clear();
         write(&mut self.draft);
         let length = self.draft.len();
@@ -64,7 +64,7 @@ impl Sheets {
             return Piece::from(std::mem::take(&mut self.draft));
         }
         if self.sheet.capacity() < length {
-            let wanted = length.saturating_mul(more.saturating_add(1));
+            let wanted = length.saturating_mul(records.max(1));
             self.sheet = BytesMut::with_capacity(wanted.min(SHEET_BYTES));
         }
         self.sheet.extend_from_slice(self.draft.as_bytes());
@@ -124,7 +124,7 @@ mod tests {
         let text = |index: usize| format!("{{\"{index:05}\":\"{}\"}}", "x".repeat(1_000));
         let mut sheets = Sheets::default();
         let written: Vec<Piece> = (0..200)
-            .map(|index| sheets.write(199 - index, |out| out.push_str(&text(index))))
+            .map(|index| sheets.write(200 - index, |out| out.push_str(&text(index))))
             .collect();
         for (index, record) in written.iter().enumerate() {
             assert_eq!(record.as_ref(), text(index).as_bytes());
@@ -135,7 +135,7 @@ mod tests {
         // 64 of them are on a sheet.
         assert_eq!(neighbours.count(), 199 - 3);
         let mut sheets = Sheets::default();
-        sheets.write(0, |out| out.push_str(&text(0)));
+        sheets.write(1, |out| out.push_str(&text(0)));
         assert_eq!(
             sheets.sheet.capacity(),
             0,

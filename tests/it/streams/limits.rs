@@ -1,10 +1,13 @@
 //! What counts as a failure, how often is repeated, and how old a record may grow. // spec: 5.3, 5.4, 5.7
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluicegate::sim::Reply;
 use sluicegate::status::State;
+use tokio::time::Instant;
 
 use super::{FAILED, SOON, STREAM, StreamStage, fails_on, pass, seconds};
 use crate::engine::FUNCTION;
@@ -180,6 +183,47 @@ async fn an_oversized_record_without_a_limit_blocks_until_it_leaves_the_stream()
         .await;
     running.stop().await;
     assert_eq!(condition(&stage.failed()[0]).0, "RecordAgeExceeded");
+}
+
+/// The event of one record with a key and data of so many bytes; none where the function is not invoked with it.
+async fn event_of(key: usize, data: usize) -> Option<usize> {
+    let stage = StreamStage::kinesis(19, 1);
+    stage.answers(|_| Reply::ok("{}"));
+    let put = stage
+        .world()
+        .put_record(STREAM, &"k".repeat(key), vec![b'x'; data]);
+    put.unwrap();
+    let running = stage.start_failing_to_queue(&["MaximumRetryAttempts: 0"]);
+    seconds(5).await;
+    let account = running.stop().await;
+    let events = stage.stage.invocations();
+    assert_eq!(account.settled, 1);
+    assert_eq!(account.discarded, u64::from(events.is_empty()));
+    events.first().map(|invocation| invocation.event.len())
+}
+
+// spec: 1.7, 5.7
+#[tokio::test(start_paused = true)]
+async fn an_event_of_six_mebibytes_is_delivered_and_one_of_a_byte_more_is_not() {
+    const MOST: usize = 6 * 1024 * 1024;
+    let room = MOST - event_of(1, 3).await.expect("a small one is delivered");
+    // Three bytes of data are four of the event, one of the key is one.
+    let (key, data) = (1 + room % 4, 3 + room / 4 * 3);
+    assert_eq!(event_of(key, data).await, Some(MOST));
+    assert_eq!(event_of(key + 1, data).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_invocations_took_is_counted() {
+    let stage = StreamStage::kinesis(20, 1);
+    stage.answers(|_| Reply::ok("{}").after(Duration::from_secs(2)));
+    let running = stage.start("TRIM_HORIZON", &["BatchSize: 1"]);
+    seconds(100).await;
+    stage.put("k", 0..3);
+    stage.until_delivered(3).await;
+    running.stop().await;
+    let took = stage.counted("invocation_duration_seconds_sum");
+    assert!((6.0..6.1).contains(&took), "{took}");
 }
 
 // spec: 1.7, 413: it does consume the retries
@@ -400,6 +444,55 @@ async fn discarding_only_what_fails_alone_spares_the_rest() {
         assert_eq!(failed["KinesisBatchInfo"]["batchSize"], 1);
     }
     assert_eq!((account.settled, account.discarded), (8, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_failed_together_is_not_repeated_together() {
+    const LANES: u32 = 10;
+    let stage = StreamStage::kinesis(21, 1);
+    let calls = Arc::new(Mutex::new(BTreeMap::<u32, Vec<Instant>>::new()));
+    let kept = calls.clone();
+    stage.answers(move |invocation| {
+        let number = super::numbers(invocation)[0];
+        let mut kept = kept.lock().unwrap();
+        kept.entry(number).or_default().push(Instant::now());
+        Reply::error("always")
+    });
+    for number in 0..LANES {
+        stage.put(&format!("key-{number}"), number..number + 1);
+    }
+    let settings = ["BatchSize: 1", "ParallelizationFactor: 10"];
+    let running = stage.start("TRIM_HORIZON", &settings);
+    seconds(3).await;
+    running.stop().await;
+    let calls = calls.lock().unwrap();
+    let first = |calls: &Vec<Instant>| Some(*calls.get(1)? - *calls.first()?);
+    let waits: BTreeSet<Duration> = calls.values().filter_map(first).collect();
+    assert!(waits.len() > 2, "{waits:?}");
+    let range = Duration::from_millis(525)..Duration::from_millis(750);
+    assert!(waits.iter().all(|wait| range.contains(wait)), "{waits:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_do_not_wait_however_many_there_are_while_some_of_them_succeed() {
+    let stage = StreamStage::kinesis(17, 1);
+    stage.answers(|invocation| {
+        let poison = |number: &u32| number % 10 == 7;
+        match super::numbers(invocation).iter().any(poison) {
+            true => Reply::error("poison"),
+            false => Reply::ok("{}"),
+        }
+    });
+    stage.put("k", 0..100);
+    let settings = [
+        "MaximumRetryAttempts: 0",
+        "Extensions: { DiscardOnlyFailing: true }",
+    ];
+    let running = stage.start_failing_to_queue(&settings);
+    seconds(3).await;
+    let account = running.stop().await;
+    assert_eq!((account.settled, account.discarded), (100, 10));
+    assert_eq!(stage.failed().len(), 10);
 }
 
 // reliability: I15

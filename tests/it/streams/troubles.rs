@@ -141,6 +141,50 @@ async fn a_function_that_is_throttled_is_logged_in_few_lines_and_its_end_once() 
     stage.put("k", 50..51);
     seconds(5).await;
     assert_eq!(log.lines("the function is throttled no more").len(), 1);
+    assert_eq!(log.lines("WARN"), Vec::<String>::new(), "it is usual");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_over_though_what_met_it_in_a_shard_is_given_up_by_then() {
+    let log = Log::begin();
+    let stage = StreamStage::kinesis(7, 2);
+    stage.answers(|_| Reply::refused(429, "Rate Exceeded."));
+    for number in 0..20 {
+        stage.put(&format!("key-{number}"), number..number + 1);
+    }
+    assert!(stage.shards().iter().all(|shard| !shard.records.is_empty()));
+    let running = stage.start("TRIM_HORIZON", &["MaximumRecordAgeInSeconds: 60"]);
+    seconds(120).await;
+    let dropped = stage.labelled("events_dropped_total", "reason", "record_age_exceeded");
+    assert_eq!(dropped, 20.0);
+    stage.answers(|_| Reply::ok("{}"));
+    seconds(30).await;
+    // One of the shards is invoked with no more.
+    stage.put("key-0", 50..51);
+    stage.until_delivered(1).await;
+    let over = || log.has("the function is throttled no more");
+    stage.until("over", SOON, over).await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_over_though_a_shard_that_met_it_is_gone() {
+    let log = Log::begin();
+    let stage = StreamStage::kinesis(11, 2);
+    stage.answers(|_| Reply::ok("{}"));
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(5).await;
+    split(&stage, 0);
+    let world = stage.world();
+    world.fault_chance(Some(GET_RECORDS), Fault::Unavailable, 1.0);
+    tokio::time::sleep(Duration::from_hours(25)).await;
+    assert!(log.lines("shards can still not be read").len() > 20);
+    world.heal();
+    let given_up = || log.has("the source does not know the shard any more");
+    stage.until("given up", 5 * SOON, given_up).await;
+    let over = || log.has("the shards can be read again");
+    stage.until("over", SOON, over).await;
     running.stop().await;
 }
 
