@@ -331,3 +331,31 @@ fn unless_panicked<T>(ended: Result<T, JoinError>) -> T {
         Err(error) => panic!("nobody aborts a task that is waited for: {error}"),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_that_is_gone_is_looked_for_at_once_unless_it_was_listed_a_moment_ago() {
+        let at = Duration::from_secs;
+        let gone = |listings: &mut Listings, now| {
+            let saved = Saved {
+                revision: serde_json::from_str("1").unwrap(),
+                progress: ShardProgress::beginning(Position::Horizon, 1),
+            };
+            listings.gone("a", saved, at(now));
+            assert_eq!(listings.gone["a"].without, 0);
+            listings.next_at
+        };
+        let mut listings = Listings::new(&Kind::DynamoDb, at(100));
+        assert_eq!(listings.next_at, at(130));
+        assert_eq!(gone(&mut listings, 105), at(105));
+        listings.next_at = at(140);
+        listings.returned.insert("a".to_owned(), at(110));
+        assert_eq!(gone(&mut listings, 139), at(140));
+        listings.next_at = at(170);
+        assert_eq!(gone(&mut listings, 140), at(140));
+    }
+}

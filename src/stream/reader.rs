@@ -439,6 +439,26 @@ mod tests {
         }
     }
 
+    // spec: 5.1
+    #[test]
+    fn a_shard_is_subscribed_to_again_no_sooner_than_five_seconds_after_the_last_time() {
+        let mut reader = Reader::new(&Position::Horizon, &kinesis(), None);
+        let over = Brought {
+            records: Records::Kinesis(Vec::new()),
+            next: Next::Open,
+            behind_ms: None,
+            continuation: None,
+        };
+        let fetched = Fetched {
+            began: ms(900),
+            subscribed: Some(ms(1_000)),
+            opened: None,
+            read: Ok(over),
+        };
+        assert!(reader.answered(fetched, None, ms(1_200)).is_ok());
+        assert_eq!(reader.next_at(), ms(6_000));
+    }
+
     #[test]
     fn a_shard_is_quiet_since_a_read_to_its_end_brought_nothing() {
         let mut reader = Reader::new(&Position::Horizon, &kinesis(), None);

@@ -99,6 +99,15 @@ pub fn first_note(mapping: &Mapping, now_ms: u64) -> Value {
     })
 }
 
+/// How long the event of a batch may be, apart from what a tumbling window adds to it. A longer state ends its window, whose
+/// final invocation has no records.
+fn bytes_max(windowed: bool) -> usize {
+    match windowed {
+        false => EVENT_BYTES_MAX,
+        true => EVENT_BYTES_MAX - STATE_BYTES_MAX - ENVELOPE_BYTES,
+    }
+}
+
 /// What an engine is made of, beside its mapping.
 #[derive(Debug)]
 pub struct Parts<'a> {
@@ -167,11 +176,7 @@ impl Engine {
         let rule = Rule {
             count_max: mapping.batch_size,
             window: mapping.window,
-            bytes_max: match stream.tumbling_window {
-                None => EVENT_BYTES_MAX,
-                // A longer state ends its window, whose final invocation has no records.
-                Some(_) => EVENT_BYTES_MAX - STATE_BYTES_MAX - ENVELOPE_BYTES,
-            },
+            bytes_max: bytes_max(stream.tumbling_window.is_some()),
         };
         let policy = Policy {
             bisect: stream.bisect,
@@ -383,5 +388,31 @@ impl Engine {
             self.plan(|plan| plan.saved.insert(id, saved));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::{WindowEnvelope, event_bytes, window_event_bytes};
+
+    // spec: 1.7, 5.8
+    #[test]
+    fn a_full_batch_fits_into_an_event_beside_the_longest_state_and_wastes_little_of_it() {
+        assert_eq!(bytes_max(false), EVENT_BYTES_MAX);
+        let (arn, state) = ("a".repeat(400), "1".repeat(STATE_BYTES_MAX));
+        let envelope = WindowEnvelope {
+            shard_id: &"s".repeat(128),
+            arn: &arn,
+            start_ms: 1_767_225_600_000,
+            end_ms: 1_767_226_500_000,
+            state: &state,
+            final_invoke: false,
+            terminated_early: false,
+        };
+        let records = [bytes_max(true) - event_bytes([0].into_iter())];
+        let whole = window_event_bytes(records.into_iter(), &envelope);
+        let least = EVENT_BYTES_MAX - 4 * 1024;
+        assert!((least..=EVENT_BYTES_MAX).contains(&whole), "{whole}");
     }
 }

@@ -40,6 +40,8 @@ async fn a_failing_batch_is_invoked_once_more_than_it_may_be_retried() {
             condition(&failed[0]),
             ("RetryAttemptsExhausted", retries as u64 + 1)
         );
+        // However often it is repeated.
+        assert_eq!(stage.counted("batch_events_count"), 1.0);
     }
 }
 
@@ -444,6 +446,22 @@ async fn discarding_only_what_fails_alone_spares_the_rest() {
         assert_eq!(failed["KinesisBatchInfo"]["batchSize"], 1);
     }
     assert_eq!((account.settled, account.discarded), (8, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_on_which_the_function_fails_again_and_again_are_told_of() {
+    let stage = StreamStage::kinesis(22, 1);
+    stage.answers(|_| Reply::error("always"));
+    stage.put("k", 0..2);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    for (calls, told) in [(2, false), (4, true)] {
+        let called = || stage.calls().len() == calls;
+        stage.until("called", SOON, called).await;
+        let reason = stage.status().reason.unwrap_or_default();
+        let is_told = reason.contains("times in a row on the 2 records from");
+        assert_eq!(is_told, told, "{calls}: {reason}");
+    }
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

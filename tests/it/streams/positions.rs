@@ -87,6 +87,20 @@ async fn a_moment_is_the_first_record_from_then_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_moment_may_be_now_and_no_later() {
+    for (later_ms, state) in [(0, State::Enabled), (600_000, State::Failing)] {
+        let stage = answering(StreamStage::kinesis(9, 1));
+        let moment = stage.world().clock().now_ms() + later_ms;
+        let at = format!("StartingPositionTimestamp: {}", moment as f64 / 1000.0);
+        let running = stage.start("AT_TIMESTAMP", &[&at]);
+        seconds(5).await;
+        let status = stage.status();
+        assert_eq!(status.state, state, "{status:?}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn latest_misses_nothing_when_the_service_ends_before_the_first_record() {
     for crash in [true, false] {
         for stage in StreamStage::both(5) {

@@ -8,6 +8,7 @@ use sluicegate::status::State;
 use super::{
     GET_RECORDS, GET_SHARD_ITERATOR, LIST_SHARDS, SOON, STREAM, StreamStage, fails_on, seconds,
 };
+use crate::support::log::Log;
 
 fn stage(seed: u64) -> StreamStage {
     let stage = StreamStage::kinesis(seed, 1);
@@ -200,6 +201,29 @@ async fn a_closed_shard_that_outlived_the_retention_is_a_gap_and_its_children_ar
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shard_that_is_gone_is_given_up_when_three_listings_lack_it() {
+    // Two more than that of the start until it is read although no listing has it, and then these.
+    for (listings, gaps) in [(2, 0.0), (3, 1.0)] {
+        let stage = stage(15);
+        stage.answers(fails_on(0));
+        stage.put("k", 0..3);
+        let running = stage.start("TRIM_HORIZON", &[]);
+        seconds(10).await;
+        running.stop().await;
+        let shard = stage.shards()[0].id.clone();
+        stage.world().split_shard(STREAM, &shard).unwrap();
+        tokio::time::sleep(Duration::from_hours(25)).await;
+        let listed = std::iter::repeat_n(None, 3 + listings);
+        let down = std::iter::repeat_n(Some(Fault::Unavailable), 1_000);
+        stage.world().fault_script(LIST_SHARDS, listed.chain(down));
+        let running = stage.start("TRIM_HORIZON", &[]);
+        seconds(600).await;
+        running.stop().await;
+        assert_eq!(stage.counted("stream_gaps_total"), gaps, "{listings}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn being_away_for_longer_than_records_are_kept_is_a_gap_that_is_counted() {
     for (hours, gaps) in [(23, 0.0), (25, 1.0)] {
         let stage = stage(11);
@@ -381,6 +405,7 @@ async fn the_age_of_the_oldest_record_rises_while_it_fails_and_falls_to_zero() {
 #[tokio::test(start_paused = true)]
 async fn a_shard_that_stands_still_for_longer_than_records_are_kept_counts_the_gap() {
     for (hours, gaps) in [(22, 0.0), (26, 1.0)] {
+        let log = Log::begin();
         let stage = stage(12);
         let slow = FunctionConfig {
             timeout: Duration::from_secs(900),
@@ -402,6 +427,13 @@ async fn a_shard_that_stands_still_for_longer_than_records_are_kept_counts_the_g
         assert!(delivered.ends_with(&[9, 10, 11]), "{hours} h");
         assert_eq!(delivered.contains(&6), gaps == 0.0, "{hours} h");
         assert_eq!(stage.counted("stream_gaps_total"), gaps, "{hours} h");
+        let told = log.lines("the shard was not read for longer");
+        assert_eq!(told.len(), gaps as usize, "{told:?}");
+        for told in told {
+            let (_, still) = told.split_once("still_s=").expect("for how long");
+            let hours = still.trim().parse::<f64>().expect("seconds") / 3_600.0;
+            assert!((26.0..26.5).contains(&hours), "{told}");
+        }
     }
 }
 

@@ -174,6 +174,9 @@ async fn the_discard_of_a_last_invocation_is_told_alike_by_the_next_process() {
     seconds(11).await;
     stage.put("k", 3..4);
     seconds(30).await;
+    let reason = stage.status().reason.expect("a reason");
+    let told = "the on-failure record of the end of a window can not be delivered";
+    assert!(reason.contains(told), "{reason}");
     running.stop().await;
     stage.world().heal();
     let running = stage.start_failing_to_queue(&settings);
