@@ -321,7 +321,7 @@ impl Engine {
         batch: &mut Vec<Item>,
         overflow: &mut VecDeque<Item>,
     ) {
-        let bytes = item.record.len();
+        let bytes = item.record.as_ref().len();
         if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
             gathering.joined(bytes, item.arrived);
             batch.push(item);
