@@ -379,17 +379,17 @@ impl Engine {
         self.reports.source(None);
     }
 
-    /// How long to wait after a receive that brought `got` messages, of which `taken` were of use; `early`: it came
-    /// back long before its wait was over.
-    fn useful(&self, got: usize, taken: usize, early: bool) -> Option<Duration> {
+    /// How long to wait after a receive that brought `got` messages; `used`: one of them at least was of use; `early`: it
+    /// came back long before its wait was over.
+    fn useful(&self, got: usize, used: bool, early: bool) -> Option<Duration> {
         let mut repeats = self
             .idle_repeats
             .lock()
             .expect("nothing panics while it holds the backoff");
-        if taken > 0 {
+        if used {
             repeats.reset();
         }
-        let useless = if got > 0 { taken == 0 } else { early };
+        let useless = !used && (got > 0 || early);
         useless.then(|| repeats.delay(self.jitter()))
     }
 

@@ -121,9 +121,9 @@ impl Engine {
                     if received.is_empty() {
                         gathering.received_nothing(wait_s == 0);
                     }
-                    let (got, before) = (received.len(), batch.len() + overflow.len());
+                    let got = received.len();
                     let mut unwanted = Vec::new();
-                    let (accepted, following) = self.accept(number, received, lease);
+                    let (accepted, used) = self.accept(number, received, lease);
                     for message in accepted {
                         match message {
                             Accepted::Kept(item) => {
@@ -132,13 +132,12 @@ impl Engine {
                             Accepted::Dropped(id) => unwanted.push(id),
                         }
                     }
-                    let taken = batch.len() + overflow.len() - before + unwanted.len() + following;
                     // What had to be passed over is no backlog.
                     self.slots
-                        .received(count, if taken > 0 { got } else { 0 }, self.now());
+                        .received(count, if used { got } else { 0 }, self.now());
                     self.metrics.set_concurrency_limit(self.slots.limit());
                     self.drop_unwanted(unwanted, dropped);
-                    if let Some(delay) = failed.or_else(|| self.useful(got, taken, early)) {
+                    if let Some(delay) = failed.or_else(|| self.useful(got, used, early)) {
                         // What was gathered is due all the same when its window ends.
                         let left = gathering
                             .ends(self.window)
@@ -198,13 +197,14 @@ impl Engine {
         }
     }
 
-    /// What an answer brought for this batch, in its order, and how many of its messages follow those of another batch.
+    /// What an answer brought for this batch, in its order, and whether any of its messages was taken, for this batch or to
+    /// follow those of another.
     fn accept(
         &self,
         number: u64,
         received: Vec<Result<Message, Unusable>>,
         lease: Duration,
-    ) -> (Vec<Accepted>, usize) {
+    ) -> (Vec<Accepted>, bool) {
         let arrived = self.now();
         // The groups of which a message could not be taken: those behind it in the answer wait too.
         let mut stopped = BTreeSet::new();
@@ -214,7 +214,7 @@ impl Engine {
             .collect();
         let mut accepted = Vec::with_capacity(read.len());
         let mut passed_over = Vec::new();
-        let mut following = 0;
+        let mut follows = false;
         // All at once: a group must not change hands between two of its messages.
         self.in_custody(|custody, _| {
             for read in read {
@@ -227,7 +227,7 @@ impl Engine {
                 match taken {
                     Taken::New => accepted.push(read.message),
                     Taken::Follows { batch } => {
-                        following += 1;
+                        follows = true;
                         let mut followers = self.followers();
                         followers.entry(batch).or_default().push(read.message);
                     }
@@ -242,7 +242,8 @@ impl Engine {
         for (message, why) in passed_over {
             self.passed_over(&message, why);
         }
-        (accepted, following)
+        let used = follows || !accepted.is_empty();
+        (accepted, used)
     }
 
     /// A message as it is to be taken; nothing where it can not be, or stands behind such a one in its group.
@@ -321,7 +322,7 @@ impl Engine {
         batch: &mut Vec<Item>,
         overflow: &mut VecDeque<Item>,
     ) {
-        let bytes = item.record.len();
+        let bytes = item.record.as_ref().len();
         if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
             gathering.joined(bytes, item.arrived);
             batch.push(item);

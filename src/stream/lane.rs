@@ -80,7 +80,7 @@ impl Lane {
     }
 
     pub fn push(&mut self, item: Item, now: Duration) {
-        self.record_bytes += item.record.len();
+        self.record_bytes += item.record.as_ref().len();
         self.waiting.push_back(item);
         if !self.busy {
             self.opened.get_or_insert(now);
@@ -162,7 +162,10 @@ impl Lane {
         rule: &Rule,
     ) -> (Vec<Item>, Vec<Slice>, Option<LastInvocation>) {
         let batch: Vec<Item> = self.waiting.drain(..count).collect();
-        self.record_bytes -= batch.iter().map(|item| item.record.len()).sum::<usize>();
+        self.record_bytes -= batch
+            .iter()
+            .map(|item| item.record.as_ref().len())
+            .sum::<usize>();
         let slices = slices(&batch, &std::mem::take(&mut self.resumed), rule.count_max);
         if !batch.is_empty() {
             self.opened = None;
@@ -195,7 +198,7 @@ impl Lane {
         };
         let mut bytes = event_bytes([].into_iter());
         let fits = |item: &&Item| {
-            bytes += item.record.len() + 1;
+            bytes += item.record.as_ref().len() + 1;
             // The last record has no comma behind it.
             bytes - 1 <= rule.bytes_max && together(first, item)
         };

@@ -19,8 +19,13 @@ pub fn dynamodb_record(record: &DynamoRecord, stamp: &StreamStamp) -> String {
 /// The same, at the end of `out`.
 pub fn write_dynamodb_record(out: &mut String, record: &DynamoRecord, stamp: &StreamStamp) {
     let image_bytes = |image: &Option<String>| image.as_ref().map_or(0, String::len);
-    let items = record.keys.len() + image_bytes(&record.new_image) + image_bytes(&record.old_image);
-    out.reserve(items + REST_BYTES);
+    let lengths = [
+        record.keys.len(),
+        image_bytes(&record.new_image),
+        image_bytes(&record.old_image),
+        REST_BYTES,
+    ];
+    out.reserve(lengths.iter().sum());
     out.push_str("{\"eventID\":");
     text(out, &record.event_id);
     out.push_str(",\"eventName\":");

@@ -22,7 +22,12 @@ pub fn write_kinesis_record(
     shard_id: &str,
     stamp: &StreamStamp,
 ) {
-    out.reserve(record.data.base64_len() + record.partition_key.len() + REST_BYTES);
+    let lengths = [
+        record.data.base64_len(),
+        record.partition_key.len(),
+        REST_BYTES,
+    ];
+    out.reserve(lengths.iter().sum());
     out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
     text(out, &record.partition_key);
     out.push_str(",\"sequenceNumber\":");

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::OPEN;
 
-/// A written record.
+/// A written record; never empty.
 #[derive(Clone, Debug)]
 pub struct Piece(Form);
 
@@ -13,18 +13,6 @@ pub struct Piece(Form);
 enum Form {
     Text(String),
     Of(Bytes),
-}
-
-impl Piece {
-    /// Its bytes; never none.
-    pub fn len(&self) -> usize {
-        self.as_ref().len()
-    }
-
-    /// As every record is.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl From<String> for Piece {
@@ -76,7 +64,7 @@ impl Sheets {
 pub fn share<'a>(event: &Bytes, records: impl Iterator<Item = &'a mut Piece>) {
     let mut start = OPEN.len();
     for record in records {
-        let end = start + record.len();
+        let end = start + record.as_ref().len();
         let piece = event.slice(start..end);
         debug_assert_eq!(piece, record.as_ref(), "the event is made of its records");
         *record = Piece(Form::Of(piece));
@@ -113,7 +101,7 @@ mod tests {
             share(&event, records.iter_mut());
             for (record, before) in records.iter().zip(pieces()) {
                 assert_eq!(record.as_ref(), before.as_ref());
-                assert_eq!(record.len(), before.len());
+                assert_eq!(record.as_ref().len(), before.as_ref().len());
                 assert!(event.as_ptr_range().contains(&record.as_ref().as_ptr()));
             }
         }

@@ -39,6 +39,7 @@ async fn messages_are_delivered_once_and_deleted() {
     );
     assert_eq!(stage.metric(&of_mapping("events_polled_total")), 95.0);
     assert_eq!(stage.metric(&of_mapping("events_deleted_total")), 95.0);
+    assert_eq!(stage.metric(&of_mapping("events_failed_invoke_total")), 0.0);
     assert_eq!(stage.metric(&of_mapping("messages_held")), 0.0);
 }
 
@@ -535,5 +536,57 @@ async fn an_invocation_is_as_long_as_the_function_took() {
     stage.emptied("q", Duration::from_secs(10)).await;
     let took = stage.metric(&of_mapping("invocation_duration_seconds_sum"));
     assert!((1.5..1.6).contains(&took), "{took} s");
+    running.stop().await;
+}
+
+// A large batch of a backlog is as many receives as it takes, one right behind the other.
+#[tokio::test(start_paused = true)]
+async fn a_window_is_filled_from_a_backlog_without_a_pause() {
+    let stage = Stage::new(20);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    for body in bodies(500) {
+        stage.world.send("q", &body).unwrap();
+    }
+    let running = stage.start(
+        "q",
+        &[
+            "BatchSize: 500",
+            "MaximumBatchingWindowInSeconds: 60",
+            "ScalingConfig: { MaximumConcurrency: 1 }",
+        ],
+    );
+    // Fifty receives, 2 ms of travel each.
+    tokio::time::sleep(SECOND / 2).await;
+    let sizes: Vec<usize> = stage.calls().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [500]);
+    running.stop().await;
+}
+
+// spec: 4.7: a poll waits for whole seconds; what is left of a window is waited out once the queue has no more
+#[tokio::test(start_paused = true)]
+async fn the_last_moment_of_a_window_costs_one_receive() {
+    let stage = Stage::new(21);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    let running = stage.start(
+        "q",
+        &[
+            "BatchSize: 100",
+            "MaximumBatchingWindowInSeconds: 2",
+            "ScalingConfig: { MaximumConcurrency: 1 }",
+        ],
+    );
+    stage.world.send("q", "a").unwrap();
+    tokio::time::sleep(3 * SECOND / 2).await;
+    stage.world.send("q", "b").unwrap();
+    tokio::time::sleep(SECOND / 4).await;
+    assert_eq!(stage.calls().len(), 0, "the window is open");
+    let receives = stage.metric(
+        "sluicegate_source_requests_total{mapping=\"m\",operation=\"ReceiveMessage\",outcome=\"success\"}",
+    );
+    assert_eq!(receives, 3.0, "one for each message, and one in vain");
+    tokio::time::sleep(SECOND / 2).await;
+    assert_eq!(stage.calls(), [["a", "b"]]);
     running.stop().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sluicegate::reports::Account;
 use sluicegate::sim::mishaps::Issuing;
-use sluicegate::sim::{Ending, Event, Fault, FunctionConfig, Operation, Reply};
+use sluicegate::sim::{Ending, Entry, Event, Fault, FunctionConfig, Operation, Reply};
 use sluicegate::status::State;
 use tokio::time::{Instant, sleep};
 
@@ -479,4 +479,56 @@ async fn credentials_that_aws_calls_expired_are_asked_for_anew_and_not_all_the_t
     stage.world.credentials(Issuing::Well);
     stage.emptied("q", 2 * MINUTE).await;
     running.stop().await;
+}
+
+// What is left is the queue's from then on, however long the way of what did not fit into the same event.
+#[tokio::test(start_paused = true)]
+async fn what_a_failed_batch_leaves_is_not_held_by_the_batch_behind_it() {
+    let stage = stage(24, 90);
+    let slow = FunctionConfig {
+        timeout: 80 * SECOND,
+        ..FunctionConfig::default()
+    };
+    stage.function(slow, |call| match call.number {
+        1 => Reply::error("no"),
+        2 => Reply::ok("").after(70 * SECOND),
+        _ => Reply::ok(""),
+    });
+    for number in 0..8 {
+        let body = format!("{number}{}", "x".repeat(850_000));
+        stage.world.send("q", &body).unwrap();
+    }
+    let running = stage.start("q", &[]);
+    sleep(SECOND).await;
+    assert_eq!(stage.metric(&of_mapping("messages_held")), 1.0);
+    // A lease that was extended on the way would last longer.
+    stage.emptied("q", 91 * SECOND).await;
+    let sizes: Vec<usize> = stage.calls().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [7, 1, 7]);
+    let account = Account {
+        deleted: 8,
+        left: 7,
+        ..Account::default()
+    };
+    assert_eq!(running.stop().await, account);
+}
+
+// Those who fail together must not come again together.
+#[tokio::test(start_paused = true)]
+async fn no_two_processes_repeat_at_the_same_times() {
+    let mut repeats = Vec::new();
+    for seed in [25, 26] {
+        let stage = stage(seed, 30);
+        stage.function(FunctionConfig::default(), |_| Reply::refused(429, "no"));
+        stage.world.send("q", "a").unwrap();
+        let running = stage.start("q", &[]);
+        sleep(MINUTE).await;
+        let invoked = |Entry { at, event }| matches!(event, Event::Invoked { .. }).then_some(at);
+        let history = stage.world.history().into_iter();
+        repeats.push(history.filter_map(invoked).collect::<Vec<_>>());
+        running.stop().await;
+    }
+    assert!(repeats[0].len() > 5, "{repeats:?}");
+    assert_eq!(repeats[0][0], repeats[1][0]);
+    assert!(repeats[0][1..4] != repeats[1][1..4], "{repeats:?}");
 }

@@ -466,3 +466,45 @@ async fn the_next_of_a_group_may_come_before_what_the_filter_dropped_is_known_to
     };
     assert_eq!(running.stop().await, account);
 }
+
+// More may follow in the groups of a batch than it may hold.
+#[tokio::test(start_paused = true)]
+async fn what_followed_during_a_delete_makes_no_batch_larger_than_it_may_be() {
+    let stage = stage(18);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    slow_delete(&stage, 10 * SECOND);
+    send(&stage, &["a", "b"], 0..1);
+    let running = stage.start(QUEUE, &["BatchSize: 3"]);
+    sleep(SECOND / 10).await;
+    send(&stage, &["a"], 1..4);
+    sleep(SECOND / 10).await;
+    send(&stage, &["b"], 1..3);
+    sleep(SECOND / 10).await;
+    assert_eq!(batches(&stage), ["a0 b0"]);
+    stage.emptied(QUEUE, 15 * SECOND).await;
+    assert_eq!(batches(&stage), ["a0 b0", "a1 a2 a3", "b1 b2"]);
+    assert_eq!(stage.metric(BUSY), 0.0);
+    running.stop().await;
+}
+
+// reliability: I4
+#[tokio::test(start_paused = true)]
+async fn a_small_message_does_not_overtake_the_large_one_that_did_not_fit() {
+    let stage = stage(19);
+    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+    for number in 0..8 {
+        let body = format!("a{number}{}", "x".repeat(850_000));
+        stage.world.send_to_group(QUEUE, "a", &body).unwrap();
+    }
+    send(&stage, &["a"], 8..9);
+    let running = stage.start(QUEUE, &[]);
+    stage.emptied(QUEUE, MINUTE).await;
+    let first = |bodies: &Vec<String>| bodies[0][..2].to_owned();
+    let batches: Vec<(String, usize)> = stage
+        .calls()
+        .iter()
+        .map(|bodies| (first(bodies), bodies.len()))
+        .collect();
+    assert_eq!(batches, [("a0".to_owned(), 7), ("a7".to_owned(), 2)]);
+    running.stop().await;
+}

@@ -96,9 +96,12 @@ async fn a_message_that_can_not_be_used_is_left_to_the_queue_and_its_neighbours_
 // A queue that keeps handing out what is in hand already, or what can not be used, as fast as it is asked.
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_gives_nothing_to_do_is_asked_ever_more_slowly() {
-    for (fault, reason, visibility) in [
-        (Fault::DuplicateDelivery, "duplicate", 30),
-        (Fault::WrongMd5, "unusable", 1),
+    const NO_WINDOW: &str = "MaximumBatchingWindowInSeconds: 0";
+    const SHORT_WINDOW: &str = "MaximumBatchingWindowInSeconds: 1";
+    for (fault, reason, visibility, window) in [
+        (Fault::DuplicateDelivery, "duplicate", 30, NO_WINDOW),
+        (Fault::DuplicateDelivery, "duplicate", 30, SHORT_WINDOW),
+        (Fault::WrongMd5, "unusable", 1, NO_WINDOW),
     ] {
         let stage = stage(3, "q", visibility);
         stage
@@ -110,10 +113,13 @@ async fn a_queue_that_gives_nothing_to_do_is_asked_ever_more_slowly() {
         };
         stage.function(config, |_| Reply::ok("").after(59 * SECOND));
         stage.world.send("q", "a").unwrap();
-        let running = stage.start("q", &[]);
+        let running = stage.start("q", &[window]);
         sleep(MINUTE).await;
         let asked = receives(&stage);
-        assert!(asked < 40.0, "{fault:?}: {asked} receives in a minute");
+        assert!(
+            asked < 40.0,
+            "{fault:?} {window}: {asked} receives in a minute"
+        );
         assert!(passed_over(&stage, reason) >= 1.0, "{fault:?}");
         stage.world.heal();
         stage.emptied("q", 3 * MINUTE).await;

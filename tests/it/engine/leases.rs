@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sluicegate::sim::{Fault, FunctionConfig, Operation, Reply, Settings};
 
-use super::{Stage, of_mapping};
+use super::{Running, Stage, of_mapping};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -414,4 +414,147 @@ async fn a_drain_while_an_extension_is_repeated_hands_the_batch_back() {
     let (account, ()) = tokio::join!(running.stop(), heal);
     assert_eq!(account.handed_back, 1);
     assert!(asked() - before < 5.0, "{}", asked() - before);
+}
+
+// reliability: I4: the event of the next try is that of what is left
+#[tokio::test(start_paused = true)]
+async fn a_throttled_batch_goes_on_without_the_message_whose_lease_is_lost() {
+    let stage = Stage::new(24);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "30")])
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    stage.function(FunctionConfig::default(), move |_| {
+        if began.elapsed() < 60 * SECOND {
+            Reply::refused(429, "Rate Exceeded.")
+        } else {
+            Reply::ok("")
+        }
+    });
+    stage
+        .world
+        .fault_next(Operation::ReceiveMessage, Fault::EarlyVisibility, 1);
+    stage.world.send("q", "a").unwrap();
+    stage.world.send("q", "b").unwrap();
+    // No other batch may take it meanwhile.
+    let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
+    tokio::time::sleep(50 * SECOND).await;
+    assert_eq!(stage.metric(&of_mapping("messages_held")), 1.0);
+    stage.emptied("q", 60 * SECOND).await;
+    let mut batches = stage.calls();
+    batches.dedup();
+    assert_eq!(batches, [vec!["a", "b"], vec!["b"], vec!["a"]]);
+    // The extension at half of the lease is refused.
+    for entry in stage.world.history() {
+        if let sluicegate::sim::Event::Invoked { message_ids, .. } = entry.event {
+            let whole = message_ids.len() == 2;
+            assert!(!whole || entry.at < 16 * SECOND, "{:?}", entry.at);
+        }
+    }
+    let account = running.stop().await;
+    assert_eq!((account.deleted, account.left), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_lease_was_extended_before_the_invocation_waits_no_longer() {
+    let stage = Stage::new(25);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "20")])
+        .unwrap();
+    let config = FunctionConfig {
+        timeout: 20 * SECOND,
+        ..FunctionConfig::default()
+    };
+    stage.function(config, |call| match call.number {
+        1 => Reply::refused(429, "Rate Exceeded.").after(10 * SECOND),
+        _ => Reply::ok(""),
+    });
+    // The heartbeat's own; it is the batch that tries again.
+    let extensions = Operation::ChangeMessageVisibilityBatch;
+    stage.world.fault_next(extensions, Fault::Throttled, 1);
+    stage.world.send("q", "a").unwrap();
+    let running = stage.start("q", &[]);
+    // The first delay is 0.2 s at most.
+    stage.emptied("q", 10 * SECOND + SECOND / 3).await;
+    assert_eq!(stage.metric(&extension_calls("throttled")), 1.0);
+    assert_eq!(stage.metric(&extension_calls("success")), 1.0);
+    running.stop().await;
+}
+
+// The heartbeat sleeps until the next lease is half over, which may be one that it does not know yet.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_shorter_than_those_held_is_extended_in_time() {
+    let stage = slow(26, 3600, 900 * SECOND);
+    let running = stage.start("q", &["BatchSize: 1"]);
+    tokio::time::sleep(SECOND).await;
+    answer_after(&stage, 300 * SECOND);
+    stage
+        .world
+        .set_queue("q", &[("VisibilityTimeout", "300")])
+        .unwrap();
+    // The terms are looked at after 300 s; the poll that is under way ends.
+    tokio::time::sleep(325 * SECOND).await;
+    answer_after(&stage, 900 * SECOND);
+    stage.world.send("q", "b").unwrap();
+    tokio::time::sleep(200 * SECOND).await;
+    assert_eq!(
+        stage.metric(&extension_calls("success")),
+        1.0,
+        "half of its lease is over, not half of the other's"
+    );
+    stage.emptied("q", 800 * SECOND).await;
+    assert_eq!(receives(&stage), 2);
+    running.stop().await;
+}
+
+fn extension_calls(outcome: &str) -> String {
+    format!(
+        "sluicegate_source_requests_total{{mapping=\"m\",operation=\"ChangeMessageVisibilityBatch\",outcome=\"{outcome}\"}}"
+    )
+}
+
+/// A batch of so many messages on leases of 90 s, which its function needs for 80 s.
+async fn one_batch(seed: u64, count: usize) -> (Stage, Running) {
+    let stage = Stage::new(seed);
+    stage
+        .world
+        .create_queue("q", &[("VisibilityTimeout", "90")])
+        .unwrap();
+    answer_after(&stage, 80 * SECOND);
+    for number in 0..count {
+        stage.world.send("q", &number.to_string()).unwrap();
+    }
+    let size = format!("BatchSize: {count}");
+    let running = stage.start("q", &[&size, "MaximumBatchingWindowInSeconds: 5"]);
+    tokio::time::sleep(44 * SECOND).await;
+    assert_eq!(stage.metric(&of_mapping("messages_held")), count as f64);
+    (stage, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_leases_of_a_large_batch_are_extended_ten_by_call() {
+    let (stage, running) = one_batch(27, 80).await;
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(stage.metric(&extension_calls("success")), 8.0);
+    stage.emptied("q", 40 * SECOND).await;
+    assert_eq!(receives(&stage), 80);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_extensions_are_under_way_at_once_and_no_more() {
+    let (stage, running) = one_batch(28, 200).await;
+    let extensions = Operation::ChangeMessageVisibilityBatch;
+    stage.world.fault_next(extensions, Fault::NeverAnswers, 8);
+    // They are given up after 10 s; the rest were waiting for that.
+    tokio::time::sleep(10 * SECOND).await;
+    assert_eq!(stage.metric(&extension_calls("success")), 0.0);
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(stage.metric(&extension_calls("error")), 8.0);
+    assert!(stage.metric(&extension_calls("success")) >= 12.0);
+    stage.emptied("q", 40 * SECOND).await;
+    assert_eq!(receives(&stage), 200);
+    running.stop().await;
 }

@@ -286,3 +286,41 @@ async fn a_start_waits_for_those_before_it_but_not_for_long() {
     assert_eq!(stage.calls().len(), 51);
     running.stop().await;
 }
+
+/// A connection on which receives are half a second longer on their way than anything else.
+#[derive(Clone, Debug)]
+struct Detour(Connector);
+
+impl HttpConnector for Detour {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("x-amz-target").unwrap_or_default();
+        if !target.ends_with("ReceiveMessage") {
+            return self.0.call(request);
+        }
+        let inner = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            sleep(SECOND / 2).await;
+            inner.call(request).await
+        })
+    }
+}
+
+// A poll that is still on the queue would take what is handed back, and cost it a receive.
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_a_poll_that_was_long_on_its_way() {
+    let stage = Stage::new(5);
+    stage.world.create_queue("q", &[]).unwrap();
+    stage.function(FunctionConfig::default(), |_| Reply::refused(429, "no"));
+    stage.world.send("q", "a").unwrap();
+    let text = format!(
+        "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: process\n",
+        stage.world.queue_arn("q")
+    );
+    let detour = SharedHttpConnector::new(Detour(stage.world.connector()));
+    let running = on(&stage, &text, detour);
+    sleep(SECOND * 3 / 5).await;
+    assert_eq!(stage.calls().len(), 1, "and another poll is on its way");
+    assert_eq!(running.stop().await.handed_back, 1);
+    let receives: Vec<u32> = stage.receives().into_values().collect();
+    assert_eq!(receives, [1]);
+}
