@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::model::custody::Custody;
-use sluicegate::model::event::{QueueStamp, StreamStamp, event, kinesis_record, queue_record};
+use sluicegate::model::event::{
+    Event, Piece, QueueStamp, Sheets, Spot, StreamStamp, kinesis_record_bytes,
+    write_kinesis_record, write_queue_record,
+};
 use sluicegate::model::record::{KinesisRecord, Message, SequenceNumber};
 use sluicegate::model::response;
 
@@ -50,11 +53,13 @@ fn write_an_event(criterion: &mut Criterion) {
             &messages,
             |bench, messages| {
                 bench.iter(|| {
-                    let records: Vec<String> = messages
-                        .iter()
-                        .map(|message| queue_record(message, &stamp))
-                        .collect();
-                    event(black_box(&records).iter().map(String::as_str))
+                    let written = messages.iter().map(|message| {
+                        let mut written = Vec::new();
+                        write_queue_record(&mut written, message, &stamp);
+                        Piece::from(written)
+                    });
+                    let mut written: Vec<Piece> = written.collect();
+                    Event::of(&mut written.iter_mut().collect::<Vec<_>>())
                 });
             },
         );
@@ -80,17 +85,29 @@ fn write_a_stream_event(criterion: &mut Criterion) {
     };
     let shard = "shardId-000000000003";
     let mut group = criterion.benchmark_group("Kinesis records of 1 KiB");
-    let record = kinesis(0, 1024);
+    let records: Vec<KinesisRecord> = (0..1000).map(|index| kinesis(index, 1024)).collect();
+    let mut written = Vec::with_capacity(4096);
     group.throughput(Throughput::Bytes(1024));
     group.bench_function("write one", |bench| {
-        bench.iter(|| kinesis_record(black_box(&record), shard, &stamp))
+        bench.iter(|| {
+            written.clear();
+            write_kinesis_record(&mut written, black_box(&records[0]), shard, &stamp);
+        });
     });
-    let records: Vec<String> = (0..1000)
-        .map(|index| kinesis_record(&kinesis(index, 1024), shard, &stamp))
-        .collect();
     group.throughput(Throughput::Bytes(1000 * 1024));
-    group.bench_function("event of 1000", |bench| {
-        bench.iter(|| event(black_box(&records).iter().map(String::as_str)))
+    group.bench_function("write an event of 1000", |bench| {
+        bench.iter(|| {
+            let mut sheets = Sheets::default();
+            let spots = records.iter().map(|record| {
+                let bytes = kinesis_record_bytes(record, shard, &stamp);
+                let write = |out: &mut Vec<u8>| write_kinesis_record(out, record, shard, &stamp);
+                sheets.write(bytes, records.len(), write)
+            });
+            let spots: Vec<Spot> = spots.collect();
+            let pieces = spots.into_iter().map(|spot| sheets.piece(spot));
+            let mut pieces: Vec<Piece> = pieces.collect();
+            Event::of(&mut pieces.iter_mut().collect::<Vec<_>>())
+        });
     });
     group.finish();
 }

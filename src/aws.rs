@@ -1,5 +1,6 @@
 //! AWS at the edge: clients, what an error asks of us, and thin adapters at which the SDK's types end.
 
+pub mod body;
 #[cfg(test)]
 pub mod canned;
 pub mod clients;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use bytes::Bytes;
 use tokio::sync::OnceCell;
 use tracing::info;
 
@@ -16,6 +15,7 @@ use crate::aws::fault::{Failure, Fault};
 use crate::aws::sqs::address;
 use crate::config::arn::Arn;
 use crate::config::mapping::stream::Destination as Configured;
+use crate::model::event::Event;
 use crate::model::on_failure::OnFailure;
 
 /// What a queue takes at most; one that is set to less refuses the rest. // spec: 10
@@ -123,7 +123,7 @@ impl Messages {
             Self::Sqs { .. } => SQS_BYTES_MAX,
             Self::Sns { .. } => SNS_BYTES_MAX,
         };
-        let event_bytes = record.event.as_ref().map_or(0, Bytes::len);
+        let event_bytes = record.event.as_ref().map_or(0, Event::len);
         let may_fit = event_bytes <= bytes_max;
         let text = may_fit.then(|| record.text_with_event());
         let Some(text) = text.filter(|text| text.len() <= bytes_max) else {

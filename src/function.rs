@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::aws::clients::Clients;
 use crate::aws::fault::Failure;
 use crate::config::function::Target;
+use crate::model::event::Event;
 
 /// The longest answer that a function may give: AWS's synchronous payload limit. // spec: 1.7
 pub const REPLY_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -113,7 +114,7 @@ impl Function {
     }
 
     /// Run it once with this event. `trace` is the X-Ray trace header to continue.
-    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
+    pub async fn invoke(&self, event: Event, trace: Option<&str>) -> Invoked {
         match self {
             Self::Lambda(lambda) => lambda.invoke(event, trace).await,
             Self::Http(http, _) => http.invoke(event, trace).await,

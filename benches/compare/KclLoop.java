@@ -7,7 +7,12 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.http.ContentStreamProvider;
 import software.amazon.awssdk.http.Protocol;
+import software.amazon.awssdk.http.SdkHttpMethod;
+import software.amazon.awssdk.http.SdkHttpRequest;
+import software.amazon.awssdk.http.auth.aws.signer.AwsV4HttpSigner;
+import software.amazon.awssdk.http.auth.spi.signer.SignedRequest;
 import software.amazon.awssdk.http.nio.netty.NettyNioAsyncHttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.cloudwatch.CloudWatchAsyncClient;
@@ -36,6 +41,8 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
  * <p>{@code KclLoop ENDPOINT STREAM_ARN DYNAMODB_ENDPOINT}, until it is killed; started by {@code benches/compare/run}.
  */
 public final class KclLoop {
+    private static final AwsBasicCredentials KEY = AwsBasicCredentials.create("anyone", "anything");
+    private static final AwsV4HttpSigner SIGNER = AwsV4HttpSigner.create();
     private static final HttpClient HTTP = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
 
     private record Invoking(URI function, String stream) {
@@ -46,11 +53,25 @@ public final class KclLoop {
             }
             event.setCharAt(event.length() - 1, ']');
             byte[] body = event.append('}').toString().getBytes(StandardCharsets.UTF_8);
-            HttpRequest post = HttpRequest.newBuilder(function).POST(HttpRequest.BodyPublishers.ofByteArray(body)).build();
-            int status = HTTP.send(post, HttpResponse.BodyHandlers.ofString()).statusCode();
+            int status = HTTP.send(signed(body), HttpResponse.BodyHandlers.ofString()).statusCode();
             if (status != 200) {
                 throw new IllegalStateException("the function answered " + status);
             }
+        }
+
+        /** As Lambda wants it, and as everybody else here does: by the SDK's own signer. */
+        private HttpRequest signed(byte[] body) {
+            SdkHttpRequest plain = SdkHttpRequest.builder().method(SdkHttpMethod.POST).uri(function).putHeader("Content-Type", "application/json").build();
+            SignedRequest signed = SIGNER.sign(request -> request.identity(KEY).request(plain).payload(ContentStreamProvider.fromByteArray(body))
+                .putProperty(AwsV4HttpSigner.SERVICE_SIGNING_NAME, "lambda").putProperty(AwsV4HttpSigner.REGION_NAME, Region.US_EAST_1.id()));
+            HttpRequest.Builder post = HttpRequest.newBuilder(function).POST(HttpRequest.BodyPublishers.ofByteArray(body));
+            signed.request().forEachHeader((name, values) -> {
+                // The client writes the host itself.
+                if (!name.equalsIgnoreCase("host")) {
+                    post.header(name, values.get(0));
+                }
+            });
+            return post.build();
         }
 
         private void append(StringBuilder event, String shard, KinesisClientRecord record) {
@@ -111,7 +132,7 @@ public final class KclLoop {
         Invoking invoking = new Invoking(URI.create(endpoint + "/2015-03-31/functions/bench/invocations"), stream);
         String name = stream.substring(stream.indexOf('/') + 1);
 
-        var key = StaticCredentialsProvider.create(AwsBasicCredentials.create("anyone", "anything"));
+        var key = StaticCredentialsProvider.create(KEY);
         var http = NettyNioAsyncHttpClient.builder().protocol(Protocol.HTTP1_1).build();
         var kinesis = KinesisAsyncClient.builder().region(Region.US_EAST_1).credentialsProvider(key).endpointOverride(endpoint).httpClient(http).build();
         var dynamoDb = DynamoDbAsyncClient.builder().region(Region.US_EAST_1).credentialsProvider(key).endpointOverride(tables).httpClient(http).build();

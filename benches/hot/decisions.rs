@@ -8,7 +8,7 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use sluicegate::model::delivery::{Delivery, Outcome, Policy, Step};
-use sluicegate::model::event::event;
+use sluicegate::model::event::{Event, Piece};
 use sluicegate::model::lanes::{Admitted, Lanes};
 use sluicegate::model::progress::{Position, ShardProgress};
 use sluicegate::model::record::SequenceNumber;
@@ -84,9 +84,10 @@ pub fn gather(criterion: &mut Criterion) {
 /// Records that are written already, put together.
 pub fn put_together(criterion: &mut Criterion) {
     by_count(criterion, "event, for a record of 500 B", |count| {
-        let records = vec!["x".repeat(500); count];
+        let mut records = vec![Piece::from(vec![b'x'; 500]); count];
         move || {
-            let event = event(black_box(&records).iter().map(String::as_str));
+            let mut records: Vec<_> = black_box(&mut records).iter_mut().collect();
+            let event = Event::of(&mut records);
             assert!(500 * records.len() < event.len());
             records.len()
         }

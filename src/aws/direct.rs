@@ -37,10 +37,12 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 
+use super::body;
 use super::credentials::wanting;
 use super::fault::{Failure, Fault, chain};
 use super::identities::Identities;
 use super::named::whom;
+use crate::model::event::Event;
 
 /// The longest answer that is read: twice what 10 MiB of Kinesis records take as JSON, and ten times a function's reply.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -123,7 +125,7 @@ impl Direct {
     /// Those of the SDK: no credentials, no connection, no answer in time, a refusal, an answer that broke off.
     pub(crate) async fn send<T, E, F>(
         &self,
-        body: Bytes,
+        body: impl Into<Event>,
         header: Option<(&'static str, String)>,
         at_most: Duration,
         ask: impl FnOnce(Learning) -> F,
@@ -132,6 +134,7 @@ impl Direct {
         F: Future<Output = Result<T, E>>,
         E: Into<Failure>,
     {
+        let body = body.into();
         let call = async {
             let look = match self.0.look.get() {
                 Some(look) => look,
@@ -171,7 +174,7 @@ impl Direct {
         }
     }
 
-    async fn signed(&self, look: &Look, body: Bytes) -> Result<HttpRequest, Failure> {
+    async fn signed(&self, look: &Look, body: Event) -> Result<HttpRequest, Failure> {
         let identity = look.identity(&self.0.identities).await?;
         let mut request = HttpRequest::new(SdkBody::empty());
         request.set_method("POST").map_err(unsent)?;
@@ -186,7 +189,7 @@ impl Direct {
                 .try_insert(name, value)
                 .map_err(unsent)?;
         }
-        *request.body_mut() = SdkBody::from(body);
+        *request.body_mut() = body::of(body);
         Ok(request)
     }
 
@@ -237,7 +240,7 @@ impl Look {
         &self,
         identity: &Identity,
         headers: &Headers,
-        body: &[u8],
+        body: &Event,
     ) -> Result<Vec<(&'static str, String)>, Failure> {
         let now = self.components.time_source().unwrap_or_default().now();
         let params = v4::SigningParams::builder()
@@ -248,7 +251,10 @@ impl Look {
             .settings(SigningSettings::default())
             .build()
             .map_err(unsent)?;
-        let body = SignableBody::Bytes(body);
+        let body = match body.whole() {
+            Some(whole) => SignableBody::Bytes(whole),
+            None => SignableBody::Precomputed(body::digest(body)),
+        };
         let request =
             SignableRequest::new("POST", &*self.address, headers.iter(), body).map_err(unsent)?;
         let signed = sign(request, &params.into()).map_err(unsent)?;

@@ -12,6 +12,7 @@ use aws_sdk_kinesis::types::{
     ChildShard, Record as SdkRecord, Shard as SdkShard, ShardIteratorType, StreamStatus,
 };
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use self::answer::Answer;
@@ -151,7 +152,7 @@ impl Kinesis {
             limit: limit.clamp(1, READ_LIMIT_MAX),
             stream_arn: &self.stream,
         });
-        let question = question.expect("texts and numbers are JSON").into();
+        let question = Bytes::from(question.expect("texts and numbers are JSON"));
         let ask = |learning| {
             let call = self.calls.get_records().stream_arn(&self.stream);
             let call = call.shard_iterator(&at.0).customize();

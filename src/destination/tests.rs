@@ -1,6 +1,7 @@
 //! What each kind of destination is sent, through the real clients.
 
 use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
 use serde_json::json;
 
 use super::*;
@@ -27,7 +28,7 @@ fn record(event: &str) -> OnFailure {
         stream_arn: "arn:aws:kinesis:us-east-1:111111111111:stream/clicks".into(),
         records: None,
         window: None,
-        event: Some(Bytes::copy_from_slice(event.as_bytes())),
+        event: Some(Bytes::copy_from_slice(event.as_bytes()).into()),
         object_id: "0d7e2c44".into(),
     }
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{Answer, Invoked, REPLY_BYTES_MAX, replied, too_long, word};
+use crate::aws::body;
 use crate::aws::clients::Clients;
 use crate::aws::fault::{Failure, Fault, chain, seconds};
 use crate::aws::named::whom;
+use crate::model::event::Event;
 
 /// A URL and how long its function may take.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ impl Http {
     }
 
     /// One invocation. A time-out covers connection, run and reply together.
-    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
+    pub async fn invoke(&self, event: Event, trace: Option<&str>) -> Invoked {
         match tokio::time::timeout(self.timeout, self.post(event, trace)).await {
             Err(_) => Invoked::from(Answer::Errored {
                 kind: "no answer within TimeoutInSeconds".into(),
@@ -54,7 +55,7 @@ impl Http {
         }
     }
 
-    async fn post(&self, event: Bytes, trace: Option<&str>) -> Result<Reply, Answer> {
+    async fn post(&self, event: Event, trace: Option<&str>) -> Result<Reply, Answer> {
         let mut request = http::Request::post(&self.url)
             .header("content-type", "application/json")
             .header("x-amz-invocation-type", "RequestResponse");
@@ -62,7 +63,7 @@ impl Http {
             request = request.header("x-amzn-trace-id", trace);
         }
         let request = request
-            .body(SdkBody::from(event))
+            .body(body::of(event))
             .map_err(|error| unsent(&error))?;
         let request = HttpRequest::try_from(request).map_err(|error| unsent(&error))?;
         let response = self
@@ -155,6 +156,8 @@ fn unconnected(error: &ConnectorError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_types::body::SdkBody;
+
     use super::*;
     use crate::aws::canned::serve;
     use crate::config::aws::Aws;
@@ -234,7 +237,7 @@ mod tests {
             let (clients, _) = serve([response], &Aws::default());
             let function = Http::new(&clients, "http://function/", Duration::from_secs(1));
             assert_eq!(
-                function.invoke(Bytes::new(), None).await,
+                function.invoke(Event::default(), None).await,
                 Invoked {
                     answer: Answer::Replied(Bytes::from_static(b"{}")),
                     request_id,

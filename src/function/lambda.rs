@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::InvocationType;
-use bytes::Bytes;
 
 use super::{Answer, Invoked, Settings, TIMEOUT_MAX, replied, word};
 use crate::aws::clients::{CALL_TIMEOUT, Clients};
 use crate::aws::direct::Direct;
 use crate::aws::fault::{Failure, Fault};
+use crate::model::event::Event;
 
 /// A function by name or ARN, with the version or alias that is invoked.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl Lambda {
     }
 
     /// One invocation.
-    pub async fn invoke(&self, event: Bytes, trace: Option<&str>) -> Invoked {
+    pub async fn invoke(&self, event: Event, trace: Option<&str>) -> Invoked {
         let header = trace.map(|trace| ("x-amzn-trace-id", trace.to_owned()));
         let ask = |learning| {
             let call = self.client.invoke().function_name(&self.function);
@@ -150,6 +150,8 @@ fn unanswered(failure: Failure) -> Answer {
 #[cfg(test)]
 mod tests {
     use aws_smithy_types::body::SdkBody;
+
+    use bytes::Bytes;
 
     use super::*;
     use crate::aws::canned::{answer, refusal, serve};
@@ -266,7 +268,9 @@ mod tests {
             (false, Answer::Replied(Bytes::from_static(b"{}"))),
             (true, errored),
         ] {
-            let invoked = function(response(error)).invoke(Bytes::new(), None).await;
+            let invoked = function(response(error))
+                .invoke(Event::default(), None)
+                .await;
             assert_eq!(
                 invoked,
                 Invoked {

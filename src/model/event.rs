@@ -2,20 +2,20 @@
 //!
 //! A record is written once, when it arrives: its length is then known exactly, and an event is its records put together.
 
+mod chunks;
 mod dynamodb;
 mod kinesis;
 mod piece;
 mod queue;
 mod window;
 
-use bytes::Bytes;
-
+pub use self::chunks::Event;
 pub(in crate::model) use self::dynamodb::whole_seconds;
-pub use self::dynamodb::{dynamodb_record, write_dynamodb_record};
+pub use self::dynamodb::{dynamodb_record, dynamodb_record_bytes, write_dynamodb_record};
 pub(in crate::model) use self::kinesis::seconds;
-pub use self::kinesis::{kinesis_record, write_kinesis_record};
-pub use self::piece::{Piece, Sheets, share};
-pub use self::queue::{QueueStamp, queue_record};
+pub use self::kinesis::{kinesis_record, kinesis_record_bytes, write_kinesis_record};
+pub use self::piece::{Piece, Sheets, Spot};
+pub use self::queue::{QueueStamp, queue_record, write_queue_record};
 pub use self::window::{WindowEnvelope, window_event, window_event_bytes};
 
 /// What one invocation may carry: AWS's synchronous payload limit, 6 MiB. // spec: 1.7, 10
@@ -36,29 +36,9 @@ pub struct StreamStamp {
     pub identity_arn: Option<String>,
 }
 
-/// The event of these records, in their order.
-pub fn event<R: AsRef<[u8]>>(records: impl Iterator<Item = R> + Clone) -> Bytes {
-    let length = event_bytes(records.clone().map(|record| record.as_ref().len()));
-    let mut out = Vec::with_capacity(length);
-    out.extend_from_slice(OPEN.as_bytes());
-    list(&mut out, records);
-    out.extend_from_slice(CLOSE.as_bytes());
-    debug_assert_eq!(out.len(), length);
-    Bytes::from(out)
-}
-
 /// How long the event of records of these lengths is.
 pub fn event_bytes(lengths: impl Iterator<Item = usize>) -> usize {
     OPEN.len() + CLOSE.len() + list_bytes(lengths)
-}
-
-fn list<R: AsRef<[u8]>>(out: &mut Vec<u8>, records: impl Iterator<Item = R>) {
-    for (index, record) in records.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(record.as_ref());
-    }
 }
 
 fn list_bytes(lengths: impl Iterator<Item = usize>) -> usize {
@@ -66,15 +46,31 @@ fn list_bytes(lengths: impl Iterator<Item = usize>) -> usize {
     sum + usize::saturating_sub(count, 1)
 }
 
+/// Texts at the end of bytes that are UTF-8.
+trait PushStr {
+    fn push_str(&mut self, text: &str);
+}
+
+impl PushStr for Vec<u8> {
+    fn push_str(&mut self, text: &str) {
+        self.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// What was written of texts alone.
+fn utf8(written: Vec<u8>) -> String {
+    String::from_utf8(written).expect("it was written of texts")
+}
+
 /// A JSON string: the two marks that must be escaped, and control characters; everything else goes as it is.
-pub(in crate::model) fn text(out: &mut String, value: &str) {
+fn text(out: &mut Vec<u8>, value: &str) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     let bytes = value.as_bytes();
-    out.push('"');
+    out.push(b'"');
     let (mut plain, mut at) = (0, 0);
     while let Some(found) = escaped(&bytes[at..]) {
         at += found;
-        out.push_str(&value[plain..at]);
+        out.extend_from_slice(&bytes[plain..at]);
         match bytes[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
@@ -85,15 +81,15 @@ pub(in crate::model) fn text(out: &mut String, value: &str) {
             0x0c => out.push_str("\\f"),
             control => {
                 out.push_str("\\u00");
-                out.push(char::from(HEX[usize::from(control >> 4)]));
-                out.push(char::from(HEX[usize::from(control & 15)]));
+                out.push(HEX[usize::from(control >> 4)]);
+                out.push(HEX[usize::from(control & 15)]);
             }
         }
         at += 1;
         plain = at;
     }
-    out.push_str(&value[plain..]);
-    out.push('"');
+    out.extend_from_slice(&bytes[plain..]);
+    out.push(b'"');
 }
 
 /// The first byte that can not stand in a JSON string as it is. Sixteen are looked at together: most texts have long stretches
@@ -126,21 +122,9 @@ mod tests {
             "sixteen bytes at once, and then \" one of them, and many \u{1} more, to the very last one\\",
             "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"",
         ] {
-            let mut out = String::new();
+            let mut out = Vec::new();
             text(&mut out, value);
-            assert_eq!(out, serde_json::to_string(value).unwrap());
-        }
-    }
-
-    #[test]
-    fn an_event_is_its_records_in_order_and_as_long_as_foretold() {
-        for records in [vec!["{\"a\":1}"], vec!["{\"a\":1}", "{\"b\":22}", "{}"]] {
-            let bytes = event(records.iter().copied());
-            assert_eq!(bytes, format!("{{\"Records\":[{}]}}", records.join(",")));
-            assert_eq!(
-                bytes.len(),
-                event_bytes(records.iter().map(|record| record.len()))
-            );
+            assert_eq!(utf8(out), serde_json::to_string(value).unwrap());
         }
     }
 }

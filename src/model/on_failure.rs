@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::event::Event;
 use super::record::SequenceNumber;
 use super::utc::Utc;
 
@@ -34,7 +34,7 @@ pub struct OnFailure {
     /// The tumbling window they belong to.
     pub window: Option<Window>,
     /// The event that the function was or would have been sent, a JSON text.
-    pub event: Option<Bytes>,
+    pub event: Option<Event>,
     /// A random UUID: the last part of the object's key in S3.
     pub object_id: String,
 }
@@ -170,9 +170,9 @@ impl OnFailure {
 
     /// The record with the event as an escaped string, where there is an event: what S3 is sent. // spec: 6.2
     pub fn text_with_event(&self) -> String {
-        let event = self.event.as_deref();
+        let event = self.event.as_ref().map(Event::text);
         written(&Document {
-            payload: event.map(String::from_utf8_lossy),
+            payload: event.as_deref().map(String::from_utf8_lossy),
             ..self.document()
         })
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +16,7 @@ use crate::function::Answer;
 use crate::metrics;
 use crate::model::backoff::Backoff;
 use crate::model::custody::Extension;
-use crate::model::event::{event, share};
+use crate::model::event::Event;
 use crate::model::response::{self, Reply};
 use crate::model::scaling::Ended;
 use crate::model::settlement::Outcome;
@@ -74,9 +73,8 @@ impl Engine {
             let event = match written.take() {
                 Some((count, event)) if count == batch.len() => event,
                 _ => {
-                    let event = event(batch.iter().map(|item| &item.record));
-                    share(&event, batch.iter_mut().map(|item| &mut item.record));
-                    event
+                    let records = batch.iter_mut().map(|item| &mut item.record);
+                    Event::of(&mut records.collect::<Vec<_>>())
                 }
             };
             written = Some((batch.len(), event.clone()));
@@ -97,7 +95,7 @@ impl Engine {
         }
     }
 
-    async fn invoke(&self, batch: &[Item], event: Bytes) -> Judged {
+    async fn invoke(&self, batch: &[Item], event: Event) -> Judged {
         let count = batch.len();
         let in_flight = self.metrics.in_flight();
         self.metrics.record_invoked(count);
@@ -141,7 +139,7 @@ impl Engine {
 
     /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not
     /// come long after that got lost. The time-out may have been raised since it was last looked at.
-    async fn answer(&self, event: Bytes, trace: Option<&str>) -> Answer {
+    async fn answer(&self, event: Event, trace: Option<&str>) -> Answer {
         let invoked = self.function.invoke(event, trace);
         let mut answer = pin!(invoked.map(|invoked| invoked.answer));
         let sent = Instant::now();
@@ -321,7 +319,7 @@ mod tests {
             id: Arc::from("m"),
             group: None,
             trace: trace.map(str::to_string),
-            record: String::new().into(),
+            record: Vec::new().into(),
             arrived: Duration::ZERO,
         }
     }

@@ -15,7 +15,7 @@ use super::{Engine, Item};
 use crate::aws::sqs::Unusable;
 use crate::metrics::{Operation, PassedOver};
 use crate::model::custody::Taken;
-use crate::model::event::queue_record;
+use crate::model::event::{Piece, write_queue_record};
 use crate::model::record::Message;
 use crate::model::window::{Gathering, Next};
 
@@ -274,7 +274,7 @@ impl Engine {
                 id,
                 group: group.clone(),
                 trace: message.attributes.get("AWSTraceHeader").cloned(),
-                record: queue_record(&message, &self.stamp).into(),
+                record: self.written(&message),
                 arrived,
             }),
             false => Accepted::Dropped(id),
@@ -284,6 +284,12 @@ impl Engine {
             group,
             message: accepted,
         })
+    }
+
+    fn written(&self, message: &Message) -> Piece {
+        let mut written = Vec::new();
+        write_queue_record(&mut written, message, &self.stamp);
+        written.into()
     }
 
     fn passed_over(&self, message: &str, why: PassedOver) {
@@ -322,7 +328,7 @@ impl Engine {
         batch: &mut Vec<Item>,
         overflow: &mut VecDeque<Item>,
     ) {
-        let bytes = item.record.as_ref().len();
+        let bytes = item.record.len();
         if overflow.is_empty() && batch.len() < self.window.count_max && gathering.fits(bytes) {
             gathering.joined(bytes, item.arrived);
             batch.push(item);

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -19,7 +18,7 @@ use crate::checkpoint::CommitError;
 use crate::metrics::{self, ShardMetrics};
 use crate::model::backoff::Backoff;
 use crate::model::delivery::{Delivery, Outcome, Reason, Slice, Step};
-use crate::model::event::{EVENT_BYTES_MAX, share};
+use crate::model::event::{EVENT_BYTES_MAX, Event};
 use crate::model::progress::{LastInvocation, Owed};
 use crate::model::tumbling::{Ahead, Next};
 
@@ -143,14 +142,14 @@ impl Line {
                         // Also within a window: its state changes only with what is settled, and that is not repeated.
                         Some((of, event)) if of == records => event,
                         _ => {
-                            let written = batch.iter().map(|item| &item.record);
-                            self.windowed_event(written, window_start_ms)
+                            let records = batch.iter_mut().map(|item| &mut item.record);
+                            let mut records: Vec<_> = records.collect();
+                            self.windowed_event(&mut records, window_start_ms)
                         }
                     };
                     written = Some((records.clone(), event.clone()));
                     if pace.first() {
                         self.engine.metrics.record_batch(batch.len(), event.len());
-                        share(&event, batch.iter_mut().map(|item| &mut item.record));
                     }
                     let called = self.invoke(batch, event, &mut last, &mut calls, drain);
                     let Some(ran) = called.await else {
@@ -183,7 +182,7 @@ impl Line {
     pub(super) async fn invoke(
         &self,
         batch: &[Item],
-        event: Bytes,
+        event: Event,
         last: &mut LastInvocation,
         calls: &mut Calls,
         drain: &CancellationToken,

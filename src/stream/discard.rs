@@ -120,9 +120,16 @@ impl Line {
                 last_arrived_ms: last.arrived_ms,
                 count: discard.items.len(),
             });
-        let written = discard.items.iter().map(|item| &item.record);
+        let mut written: Vec<_> = discard
+            .items
+            .iter()
+            .map(|item| item.record.clone())
+            .collect();
         let event = match first {
-            Some(first) => Some(self.windowed_event(written, first.window_start_ms)),
+            Some(first) => {
+                let mut records: Vec<_> = written.iter_mut().collect();
+                Some(self.windowed_event(&mut records, first.window_start_ms))
+            }
             None => self.final_event(),
         };
         // What expired has no response, also where it was tried before. // spec: 5.4

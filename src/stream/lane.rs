@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::delivery::Slice;
-use crate::model::event::{Piece, event_bytes};
+use crate::model::event::{Piece, Sheets, Spot, event_bytes};
 use crate::model::progress::{LastInvocation, Owed};
 use crate::model::record::SequenceNumber;
 
-/// A record on its way: what is left of it once its event record is written.
+/// A record on its way: what is left of it once its event record is written. While it waits, that is a spot on its lane's sheets.
 #[derive(Clone, Debug)]
-pub(super) struct Item {
+pub(super) struct Item<R = Piece> {
     /// Names it when it is settled.
     pub place: u64,
     pub number: SequenceNumber,
@@ -20,7 +20,20 @@ pub(super) struct Item {
     pub arrived_ms: u64,
     /// The beginning of its tumbling window, likewise; the same for all where there are no windows.
     pub window_start_ms: u64,
-    pub record: Piece,
+    pub record: R,
+}
+
+impl Item<Spot> {
+    fn taken(self, sheets: &mut Sheets) -> Item {
+        Item {
+            place: self.place,
+            number: self.number,
+            inner: self.inner,
+            arrived_ms: self.arrived_ms,
+            window_start_ms: self.window_start_ms,
+            record: sheets.piece(self.record),
+        }
+    }
 }
 
 /// A mapping's rule for when to invoke.
@@ -57,7 +70,9 @@ pub(super) struct Reading<'a> {
 /// One lane.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    waiting: VecDeque<Item>,
+    waiting: VecDeque<Item<Spot>>,
+    /// Where they are written.
+    sheets: Sheets,
     record_bytes: usize,
     /// Since when something waits and no batch is on its way.
     opened: Option<Duration>,
@@ -79,8 +94,14 @@ impl Lane {
         }
     }
 
-    pub fn push(&mut self, item: Item, now: Duration) {
-        self.record_bytes += item.record.as_ref().len();
+    /// Where its records are written.
+    pub fn sheets(&mut self) -> &mut Sheets {
+        &mut self.sheets
+    }
+
+    /// A record that was written on its sheets.
+    pub fn push(&mut self, item: Item<Spot>, now: Duration) {
+        self.record_bytes += item.record.len();
         self.waiting.push_back(item);
         if !self.busy {
             self.opened.get_or_insert(now);
@@ -161,11 +182,12 @@ impl Lane {
         count: usize,
         rule: &Rule,
     ) -> (Vec<Item>, Vec<Slice>, Option<LastInvocation>) {
-        let batch: Vec<Item> = self.waiting.drain(..count).collect();
-        self.record_bytes -= batch
-            .iter()
-            .map(|item| item.record.as_ref().len())
-            .sum::<usize>();
+        let taken = self.waiting.drain(..count);
+        let batch: Vec<Item> = taken.map(|item| item.taken(&mut self.sheets)).collect();
+        self.sheets
+            .forget_before(self.waiting.front().map(|item| &item.record));
+        let bytes: usize = batch.iter().map(|item| item.record.len()).sum();
+        self.record_bytes -= bytes;
         let slices = slices(&batch, &std::mem::take(&mut self.resumed), rule.count_max);
         if !batch.is_empty() {
             self.opened = None;
@@ -197,8 +219,8 @@ impl Lane {
             return 0;
         };
         let mut bytes = event_bytes([].into_iter());
-        let fits = |item: &&Item| {
-            bytes += item.record.as_ref().len() + 1;
+        let fits = |item: &&Item<Spot>| {
+            bytes += item.record.len() + 1;
             // The last record has no comma behind it.
             bytes - 1 <= rule.bytes_max && together(first, item)
         };
@@ -208,7 +230,7 @@ impl Lane {
 }
 
 /// Both belong into the same tumbling window.
-fn together(first: &Item, other: &Item) -> bool {
+fn together(first: &Item<Spot>, other: &Item<Spot>) -> bool {
     first.window_start_ms == other.window_start_ms
 }
 
@@ -255,21 +277,23 @@ mod tests {
     }
 
     /// A record of so many bytes in the window of this second.
-    fn item(place: u64, bytes: usize, window_start_ms: u64) -> Item {
-        Item {
+    fn push(lane: &mut Lane, place: u64, bytes: usize, window_start_ms: u64, now: Duration) {
+        let write = |out: &mut Vec<u8>| out.resize(out.len() + bytes, b'x');
+        let item = Item {
             place,
             number: number(place),
             inner: None,
             arrived_ms: 0,
             window_start_ms,
-            record: "x".repeat(bytes).into(),
-        }
+            record: lane.sheets().write(bytes, 1, write),
+        };
+        lane.push(item, now);
     }
 
     fn lane(items: &[(usize, u64)]) -> Lane {
         let mut lane = Lane::default();
         for (place, (bytes, window_start_ms)) in (1..).zip(items) {
-            lane.push(item(place, *bytes, *window_start_ms), Duration::ZERO);
+            push(&mut lane, place, *bytes, *window_start_ms, Duration::ZERO);
         }
         lane
     }
@@ -335,7 +359,7 @@ mod tests {
         assert!(lane.resuming());
         for place in 1..=3 {
             assert!(!lane.full(&RULE), "{place}");
-            lane.push(item(place, 1, 0), Duration::ZERO);
+            push(&mut lane, place, 1, 0, Duration::ZERO);
         }
         assert!(lane.full(&RULE), "the third is behind it");
         assert_eq!(lane.due(&RULE, MORE, RULE.window), Due::Not);
@@ -360,7 +384,7 @@ mod tests {
             isolating: false,
             first_failed_ms: None,
         };
-        let batch: Vec<Item> = (1..=9).map(|place| item(place, 1, 0)).collect();
+        let (batch, _, _) = lane(&[(1, 0); 9]).take(9, &RULE);
         // The third is gone from the stream by now, whole.
         let owed = [owed(1, 4), owed(8, 2), owed(8, 7), owed(20, 0)];
         let slices = slices(&batch, &owed, 3);
@@ -386,7 +410,7 @@ mod tests {
         let mut lane = Lane::resume(&[owed], None);
         assert_eq!(lane.due(&RULE, MORE, RULE.window), Due::Not);
         assert_eq!(lane.due(&RULE, ALL, Duration::ZERO), Due::Now(0));
-        lane.push(item(3, 1, 0), Duration::ZERO);
+        push(&mut lane, 3, 1, 0, Duration::ZERO);
         let through = number(3);
         let read = Reading {
             through: Some(&through),

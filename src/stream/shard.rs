@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Engine;
-use super::admit::{Raw, Written};
+use super::admit::{Raw, Wanted, Written};
 use super::book::{Book, Page};
 use super::complaints::Work;
 use super::deliver::{Ended, Line, told_of_resumption};
@@ -21,7 +21,6 @@ use super::lane::{Due, Item, Lane, Reading};
 use super::reader::{Reader, Trouble};
 use crate::aws::stream::Opened;
 use crate::checkpoint::{CommitError, Saved};
-use crate::model::event::Sheets;
 use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
@@ -241,7 +240,7 @@ impl Shard {
     fn admit(&mut self) {
         let engine = self.line.engine.clone();
         let now = engine.now();
-        let (mut sheets, mut written) = (Sheets::default(), Vec::new());
+        let mut written = Vec::new();
         while let Some(raw) = self.pending.front() {
             let number = raw.number();
             // A position that was opened anew may repeat what is in hand already.
@@ -259,14 +258,13 @@ impl Shard {
             if self.line.book.read(|page| waits(&page.lanes)) {
                 return;
             }
-            written.clear();
-            if !self.reader.too_old(raw.arrived_ms()) {
+            let wanted = if self.reader.too_old(raw.arrived_ms()) {
+                Wanted::Nothing
+            } else {
                 let begun = |page: &Page| page.lanes.begun(number, raw.key());
-                let begun = self.line.book.read(begun);
-                let sheets = (&mut sheets, self.pending.len());
-                engine.write(&self.line.id, raw, begun, sheets, &mut written);
-            }
-            let count = u32::try_from(written.len()).unwrap_or(u32::MAX);
+                engine.wanted(raw, self.line.book.read(begun))
+            };
+            let count = u32::try_from(wanted.count()).unwrap_or(u32::MAX);
             let window = self.window;
             let windowed = engine.stream.tumbling_window.is_some();
             let (admitted, factor, oldest, window) = self.line.book.write(|page| {
@@ -287,6 +285,9 @@ impl Shard {
                     self.keep_at.get_or_insert(now + KEEP_EVERY);
                 }
                 Admitted::Lane { lane, place } => {
+                    let lane = &mut self.lanes[lane as usize];
+                    let sheets = (lane.sheets(), self.pending.len().div_ceil(factor as usize));
+                    engine.write(&self.line.id, raw, &wanted, sheets, &mut written);
                     for Written { inner, record } in written.drain(..) {
                         let item = Item {
                             place,
@@ -296,7 +297,7 @@ impl Shard {
                             window_start_ms: window.unwrap_or_default(),
                             record,
                         };
-                        self.lanes[lane as usize].push(item, now);
+                        lane.push(item, now);
                     }
                 }
             }

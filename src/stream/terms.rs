@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ use crate::config::mapping::Mapping;
 use crate::config::mapping::stream::Kind;
 use crate::function::{Answer, Function, Invoked};
 use crate::metrics::Operation;
-use crate::model::event::StreamStamp;
+use crate::model::event::{Event, StreamStamp};
 use crate::reports::Reports;
 
 /// How often it is looked whether something changed: twelve times an hour.
@@ -176,7 +175,7 @@ impl Engine {
 
     /// What the function answers, or that it can not answer any more: Lambda ends it at its time-out, so what has not
     /// come long after that got lost. The time-out may have been raised since it was last looked at.
-    pub(super) async fn answer(&self, event: Bytes) -> Invoked {
+    pub(super) async fn answer(&self, event: Event) -> Invoked {
         let mut answer = pin!(self.function.invoke(event, None));
         let sent = Instant::now();
         loop {

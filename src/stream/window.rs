@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::deliver::{Calls, Discard, Ended, FAILURES_TOLD, Line, Trouble, repeat_delay};
 use crate::model::delivery::{Outcome, Reason, Step};
-use crate::model::event::{Piece, WindowEnvelope, window_event};
+use crate::model::event::{Event, Piece, WindowEnvelope, window_event};
 use crate::model::on_failure::Window;
 use crate::model::progress::{LastInvocation, ShardProgress};
 use crate::model::tumbling::{Ahead, Next, Tumbling};
@@ -152,7 +152,7 @@ impl Line {
         })
     }
 
-    pub(super) fn final_event(&self) -> Option<bytes::Bytes> {
+    pub(super) fn final_event(&self) -> Option<Event> {
         let arn = self.engine.mapping.source.to_string();
         self.book.read(|page| {
             let told = page.windows.as_ref()?.final_invocation()?;
@@ -165,20 +165,16 @@ impl Line {
                 final_invoke: told.is_final,
                 terminated_early: told.terminated_early,
             };
-            Some(window_event(std::iter::empty::<&Piece>(), &envelope))
+            Some(window_event(&mut [], &envelope))
         })
     }
 
     /// The event of records of one window.
-    pub fn windowed_event<'a>(
-        &self,
-        records: impl Iterator<Item = &'a Piece> + Clone,
-        window_start_ms: u64,
-    ) -> bytes::Bytes {
+    pub fn windowed_event(&self, records: &mut [&mut Piece], window_start_ms: u64) -> Event {
         let arn = self.engine.mapping.source.to_string();
         self.book.read(|page| {
             let Some(windows) = &page.windows else {
-                return crate::model::event::event(records);
+                return Event::of(records);
             };
             let told = windows.invocation(window_start_ms);
             let envelope = WindowEnvelope {

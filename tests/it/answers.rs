@@ -189,11 +189,15 @@ impl Callers {
             14 => came("GetFunctionConfiguration", self.lambda.settings().await),
             15 => invoked(
                 "Invoke",
-                self.lambda.invoke(Bytes::from_static(b"{}"), None).await,
+                self.lambda
+                    .invoke(Bytes::from_static(b"{}").into(), None)
+                    .await,
             ),
             16 => invoked(
                 "POST",
-                self.http.invoke(Bytes::from_static(b"{}"), None).await,
+                self.http
+                    .invoke(Bytes::from_static(b"{}").into(), None)
+                    .await,
             ),
             17 => {
                 self.delivered(

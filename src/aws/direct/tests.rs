@@ -14,6 +14,8 @@ use super::*;
 use crate::aws::canned::{KEY, Seen, answer, on, serve, serve_as};
 use crate::aws::clients::Clients;
 use crate::config::aws::{Aws, Endpoints};
+use crate::function::lambda::Lambda;
+use crate::model::event::Piece;
 
 const REGION: &str = "eu-west-1";
 const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/111111111111/orders";
@@ -180,9 +182,9 @@ async fn a_call_is_signed_as_the_sdk_signs_it() {
                     }
                 }
                 let identity = look.identity(&direct.0.identities).await.unwrap();
-                let body = theirs.body.as_bytes();
+                let body = Bytes::from(theirs.body.clone()).into();
                 let ours: BTreeMap<_, _> = look
-                    .signature(&identity, &signed, body)
+                    .signature(&identity, &signed, &body)
                     .unwrap()
                     .into_iter()
                     .collect();
@@ -192,6 +194,29 @@ async fn a_call_is_signed_as_the_sdk_signs_it() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn an_event_of_several_chunks_is_signed_and_sent_as_its_text_would_be() {
+    let mut pieces = [vec![b'a'; 70_000], vec![b'b'; 5], vec![b'c'; 80_000]].map(Piece::from);
+    let event = Event::of(&mut pieces.iter_mut().collect::<Vec<_>>());
+    assert!(event.whole().is_none());
+    let whole = Event::from(event.text());
+    let mut sent = Vec::new();
+    for event in [event, whole] {
+        let (clients, server) = serve([answer(200, "{}")], &Aws::default());
+        let function = Lambda::new(&clients, "f", None, "us-east-1");
+        function.invoke(event, None).await;
+        sent.push(server.seen().remove(0));
+    }
+    let [chunks, whole] = &sent[..] else {
+        panic!("{sent:?}")
+    };
+    for name in ["authorization", "content-length"] {
+        assert!(chunks.headers.contains_key(name), "{name}");
+        assert_eq!(chunks.headers.get(name), whole.headers.get(name), "{name}");
+    }
+    assert!(chunks.body == whole.body);
 }
 
 /// Answers that are no success, each with what an operator gets to read of it.

@@ -366,12 +366,13 @@ fn milliseconds(seconds: Option<f64>) -> Result<u64, String> {
 mod tests {
     use super::*;
     use crate::model::event::{
-        QueueStamp, StreamStamp, dynamodb_record, event, kinesis_record, queue_record,
+        self, Piece, QueueStamp, StreamStamp, dynamodb_record, kinesis_record, queue_record,
     };
 
     fn written(record: &str) -> String {
-        let event = event(std::iter::once(record));
-        String::from_utf8(event.to_vec()).unwrap()
+        let mut piece = Piece::from(record.as_bytes().to_vec());
+        let event = event::Event::of(&mut [&mut piece]);
+        String::from_utf8(event.text().to_vec()).unwrap()
     }
 
     fn number() -> SequenceNumber {

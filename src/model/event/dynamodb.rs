@@ -1,6 +1,6 @@
 //! A record of a DynamoDB stream as an element of `Records`. // spec: 2.3
 
-use super::{StreamStamp, text};
+use super::{PushStr as _, StreamStamp, text, utf8};
 use crate::model::record::DynamoRecord;
 
 /// All that is neither keys nor images: about 450 bytes with an ARN of usual length.
@@ -11,13 +11,13 @@ const PLAIN_SECONDS_MAX: u64 = 10_000_000;
 
 /// One change of an item. Images that the record lacks are absent, and so is the identity of who made the change.
 pub fn dynamodb_record(record: &DynamoRecord, stamp: &StreamStamp) -> String {
-    let mut out = String::new();
+    let mut out = Vec::with_capacity(dynamodb_record_bytes(record));
     write_dynamodb_record(&mut out, record, stamp);
-    out
+    utf8(out)
 }
 
-/// The same, at the end of `out`.
-pub fn write_dynamodb_record(out: &mut String, record: &DynamoRecord, stamp: &StreamStamp) {
+/// How long it is at most, with an ARN of usual length.
+pub fn dynamodb_record_bytes(record: &DynamoRecord) -> usize {
     let image_bytes = |image: &Option<String>| image.as_ref().map_or(0, String::len);
     let lengths = [
         record.keys.len(),
@@ -25,7 +25,11 @@ pub fn write_dynamodb_record(out: &mut String, record: &DynamoRecord, stamp: &St
         image_bytes(&record.old_image),
         REST_BYTES,
     ];
-    out.reserve(lengths.iter().sum());
+    lengths.iter().sum()
+}
+
+/// The same text, at the end of `out`.
+pub fn write_dynamodb_record(out: &mut Vec<u8>, record: &DynamoRecord, stamp: &StreamStamp) {
     out.push_str("{\"eventID\":");
     text(out, &record.event_id);
     out.push_str(",\"eventName\":");
@@ -40,7 +44,7 @@ pub fn write_dynamodb_record(out: &mut String, record: &DynamoRecord, stamp: &St
         text(out, kind);
         out.push_str(",\"principalId\":");
         text(out, principal_id);
-        out.push('}');
+        out.push(b'}');
     }
     out.push_str(",\"dynamodb\":{\"ApproximateCreationDateTime\":");
     out.push_str(&whole_seconds(record.arrived_ms));
@@ -64,7 +68,7 @@ pub fn write_dynamodb_record(out: &mut String, record: &DynamoRecord, stamp: &St
     text(out, &record.view_type);
     out.push_str("},\"eventSourceARN\":");
     text(out, &stamp.arn);
-    out.push('}');
+    out.push(b'}');
 }
 
 /// Milliseconds as whole seconds in AWS's wire text, `1.789651658E9`: to a JSON parser the number 1789651658.0.

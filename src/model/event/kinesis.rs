@@ -1,33 +1,42 @@
 //! A record of a Kinesis stream as an element of `Records`. // spec: 2.2
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
-use super::{StreamStamp, text};
+use super::{PushStr as _, StreamStamp, text, utf8};
 use crate::model::record::KinesisRecord;
 
-/// All that is neither data nor key: about 450 bytes with ARNs of usual length.
-const REST_BYTES: usize = 768;
+/// What is the same in every record of every stream, and the arrival.
+const FIXED_BYTES: usize = 320;
 
 /// One record of a shard. A record without a partition key has an empty one, so that it stays a string.
 pub fn kinesis_record(record: &KinesisRecord, shard_id: &str, stamp: &StreamStamp) -> String {
-    let mut out = String::new();
+    let mut out = Vec::with_capacity(kinesis_record_bytes(record, shard_id, stamp));
     write_kinesis_record(&mut out, record, shard_id, stamp);
-    out
+    utf8(out)
 }
 
-/// The same, at the end of `out`.
+/// How long it is about: a little less than this where nothing is escaped.
+pub fn kinesis_record_bytes(record: &KinesisRecord, shard_id: &str, stamp: &StreamStamp) -> usize {
+    let lengths = [
+        FIXED_BYTES,
+        record.data.base64_len(),
+        record.partition_key.len(),
+        2 * record.sequence_number.as_str().len(),
+        shard_id.len(),
+        stamp.identity_arn.as_ref().map_or(0, String::len),
+        stamp.region.len(),
+        stamp.arn.len(),
+    ];
+    lengths.iter().sum()
+}
+
+/// The same text, at the end of `out`.
 pub fn write_kinesis_record(
-    out: &mut String,
+    out: &mut Vec<u8>,
     record: &KinesisRecord,
     shard_id: &str,
     stamp: &StreamStamp,
 ) {
-    let lengths = [
-        record.data.base64_len(),
-        record.partition_key.len(),
-        REST_BYTES,
-    ];
-    out.reserve(lengths.iter().sum());
     out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
     text(out, &record.partition_key);
     out.push_str(",\"sequenceNumber\":");
@@ -40,7 +49,7 @@ pub fn write_kinesis_record(
     text(out, shard_id);
     // One string of two.
     out.pop();
-    out.push(':');
+    out.push(b':');
     out.push_str(record.sequence_number.as_str());
     out.push_str("\",\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":");
     text(out, stamp.identity_arn.as_deref().unwrap_or_default());
@@ -48,20 +57,20 @@ pub fn write_kinesis_record(
     text(out, &stamp.region);
     out.push_str(",\"eventSourceARN\":");
     text(out, &stamp.arn);
-    out.push('}');
+    out.push(b'}');
 }
 
 /// Milliseconds as seconds: no more digits behind the point than it takes and never none, as a double is printed, so that
 /// a parser that tells integers from fractions sees one type always.
 pub(in crate::model) fn seconds(ms: u64) -> String {
-    let mut out = String::new();
+    let mut out = Vec::new();
     write_seconds(&mut out, ms);
-    out
+    utf8(out)
 }
 
-fn write_seconds(out: &mut String, ms: u64) {
-    write!(out, "{}.{:03}", ms / 1000, ms % 1000).expect("a string takes everything");
-    while out.ends_with('0') && !out.ends_with(".0") {
+fn write_seconds(out: &mut Vec<u8>, ms: u64) {
+    write!(out, "{}.{:03}", ms / 1000, ms % 1000).expect("a vector takes everything");
+    while out.ends_with(b"0") && !out.ends_with(b".0") {
         out.pop();
     }
 }

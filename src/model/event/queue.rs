@@ -1,6 +1,6 @@
 //! A message of a queue as an element of `Records`. // spec: 2.1
 
-use super::text;
+use super::{PushStr as _, text, utf8};
 use crate::model::record::{AttributeValue, Message};
 
 /// The order in which AWS writes the system attributes; others follow in the order of their names. // spec: 2.1
@@ -30,37 +30,43 @@ pub struct QueueStamp {
 
 /// One message as an element of `Records`.
 pub fn queue_record(message: &Message, stamp: &QueueStamp) -> String {
-    let mut out = String::with_capacity(message.body.len() + message.body.len() / 8 + 768);
+    let mut out = Vec::new();
+    write_queue_record(&mut out, message, stamp);
+    utf8(out)
+}
+
+/// The same text, at the end of `out`.
+pub fn write_queue_record(out: &mut Vec<u8>, message: &Message, stamp: &QueueStamp) {
+    out.reserve(message.body.len() + message.body.len() / 8 + 768);
     out.push_str("{\"messageId\":");
-    text(&mut out, &message.id);
+    text(out, &message.id);
     out.push_str(",\"receiptHandle\":");
-    text(&mut out, &message.receipt);
+    text(out, &message.receipt);
     out.push_str(",\"body\":");
-    text(&mut out, &message.body);
+    text(out, &message.body);
     out.push_str(",\"attributes\":{");
-    system_attributes(&mut out, message);
+    system_attributes(out, message);
     out.push_str("},\"messageAttributes\":{");
-    message_attributes(&mut out, message);
-    out.push('}');
+    message_attributes(out, message);
+    out.push(b'}');
     match &message.md5_of_message_attributes {
         Some(digest) => {
             out.push_str(",\"md5OfMessageAttributes\":");
-            text(&mut out, digest);
+            text(out, digest);
         }
         None if stamp.null_attributes_digest => out.push_str(",\"md5OfMessageAttributes\":null"),
         None => {}
     }
     out.push_str(",\"md5OfBody\":");
-    text(&mut out, &message.md5_of_body);
+    text(out, &message.md5_of_body);
     out.push_str(",\"eventSource\":\"aws:sqs\",\"eventSourceARN\":");
-    text(&mut out, &stamp.arn);
+    text(out, &stamp.arn);
     out.push_str(",\"awsRegion\":");
-    text(&mut out, &stamp.region);
-    out.push('}');
-    out
+    text(out, &stamp.region);
+    out.push(b'}');
 }
 
-fn system_attributes(out: &mut String, message: &Message) {
+fn system_attributes(out: &mut Vec<u8>, message: &Message) {
     let known = ATTRIBUTES_IN_ORDER
         .iter()
         .filter_map(|name| message.attributes.get_key_value(*name));
@@ -70,18 +76,18 @@ fn system_attributes(out: &mut String, message: &Message) {
         .filter(|(name, _)| !ATTRIBUTES_IN_ORDER.contains(&name.as_str()));
     for (index, (name, value)) in known.chain(others).enumerate() {
         if index > 0 {
-            out.push(',');
+            out.push(b',');
         }
         text(out, name);
-        out.push(':');
+        out.push(b':');
         text(out, value);
     }
 }
 
-fn message_attributes(out: &mut String, message: &Message) {
+fn message_attributes(out: &mut Vec<u8>, message: &Message) {
     for (index, (name, attribute)) in message.message_attributes.iter().enumerate() {
         if index > 0 {
-            out.push(',');
+            out.push(b',');
         }
         text(out, name);
         // The scalar that does not apply is absent; the lists are there and always empty. // spec: 2.1
@@ -93,7 +99,7 @@ fn message_attributes(out: &mut String, message: &Message) {
         text(out, value);
         out.push_str(",\"stringListValues\":[],\"binaryListValues\":[],\"dataType\":");
         text(out, &attribute.data_type);
-        out.push('}');
+        out.push(b'}');
     }
 }
 

@@ -1,8 +1,6 @@
 //! The event of a tumbling window: records, and beside them the window and its state. // spec: 2.4
 
-use bytes::Bytes;
-
-use super::{OPEN, list, list_bytes, text};
+use super::{Event, OPEN, Piece, PushStr as _, list_bytes, text};
 use crate::model::utc::Utc;
 
 /// What stands beside the records and is not the state: about 320 bytes with an ARN of usual length.
@@ -28,20 +26,10 @@ pub struct WindowEnvelope<'a> {
 }
 
 /// The event of these records, none on a final invocation, in their order.
-pub fn window_event<R: AsRef<[u8]>>(
-    records: impl Iterator<Item = R> + Clone,
-    envelope: &WindowEnvelope<'_>,
-) -> Bytes {
-    let mut rest = String::with_capacity(envelope.state.len() + REST_BYTES);
+pub fn window_event(records: &mut [&mut Piece], envelope: &WindowEnvelope<'_>) -> Event {
+    let mut rest = Vec::with_capacity(envelope.state.len() + REST_BYTES);
     close(&mut rest, envelope);
-    let lengths = records.clone().map(|record| record.as_ref().len());
-    let length = OPEN.len() + list_bytes(lengths) + rest.len();
-    let mut out = Vec::with_capacity(length);
-    out.extend_from_slice(OPEN.as_bytes());
-    list(&mut out, records);
-    out.extend_from_slice(rest.as_bytes());
-    debug_assert_eq!(out.len(), length);
-    Bytes::from(out)
+    Event::closed_by(records, &rest)
 }
 
 /// How long the event of records of these lengths is.
@@ -50,7 +38,7 @@ pub fn window_event_bytes(
     envelope: &WindowEnvelope<'_>,
 ) -> usize {
     // The state may be large and is not copied to be measured; the rest is short.
-    let mut stateless = String::new();
+    let mut stateless = Vec::new();
     close(
         &mut stateless,
         &WindowEnvelope {
@@ -61,7 +49,7 @@ pub fn window_event_bytes(
     OPEN.len() + list_bytes(lengths) + stateless.len() + envelope.state.len()
 }
 
-fn close(out: &mut String, envelope: &WindowEnvelope<'_>) {
+fn close(out: &mut Vec<u8>, envelope: &WindowEnvelope<'_>) {
     out.push_str("],\"shardId\":");
     text(out, envelope.shard_id);
     out.push_str(",\"eventSourceARN\":");
@@ -76,7 +64,7 @@ fn close(out: &mut String, envelope: &WindowEnvelope<'_>) {
     out.push_str(word(envelope.final_invoke));
     out.push_str(",\"isWindowTerminatedEarly\":");
     out.push_str(word(envelope.terminated_early));
-    out.push('}');
+    out.push(b'}');
 }
 
 fn word(value: bool) -> &'static str {
@@ -85,6 +73,8 @@ fn word(value: bool) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     const ENVELOPE: WindowEnvelope<'_> = WindowEnvelope {
@@ -97,11 +87,19 @@ mod tests {
         terminated_early: false,
     };
 
+    fn written(records: &[&str], envelope: &WindowEnvelope<'_>) -> Bytes {
+        let pieces = records
+            .iter()
+            .map(|record| Piece::from(record.as_bytes().to_vec()));
+        let mut pieces: Vec<Piece> = pieces.collect();
+        window_event(&mut pieces.iter_mut().collect::<Vec<_>>(), envelope).text()
+    }
+
     // spec: 2.4
     #[test]
     fn window_and_state_stand_beside_the_records() {
         assert_eq!(
-            window_event([r#"{"a":1}"#, r#"{"b":2}"#].into_iter(), &ENVELOPE),
+            written(&[r#"{"a":1}"#, r#"{"b":2}"#], &ENVELOPE),
             r#"{"Records":[{"a":1},{"b":2}],"shardId":"shardId-000000000003","eventSourceARN":"arn:aws:kinesis:us-east-1:111111111111:stream/clicks","window":{"start":"2026-09-17T14:11:10Z","end":"2026-09-17T14:11:20Z"},"state":{"count":41},"isFinalInvokeForWindow":false,"isWindowTerminatedEarly":false}"#
         );
     }
@@ -116,7 +114,7 @@ mod tests {
             ..ENVELOPE
         };
         assert_eq!(
-            window_event(std::iter::empty::<&str>(), &last),
+            written(&[], &last),
             r#"{"Records":[],"shardId":"shardId-00000001789650000000-abcdef12","eventSourceARN":"arn:aws:kinesis:us-east-1:111111111111:stream/clicks","window":{"start":"2026-09-17T14:11:10Z","end":"2026-09-17T14:11:20Z"},"state":{"count":41},"isFinalInvokeForWindow":true,"isWindowTerminatedEarly":true}"#
         );
     }
@@ -136,7 +134,7 @@ mod tests {
                     ..ENVELOPE
                 };
                 for records in [&[][..], &["{}"], &["{}", "{\"a\":1}", "{\"b\":22}"]] {
-                    let event = window_event(records.iter().copied(), &envelope);
+                    let event = written(records, &envelope);
                     let lengths = records.iter().map(|record| record.len());
                     assert_eq!(event.len(), window_event_bytes(lengths, &envelope));
                 }

@@ -1,5 +1,7 @@
 //! The record and its key, to the byte.
 
+use bytes::Bytes;
+
 use super::*;
 
 const KINESIS: &str = "arn:aws:kinesis:us-east-1:111111111111:stream/clicks";
@@ -147,7 +149,7 @@ fn each_kind_of_discard_is_told_to_the_byte() {
 fn the_event_is_an_escaped_string_at_the_end() {
     let event = "{\"Records\":[{\"kinesis\":{\"partitionKey\":\"\\\"é\u{1f600}\\u0007\"}}]}";
     let told = OnFailure {
-        event: Some(Bytes::from_static(event.as_bytes())),
+        event: Some(Bytes::from_static(event.as_bytes()).into()),
         ..record()
     };
     let payload = "\"payload\":\"{\\\"Records\\\":[{\\\"kinesis\\\":{\\\"partitionKey\\\":\\\"\\\\\\\"é\u{1f600}\\\\u0007\\\"}}]}\"";

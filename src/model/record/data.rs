@@ -102,12 +102,15 @@ impl Data {
     }
 
     /// Write it as base64.
-    pub fn write_base64(&self, out: &mut String) {
+    pub fn write_base64(&self, out: &mut Vec<u8>) {
         match &self.0 {
-            Form::Base64 { text, .. } => {
-                out.push_str(str::from_utf8(text).expect("base64 is ASCII"))
+            Form::Base64 { text, .. } => out.extend_from_slice(text),
+            Form::Plain(plain) => {
+                let (start, length) = (out.len(), plain.len().div_ceil(3) * QUAD);
+                out.resize(start + length, 0);
+                let written = STANDARD.encode_slice(plain, &mut out[start..]);
+                written.expect("there is room for it");
             }
-            Form::Plain(plain) => STANDARD.encode_string(plain, out),
         }
     }
 
@@ -167,7 +170,7 @@ mod tests {
             let (coded, plain) = (encoded(bytes), Data::from(bytes.to_vec()));
             assert_eq!((coded.len(), plain.len()), (length, length));
             assert_eq!(coded.is_empty(), length == 0);
-            let mut texts = [String::new(), String::new()];
+            let mut texts = [Vec::new(), Vec::new()];
             coded.write_base64(&mut texts[0]);
             plain.write_base64(&mut texts[1]);
             assert_eq!(texts[0], texts[1]);
