@@ -23,9 +23,10 @@ pub(super) struct Answer<'a> {
     child_shards: Option<Vec<Child>>,
 }
 
+/// One of its records.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Record<'a> {
+pub(super) struct Record<'a> {
     #[serde(borrow, default)]
     sequence_number: Text<'a>,
     approximate_arrival_timestamp: Option<f64>,
@@ -50,17 +51,12 @@ impl<'a> Answer<'a> {
     /// # Errors
     /// It is not what GetRecords answers.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
-        serde_json::from_slice(body)
-            .map_err(|error| Failure::unreadable(&format!("GetRecords: {error}")))
+        read(body)
     }
 
-    /// The records, which share `body`, the text that this was read from.
-    pub(super) fn records(&mut self, body: &Bytes) -> Result<Vec<KinesisRecord>, Failure> {
-        let records = self.records.take().unwrap_or_default();
-        records
-            .into_iter()
-            .map(|record| record.usable(body))
-            .collect()
+    /// The records, once.
+    pub(super) fn records(&mut self) -> Vec<Record<'a>> {
+        self.records.take().unwrap_or_default()
     }
 
     /// The shards that follow.
@@ -72,8 +68,20 @@ impl<'a> Answer<'a> {
     }
 }
 
-impl Record<'_> {
-    fn usable(self, body: &Bytes) -> Result<KinesisRecord, Failure> {
+impl<'a> Record<'a> {
+    /// Read one that stands alone.
+    ///
+    /// # Errors
+    /// It is none.
+    pub(super) fn read(text: &'a [u8]) -> Result<Self, Failure> {
+        read(text)
+    }
+
+    /// The record, which shares `body`, the text that this was read from.
+    ///
+    /// # Errors
+    /// It lacks something, or has what it can not have.
+    pub(super) fn usable(self, body: &Bytes) -> Result<KinesisRecord, Failure> {
         let data = match self.data.there().unwrap_or_default() {
             Cow::Borrowed("") => Bytes::new(),
             Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
@@ -90,4 +98,9 @@ impl Record<'_> {
             arrived,
         )
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(text)
+        .map_err(|error| Failure::unreadable(&format!("GetRecords: {error}")))
 }
