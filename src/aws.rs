@@ -1,6 +1,5 @@
 //! AWS at the edge: clients, what an error asks of us, and thin adapters at which the SDK's types end.
 
-pub mod body;
 #[cfg(test)]
 pub mod canned;
 pub mod clients;
@@ -8,6 +7,7 @@ pub mod control;
 mod credentials;
 pub mod direct;
 pub mod dynamodbstreams;
+pub mod event;
 pub mod fault;
 mod identities;
 pub mod kinesis;

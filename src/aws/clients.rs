@@ -27,6 +27,7 @@ use super::identities::Identities;
 use super::named::{Named, Naming};
 use super::renewed::Renewed;
 use super::resolved::Resolved;
+use super::stream::ReadBounds;
 use crate::clock::Clock;
 use crate::config::aws::Aws;
 
@@ -77,6 +78,7 @@ pub struct Clients {
     /// Whether the connector is one of ours, of which there can be more.
     ours: bool,
     s3_endpoint_in_environment: bool,
+    read_bounds: ReadBounds,
     shared: Arc<Mutex<Shared>>,
 }
 
@@ -146,8 +148,22 @@ impl Clients {
             connector,
             ours: false,
             s3_endpoint_in_environment: false,
+            read_bounds: ReadBounds::default(),
             shared: Arc::default(),
         }
+    }
+
+    /// The same whose reads of streams are bounded so: simulations have small records.
+    pub fn with_read_bounds(self, read_bounds: ReadBounds) -> Self {
+        Self {
+            read_bounds,
+            ..self
+        }
+    }
+
+    /// How much of what a stream gives at once is in memory.
+    pub(super) fn read_bounds(&self) -> ReadBounds {
+        self.read_bounds
     }
 
     /// The same with connections of its own. Over HTTP/2, clients that share connections share one to each host, with

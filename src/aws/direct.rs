@@ -7,6 +7,8 @@
 //! Credentials come from the cache that all clients share, connections from the same pool, and a failure is told in the same
 //! words, which tests hold against the SDK's.
 
+mod body;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -33,23 +35,18 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{ConfigBag, Layer};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
-use hyper::body::Body as _;
+use bytes::Bytes;
 
-use super::body;
+use self::body::pour;
 use super::credentials::wanting;
+use super::event;
 use super::fault::{Failure, Fault, chain};
 use super::identities::Identities;
 use super::named::whom;
 use crate::model::event::Event;
 
-/// The longest answer that is read: twice what 10 MiB of Kinesis records take as JSON, and ten times a function's reply.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// No answer's announced length is believed beyond this: what comes is kept, what does not come costs nothing.
-const LENGTH_BELIEVED_MAX: usize = 16 * 1024 * 1024;
-/// An answer that has begun and then brings nothing for so long brings nothing more: the SDK's own patience.
-const STALLED: Duration = Duration::from_secs(20);
+pub(crate) use self::body::{Taker, Whole};
+
 /// The one signature that these services take, by the SDK's name for it.
 const SIGV4: AuthSchemeId = AuthSchemeId::new("sigv4");
 /// What the SDK's interrupted call ends with. Nobody sees it.
@@ -134,6 +131,31 @@ impl Direct {
         F: Future<Output = Result<T, E>>,
         E: Into<Failure>,
     {
+        let mut whole = Whole::default();
+        let headers = self.send_to(&mut whole, body, header, at_most, ask).await?;
+        Ok(Answer {
+            headers,
+            body: whole.text(),
+        })
+    }
+
+    /// The same; `taker` is handed the body of a success as it comes, and has not had all of it where this fails. Returns
+    /// the headers.
+    ///
+    /// # Errors
+    /// As of `send`.
+    pub(crate) async fn send_to<T, E, F>(
+        &self,
+        taker: &mut impl Taker,
+        body: impl Into<Event>,
+        header: Option<(&'static str, String)>,
+        at_most: Duration,
+        ask: impl FnOnce(Learning) -> F,
+    ) -> Result<Headers, Failure>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Into<Failure>,
+    {
         let body = body.into();
         let call = async {
             let look = match self.0.look.get() {
@@ -150,7 +172,7 @@ impl Direct {
             }
             let sent = look.connector.call(request).await;
             let response = sent.map_err(Failure::from)?;
-            self.answer(look, response).await
+            self.answer(look, response, taker).await
         };
         match tokio::time::timeout(at_most, call).await {
             Ok(answer) => answer,
@@ -189,34 +211,37 @@ impl Direct {
                 .try_insert(name, value)
                 .map_err(unsent)?;
         }
-        *request.body_mut() = body::of(body);
+        *request.body_mut() = event::body(body);
         Ok(request)
     }
 
-    async fn answer(&self, look: &Look, response: HttpResponse) -> Result<Answer, Failure> {
+    async fn answer(
+        &self,
+        look: &Look,
+        response: HttpResponse,
+        taker: &mut impl Taker,
+    ) -> Result<Headers, Failure> {
         let status = response.status().as_u16();
         let (success, headers) = (response.status().is_success(), response.headers().clone());
-        let body = match whole(response.into_body()).await {
-            Ok(body) => body,
-            Err(error) => {
-                return Err(Failure::broken_off(
-                    status,
-                    &format!("{}: {error}", look.whom),
-                ));
-            }
+        let mut refusal = Whole::default();
+        let poured = match success {
+            true => pour(response.into_body(), taker).await,
+            false => pour(response.into_body(), &mut refusal).await,
         };
+        let length = poured
+            .map_err(|error| Failure::broken_off(status, &format!("{}: {error}", look.whom)))?;
         tracing::trace!(
             whom = look.whom,
             service = look.service,
             status,
             request = headers.get("x-amzn-requestid").unwrap_or_default(),
-            bytes = body.len(),
+            bytes = length,
             "answered"
         );
         if success {
-            return Ok(Answer { headers, body });
+            return Ok(headers);
         }
-        let failure = Failure::refusal(status, &headers, &body);
+        let failure = Failure::refusal(status, &headers, &refusal.text());
         if failure.expired_token() {
             self.0.identities.refused();
         }
@@ -253,7 +278,7 @@ impl Look {
             .map_err(unsent)?;
         let body = match body.whole() {
             Some(whole) => SignableBody::Bytes(whole),
-            None => SignableBody::Precomputed(body::digest(body)),
+            None => SignableBody::Precomputed(event::digest(body)),
         };
         let request =
             SignableRequest::new("POST", &*self.address, headers.iter(), body).map_err(unsent)?;
@@ -264,40 +289,6 @@ impl Look {
             .into_iter()
             .map(|header| (header.name(), header.value().to_owned()))
             .collect())
-    }
-}
-
-/// The body, as one text. Nothing is copied of one that came at once.
-async fn whole(body: SdkBody) -> Result<Bytes, String> {
-    let length = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut body = body;
-    let mut first = Bytes::new();
-    let mut all = BytesMut::new();
-    loop {
-        let frame = match tokio::time::timeout(STALLED, body.frame()).await {
-            Ok(Some(frame)) => frame.map_err(|error| chain(error.as_ref()))?,
-            Ok(None) if all.is_empty() => return Ok(first),
-            Ok(None) => return Ok(all.freeze()),
-            Err(_) => return Err(format!("the answer stopped for {} s", STALLED.as_secs())),
-        };
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        if first.len() + all.len() + data.len() > ANSWER_BYTES_MAX {
-            return Err(format!(
-                "the answer is longer than {ANSWER_BYTES_MAX} bytes"
-            ));
-        }
-        match (first.is_empty(), all.is_empty()) {
-            (true, true) => first = data,
-            (_, empty) => {
-                if empty {
-                    all.reserve(length.min(LENGTH_BELIEVED_MAX));
-                    all.extend_from_slice(&std::mem::take(&mut first));
-                }
-                all.extend_from_slice(&data);
-            }
-        }
     }
 }
 

@@ -13,7 +13,7 @@ use aws_sdk_dynamodbstreams::types::{
 use super::clients::Clients;
 use super::fault::Failure;
 use super::stream::{
-    Description, Read, Records, Shard, ShardIterator, Start, Status, milliseconds, number,
+    Amount, Description, Read, Records, Shard, ShardIterator, Start, Status, milliseconds, number,
 };
 use crate::config::arn::Arn;
 use crate::model::record::DynamoRecord;
@@ -158,6 +158,7 @@ impl DynamoDbStream {
             next: answer.next_shard_iterator.map(ShardIterator),
             behind_ms: None,
             children: Vec::new(),
+            amount: Amount::Little,
         })
     }
 }

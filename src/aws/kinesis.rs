@@ -2,6 +2,9 @@
 
 mod answer;
 pub mod consumer;
+mod incoming;
+mod plain;
+mod split;
 pub mod subscription;
 
 use std::time::Duration;
@@ -15,12 +18,12 @@ use aws_sdk_kinesis::types::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use self::answer::Answer;
+use self::incoming::Incoming;
 use super::clients::{CALL_TIMEOUT, Clients};
 use super::direct::Direct;
 use super::fault::{Failure, Fault};
 use super::stream::{
-    Description, Read, Records, Shard, ShardIterator, Start, Status, milliseconds, number,
+    Description, Read, ReadBounds, Shard, ShardIterator, Start, Status, milliseconds, number,
 };
 use crate::config::arn::Arn;
 use crate::model::record::{Data, KinesisRecord};
@@ -40,6 +43,7 @@ const LIST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Kinesis {
     calls: Client,
     reading: Direct,
+    bounds: ReadBounds,
     stream: String,
 }
 
@@ -59,6 +63,7 @@ impl Kinesis {
         Self {
             calls: clients.kinesis(&stream.region),
             reading: clients.direct("kinesis GetRecords", &stream.region),
+            bounds: clients.read_bounds(),
             stream: stream.to_string(),
         }
     }
@@ -159,25 +164,12 @@ impl Kinesis {
             call.interceptor(learning).send()
         };
         let at_most = READ_WAIT + CALL_TIMEOUT;
-        let body = self.reading.send(question, None, at_most, ask).await?.body;
-        let mut answer = Answer::read(&body)?;
-        let children = answer.children()?;
-        let records = answer.records(&body)?;
-        let next = answer.next_shard_iterator.map(ShardIterator);
-        // An answer that says nothing at all must not pass for the end of the shard.
-        if next.is_none() && children.is_empty() && answer.millis_behind_latest.is_none() {
-            return Err(Failure::unreadable(
-                "GetRecords returned neither NextShardIterator nor what the end of a shard has",
-            ));
-        }
-        Ok(Read {
-            records: Records::Kinesis(records),
-            next,
-            behind_ms: answer
-                .millis_behind_latest
-                .and_then(|ms| u64::try_from(ms).ok()),
-            children,
-        })
+        let mut incoming = Incoming::new(self.bounds);
+        let sent = self
+            .reading
+            .send_to(&mut incoming, question, None, at_most, ask);
+        sent.await?;
+        incoming.read()
     }
 }
 

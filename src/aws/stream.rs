@@ -11,6 +11,7 @@ use super::kinesis::consumer::Consumer;
 use super::kinesis::subscription::Subscription;
 use crate::config::arn::Arn;
 use crate::config::mapping::stream::Kind;
+use crate::model::event::EVENT_BYTES_MAX;
 use crate::model::progress::Position;
 use crate::model::record::{DynamoRecord, KinesisRecord, SequenceNumber};
 use crate::model::shards::Listed;
@@ -99,6 +100,42 @@ pub struct Read {
     pub behind_ms: Option<u64>,
     /// With the end of a Kinesis shard: the shards that follow it.
     pub children: Vec<Shard>,
+    /// How much came.
+    pub amount: Amount,
+}
+
+/// How much a read brought, by what one read keeps ([`ReadBounds`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// A half of it at most.
+    Little,
+    /// More than a half.
+    Much,
+    /// More than all of it: what came behind the records, of which there is one at least, was dropped. `next` is behind that,
+    /// and so is `behind_ms`: who goes on opens the position behind the last record anew.
+    Beyond {
+        /// About so many bytes of data and keys, which the source counts as read.
+        dropped_bytes: usize,
+    },
+}
+
+/// How much of an answer is in memory, in bytes: a shard may give more at once than an event can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadBounds {
+    /// An answer of no more than that is collected before it is read: its records share one text.
+    pub whole_bytes_max: usize,
+    /// Records are kept while they take no more than that in an event, and the first always.
+    pub keep_bytes_max: usize,
+}
+
+impl Default for ReadBounds {
+    /// One event. A mebibyte is read faster as one text than apart, and is little beside an event.
+    fn default() -> Self {
+        Self {
+            whole_bytes_max: 1024 * 1024,
+            keep_bytes_max: EVENT_BYTES_MAX,
+        }
+    }
 }
 
 /// Records of a kind.

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 
 use super::{Answer, Invoked, REPLY_BYTES_MAX, replied, too_long, word};
-use crate::aws::body;
 use crate::aws::clients::Clients;
+use crate::aws::event::body;
 use crate::aws::fault::{Failure, Fault, chain, seconds};
 use crate::aws::named::whom;
 use crate::model::event::Event;
@@ -62,9 +62,7 @@ impl Http {
         if let Some(trace) = trace.and_then(|trace| http::HeaderValue::from_str(trace).ok()) {
             request = request.header("x-amzn-trace-id", trace);
         }
-        let request = request
-            .body(body::of(event))
-            .map_err(|error| unsent(&error))?;
+        let request = request.body(body(event)).map_err(|error| unsent(&error))?;
         let request = HttpRequest::try_from(request).map_err(|error| unsent(&error))?;
         let response = self
             .connector

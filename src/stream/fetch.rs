@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Engine;
 use crate::aws::fault::{Failure, Fault};
 use crate::aws::kinesis::subscription::Subscription;
-use crate::aws::stream::{Opened, Records, ShardIterator, Start};
+use crate::aws::stream::{Amount, Opened, Records, ShardIterator, Start};
 use crate::metrics::Operation;
 use crate::model::record::SequenceNumber;
 
@@ -33,6 +33,7 @@ pub(super) struct Brought {
     pub behind_ms: Option<u64>,
     /// A subscription's word on where to go on: it may be beyond the last record.
     pub continuation: Option<SequenceNumber>,
+    pub amount: Amount,
 }
 
 /// How to go on after a read.
@@ -41,6 +42,8 @@ pub(super) enum Next {
     Read(Opened),
     /// This way is at its end, the shard is not.
     Open,
+    /// This way is beyond the last record: what came behind it was dropped.
+    Behind,
     /// The shard is closed, and was read to its end.
     End,
 }
@@ -67,8 +70,14 @@ impl Engine {
         opened
     }
 
-    /// One attempt to read.
-    pub(super) async fn fetch(&self, shard: &str, opened: Option<Opened>, start: Start) -> Fetched {
+    /// One attempt to read, up to `limit` records.
+    pub(super) async fn fetch(
+        &self,
+        shard: &str,
+        opened: Option<Opened>,
+        start: Start,
+        limit: usize,
+    ) -> Fetched {
         let began = self.now();
         let mut subscribed = None;
         let opened = match opened {
@@ -84,7 +93,7 @@ impl Engine {
             }
         };
         let (read, opened) = match opened {
-            Ok(Opened::Iterator(iterator)) => self.poll(iterator).await,
+            Ok(Opened::Iterator(iterator)) => self.poll(iterator, limit).await,
             Ok(Opened::Subscription(subscription)) => (listen(subscription).await, None),
             Err(failure) => (Err(failure), None),
         };
@@ -100,21 +109,45 @@ impl Engine {
         }
     }
 
-    async fn poll(&self, iterator: ShardIterator) -> (Result<Brought, Failure>, Option<Opened>) {
-        let read = self.source.read(&iterator, self.read_limit).await;
+    async fn poll(
+        &self,
+        iterator: ShardIterator,
+        limit: usize,
+    ) -> (Result<Brought, Failure>, Option<Opened>) {
+        let read = self.source.read(&iterator, limit).await;
         self.reports.request(Operation::GetRecords, &read);
         let read = match read {
             Ok(read) => read,
             Err(failure) => return (Err(failure), Some(Opened::Iterator(iterator))),
         };
-        let next = read.next.map(Opened::Iterator);
+        let next = match (read.amount, read.next) {
+            (Amount::Beyond { .. }, _) => Next::Behind,
+            (Amount::Little | Amount::Much, Some(next)) => Next::Read(Opened::Iterator(next)),
+            (Amount::Little | Amount::Much, None) => Next::End,
+        };
+        let behind_ms = match next {
+            Next::Behind => Some(self.behind_ms(&read.records)),
+            Next::Read(_) | Next::Open | Next::End => read.behind_ms,
+        };
         let brought = Brought {
             records: read.records,
-            next: next.map_or(Next::End, Next::Read),
-            behind_ms: read.behind_ms,
+            next,
+            behind_ms,
             continuation: None,
+            amount: read.amount,
         };
         (Ok(brought), None)
+    }
+
+    /// How far behind the newest record these are, of which the source says nothing: as far as the last is old. They are not
+    /// the newest.
+    fn behind_ms(&self, records: &Records) -> u64 {
+        let last_ms = match records {
+            Records::Kinesis(records) => records.last().map(|record| record.arrived_ms),
+            Records::Dynamo(records) => records.last().map(|record| record.arrived_ms),
+        };
+        let now_ms = self.clock.now_ms();
+        now_ms.saturating_sub(last_ms.unwrap_or(now_ms)).max(1)
     }
 
     /// Of this very stream, a number that has no place any more was trimmed; of another of the same name it says nothing,
@@ -153,6 +186,7 @@ async fn listen(mut subscription: Subscription) -> Result<Brought, Failure> {
             next: Next::Open,
             behind_ms: None,
             continuation: None,
+            amount: Amount::Little,
         });
     };
     let more = event.continuation.is_some();
@@ -165,5 +199,6 @@ async fn listen(mut subscription: Subscription) -> Result<Brought, Failure> {
         },
         behind_ms: Some(event.behind_ms),
         continuation: event.continuation,
+        amount: Amount::Little,
     })
 }

@@ -78,6 +78,8 @@ pub(super) struct Lane {
     opened: Option<Duration>,
     /// A batch is on its way.
     busy: bool,
+    /// The bytes of its records.
+    in_hand: usize,
     /// What a checkpoint says of the batch that was in hand when it was written.
     resumed: Vec<Owed>,
     /// And of the invocation that failed last with the first of it.
@@ -111,6 +113,11 @@ impl Lane {
     /// The bytes of what waits.
     pub fn bytes(&self) -> usize {
         self.record_bytes
+    }
+
+    /// The bytes of what is on its way.
+    pub fn in_hand(&self) -> usize {
+        self.in_hand
     }
 
     pub fn busy(&self) -> bool {
@@ -186,8 +193,8 @@ impl Lane {
         let batch: Vec<Item> = taken.map(|item| item.taken(&mut self.sheets)).collect();
         self.sheets
             .forget_before(self.waiting.front().map(|item| &item.record));
-        let bytes: usize = batch.iter().map(|item| item.record.len()).sum();
-        self.record_bytes -= bytes;
+        self.in_hand = batch.iter().map(|item| item.record.len()).sum();
+        self.record_bytes -= self.in_hand;
         let slices = slices(&batch, &std::mem::take(&mut self.resumed), rule.count_max);
         if !batch.is_empty() {
             self.opened = None;
@@ -198,7 +205,7 @@ impl Lane {
 
     /// The batch that was taken is settled: the window of the next begins now. // spec: 5.2
     pub fn freed(&mut self, now: Duration) {
-        self.busy = false;
+        (self.busy, self.in_hand) = (false, 0);
         self.opened = (!self.waiting.is_empty()).then_some(now);
     }
 
@@ -338,10 +345,11 @@ mod tests {
         let (batch, _, _) = lane.take(1, &RULE);
         assert_eq!(batch.len(), 1);
         assert!(!lane.idle() && lane.busy(), "a batch is on its way");
+        assert_eq!((lane.bytes(), lane.in_hand()), (0, 1));
         assert_eq!(lane.due(&RULE, ALL, RULE.window), Due::Not);
         lane.freed(RULE.window);
         assert!(lane.idle() && !lane.busy());
-        assert_eq!(lane.bytes(), 0);
+        assert_eq!((lane.bytes(), lane.in_hand()), (0, 0));
         lane.begin_other();
         assert!(!lane.idle());
     }

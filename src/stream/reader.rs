@@ -8,7 +8,7 @@ use super::Engine;
 use super::complaints::Matter;
 use super::fetch::{Brought, Fetched, Next};
 use crate::aws::fault::{Failure, Fault};
-use crate::aws::stream::{Opened, Records, Start};
+use crate::aws::stream::{Amount, Opened, Records, Start};
 use crate::config::mapping::stream::Kind;
 use crate::model::backoff::Backoff;
 use crate::model::progress::Position;
@@ -43,6 +43,9 @@ pub(super) struct Reader {
     /// Records that arrived before were there before the mapping: they are passed over.
     since_ms: Option<u64>,
     opened: Option<Opened>,
+    /// How many records the next read asks for, and the most that one may.
+    limit: usize,
+    limit_max: usize,
     /// The source pushes what comes, to a subscription.
     pushed: bool,
     /// Before, the shard is not to be subscribed to.
@@ -87,6 +90,7 @@ pub(super) struct Came {
     pub behind_ms: Option<u64>,
     /// The shard is closed, and was read to its end.
     pub ended: bool,
+    amount: Amount,
 }
 
 /// What a failed read asks of the shard.
@@ -99,8 +103,8 @@ pub(super) enum Trouble {
 }
 
 impl Reader {
-    /// Reading that goes on at this position; `latest` is a way to it that was opened already.
-    pub fn new(position: &Position, kind: &Kind, latest: Option<Opened>) -> Self {
+    /// Reading that goes on at this position, up to `limit` records at once; `latest` is a way to it that was opened already.
+    pub fn new(position: &Position, kind: &Kind, limit: usize, latest: Option<Opened>) -> Self {
         let (start, since_ms) = match (position, kind) {
             (Position::Horizon | Position::End, _) => (Start::Horizon, None),
             (Position::At { ms }, Kind::Kinesis { .. }) => (Start::Moment { ms: *ms }, None),
@@ -119,6 +123,8 @@ impl Reader {
             start,
             since_ms,
             opened: latest,
+            limit,
+            limit_max: limit,
             pushed: matches!(kind, Kind::Kinesis { consumer: true, .. }),
             subscribe_at: Duration::ZERO,
             gap_min,
@@ -164,9 +170,9 @@ impl Reader {
         self.since_ms.is_some_and(|since_ms| arrived_ms < since_ms)
     }
 
-    /// What the next attempt needs to know.
-    pub fn place(&mut self) -> (Option<Opened>, Start) {
-        (self.opened.take(), self.start.clone())
+    /// What the next attempt needs to know: the way in, where to open one, and how many records to ask for.
+    pub fn place(&mut self) -> (Option<Opened>, Start, usize) {
+        (self.opened.take(), self.start.clone(), self.limit)
     }
 
     /// Kinesis goes on silently where a position was trimmed: what stood still for longer than it keeps records has a
@@ -228,18 +234,31 @@ impl Reader {
             ended: matches!(read.next, Next::End),
             records: read.records,
             behind_ms: read.behind_ms,
+            amount: read.amount,
         };
         self.next_at = now;
         match read.next {
             Next::Read(opened) => self.opened = Some(opened),
             // A subscription that is over tells nothing of the shard.
             Next::Open => return Ok(came),
-            Next::End => {}
+            Next::Behind | Next::End => {}
         }
+        self.adapt(&came);
         self.failures = 0;
         self.repeats.reset();
         self.pace(&came, fetched.began, now);
         Ok(came)
+    }
+
+    /// How many records the next read asks for. What is read and dropped is paid for, so that it happens once for records that
+    /// are larger than those before; a read that brought all that it asked for, and little, may ask for more.
+    fn adapt(&mut self, read: &Came) {
+        let count = read.records.len();
+        self.limit = match read.amount {
+            Amount::Beyond { .. } => count.max(1),
+            Amount::Little if self.limit <= count => (self.limit * 2).min(self.limit_max),
+            Amount::Little | Amount::Much => self.limit,
+        };
     }
 
     /// When to read again, and whether the shard is quiet.
@@ -259,7 +278,7 @@ impl Reader {
         }
         let mut gap = self.gap;
         if self.throttled_by_bytes {
-            let bytes = bytes(&read.records) as u64;
+            let bytes = bytes(read) as u64;
             gap = gap.max(Duration::from_millis(bytes * 1000 / BYTES_PER_SECOND));
         }
         self.next_at = (began + gap).max(now);
@@ -359,9 +378,13 @@ pub(super) fn limit(batch_size: usize, factor: u32) -> usize {
         .clamp(LIMIT_MIN, LIMIT_MAX)
 }
 
-/// What the read counts as at the source: data and keys.
-fn bytes(records: &Records) -> usize {
-    match records {
+/// What the read counts as at the source: data and keys, also of what was dropped.
+fn bytes(read: &Came) -> usize {
+    let dropped = match read.amount {
+        Amount::Beyond { dropped_bytes } => dropped_bytes,
+        Amount::Little | Amount::Much => 0,
+    };
+    let kept: usize = match &read.records {
         Records::Kinesis(records) => records
             .iter()
             .map(|record| record.data.len() + record.partition_key.len())
@@ -370,7 +393,8 @@ fn bytes(records: &Records) -> usize {
             .iter()
             .map(|record| usize::try_from(record.size_bytes).unwrap_or_default())
             .sum(),
-    }
+    };
+    kept + dropped
 }
 
 #[cfg(test)]
@@ -398,6 +422,7 @@ mod tests {
             records: Records::Kinesis(vec![record; records]),
             behind_ms,
             ended: false,
+            amount: Amount::Little,
         }
     }
 
@@ -409,7 +434,7 @@ mod tests {
     #[test]
     fn a_shard_is_read_continuously_while_it_brings_something_and_ever_more_rarely_when_idle() {
         for (kind, first) in [(kinesis(), 200), (Kind::DynamoDb, 250)] {
-            let mut reader = Reader::new(&Position::Horizon, &kind, None);
+            let mut reader = Reader::new(&Position::Horizon, &kind, LIMIT_MIN, None);
             let began = ms(10_000);
             // What came, and after how long it is read again.
             for (what, came, gap) in [
@@ -432,7 +457,7 @@ mod tests {
     #[test]
     fn a_large_read_is_followed_by_as_long_a_pause_as_the_shard_needs_for_its_bytes() {
         for (kind, gap) in [(kinesis(), 1_500), (Kind::DynamoDb, 250)] {
-            let mut reader = Reader::new(&Position::Horizon, &kind, None);
+            let mut reader = Reader::new(&Position::Horizon, &kind, LIMIT_MIN, None);
             // Three MiB, a half of them keys.
             reader.pace(&came(6_144, 256, 256, None), ms(1_000), ms(1_100));
             assert_eq!(reader.next_at(), ms(1_000 + gap), "{kind:?}");
@@ -442,12 +467,13 @@ mod tests {
     // spec: 5.1
     #[test]
     fn a_shard_is_subscribed_to_again_no_sooner_than_five_seconds_after_the_last_time() {
-        let mut reader = Reader::new(&Position::Horizon, &kinesis(), None);
+        let mut reader = Reader::new(&Position::Horizon, &kinesis(), LIMIT_MIN, None);
         let over = Brought {
             records: Records::Kinesis(Vec::new()),
             next: Next::Open,
             behind_ms: None,
             continuation: None,
+            amount: Amount::Little,
         };
         let fetched = Fetched {
             began: ms(900),
@@ -461,7 +487,7 @@ mod tests {
 
     #[test]
     fn a_shard_is_quiet_since_a_read_to_its_end_brought_nothing() {
-        let mut reader = Reader::new(&Position::Horizon, &kinesis(), None);
+        let mut reader = Reader::new(&Position::Horizon, &kinesis(), LIMIT_MIN, None);
         for (came, now, quiet) in [
             (came(0, 0, 0, Some(0)), 1_000, 0),
             (came(0, 0, 0, Some(0)), 3_500, 2_500),
@@ -478,9 +504,9 @@ mod tests {
     #[test]
     fn records_of_a_table_count_as_new_from_the_second_on_in_which_the_mapping_was_made() {
         let position = Position::At { ms: 5_999 };
-        let reader = Reader::new(&position, &Kind::DynamoDb, None);
+        let reader = Reader::new(&position, &Kind::DynamoDb, LIMIT_MIN, None);
         assert!(reader.too_old(4_999) && !reader.too_old(5_000));
-        let reader = Reader::new(&position, &kinesis(), None);
+        let reader = Reader::new(&position, &kinesis(), LIMIT_MIN, None);
         assert!(!reader.too_old(0), "Kinesis is asked for that moment");
     }
 

@@ -21,12 +21,17 @@ use super::lane::{Due, Item, Lane, Reading};
 use super::reader::{Reader, Trouble};
 use crate::aws::stream::Opened;
 use crate::checkpoint::{CommitError, Saved};
+use crate::config::mapping::stream::Kind;
+use crate::model::event::EVENT_BYTES_MAX;
 use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
 
 /// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read: two events.
-const WAITING_BYTES_MAX: usize = 2 * crate::model::event::EVENT_BYTES_MAX;
+const WAITING_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
+/// While every lane has a batch on its way, what is on its way and what waits may be so much for each of them before
+/// nothing more is read: a large event is alone in memory, a small one has the next beside it.
+const BESIDE_BYTES_MAX: usize = EVENT_BYTES_MAX / 6;
 /// A subscription brings what comes, whether a batch needs it or not, and is given up when that much waits. It is taken up
 /// again below this: what was on its way and is paid for is lost each time.
 const SUBSCRIBE_BYTES_MAX: usize = WAITING_BYTES_MAX / 2;
@@ -78,7 +83,12 @@ pub(super) struct Shard {
 impl Shard {
     pub fn new(engine: Arc<Engine>, id: &str, saved: &Saved, latest: Option<Opened>) -> Self {
         let book = Book::open(&engine, id, saved);
-        let reader = Reader::new(&saved.progress.position, &engine.stream.kind, latest);
+        let reader = Reader::new(
+            &saved.progress.position,
+            &engine.stream.kind,
+            engine.read_limit,
+            latest,
+        );
         let metrics = engine.metrics.shard(id);
         let lanes = book.read(|page| {
             (0..page.lanes.factor())
@@ -405,10 +415,12 @@ impl Shard {
             return;
         }
         self.reading = true;
-        let (opened, start) = self.reader.place();
+        let (opened, start, limit) = self.reader.place();
         let line = self.line.clone();
-        self.tasks
-            .spawn(async move { Event::Read(line.engine.fetch(&line.id, opened, start).await) });
+        self.tasks.spawn(async move {
+            let fetched = line.engine.fetch(&line.id, opened, start, limit);
+            Event::Read(fetched.await)
+        });
     }
 
     /// A lane's next batch is not full, and there is room for more.
@@ -425,8 +437,24 @@ impl Shard {
             };
             return bytes < bytes_max || self.lanes.iter().any(owes);
         }
-        let room = resuming || bytes < WAITING_BYTES_MAX;
+        let room = resuming || bytes < WAITING_BYTES_MAX && self.may_read_beside(bytes);
         room && self.lanes.iter().any(|lane| !lane.full(rule))
+    }
+
+    /// Whether more may be read beside what is on its way, while so much waits. Where nothing is on its way it may: a window
+    /// of whatever kind may end by what is read. And one batch that is repeated for ever does not hold up the lanes beside
+    /// it before each has an event's worth.
+    fn may_read_beside(&self, waiting: usize) -> bool {
+        let in_hand: usize = self.lanes.iter().map(Lane::in_hand).sum();
+        // What one read of a table's stream brings is bounded by the source: a mebibyte.
+        if in_hand == 0 || self.line.engine.stream.kind == Kind::DynamoDb {
+            return true;
+        }
+        let of_a_lane = match self.lanes.iter().all(Lane::busy) {
+            true => BESIDE_BYTES_MAX,
+            false => EVENT_BYTES_MAX,
+        };
+        waiting + in_hand < self.lanes.len() * of_a_lane
     }
 
     /// A position that dropped records have moved is kept now and then, and all of it in the end.

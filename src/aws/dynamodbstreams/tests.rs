@@ -169,6 +169,7 @@ async fn a_read_brings_changes_with_their_items_to_the_letter() {
             next: Some(ShardIterator("n".to_owned())),
             behind_ms: None,
             children: Vec::new(),
+            amount: Amount::Little,
         })
     );
     assert_eq!(

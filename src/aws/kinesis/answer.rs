@@ -7,6 +7,7 @@ use aws_smithy_types::DateTime;
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::plain::Plain;
 use crate::aws::fault::Failure;
 use crate::aws::stream::Shard;
 use crate::aws::text::Text;
@@ -23,9 +24,10 @@ pub(super) struct Answer<'a> {
     child_shards: Option<Vec<Child>>,
 }
 
+/// One of its records.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Record<'a> {
+pub(super) struct Record<'a> {
     #[serde(borrow, default)]
     sequence_number: Text<'a>,
     approximate_arrival_timestamp: Option<f64>,
@@ -50,17 +52,12 @@ impl<'a> Answer<'a> {
     /// # Errors
     /// It is not what GetRecords answers.
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
-        serde_json::from_slice(body)
-            .map_err(|error| Failure::unreadable(&format!("GetRecords: {error}")))
+        read(body)
     }
 
-    /// The records, which share `body`, the text that this was read from.
-    pub(super) fn records(&mut self, body: &Bytes) -> Result<Vec<KinesisRecord>, Failure> {
-        let records = self.records.take().unwrap_or_default();
-        records
-            .into_iter()
-            .map(|record| record.usable(body))
-            .collect()
+    /// The records, once.
+    pub(super) fn records(&mut self) -> Vec<Record<'a>> {
+        self.records.take().unwrap_or_default()
     }
 
     /// The shards that follow.
@@ -72,8 +69,38 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// A record that stands alone; it shares `sheet`, which `text` is a part of.
+///
+/// # Errors
+/// It is none, lacks something, or has what it can not have.
+pub(super) fn record(text: &[u8], sheet: &Bytes) -> Result<KinesisRecord, Failure> {
+    let plain = Plain::read(text).and_then(|plain| plain.usable(sheet));
+    plain.map_or_else(|| read::<Record<'_>>(text)?.usable(sheet), Ok)
+}
+
+impl Plain<'_> {
+    /// Nothing where something is wrong with it: what that is, the other way says.
+    fn usable(self, sheet: &Bytes) -> Option<KinesisRecord> {
+        let data = match self.data.unwrap_or_default() {
+            [] => Bytes::new(),
+            text => sheet.slice_ref(text),
+        };
+        let record = super::record(
+            self.sequence_number?,
+            self.partition_key.map(str::to_owned),
+            Data::from_base64(data).ok()?,
+            self.arrived_s.map(DateTime::from_secs_f64),
+        );
+        record.ok()
+    }
+}
+
 impl Record<'_> {
-    fn usable(self, body: &Bytes) -> Result<KinesisRecord, Failure> {
+    /// The record, which shares `body`, the text that this was read from.
+    ///
+    /// # Errors
+    /// It lacks something, or has what it can not have.
+    pub(super) fn usable(self, body: &Bytes) -> Result<KinesisRecord, Failure> {
         let data = match self.data.there().unwrap_or_default() {
             Cow::Borrowed("") => Bytes::new(),
             Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
@@ -90,4 +117,9 @@ impl Record<'_> {
             arrived,
         )
     }
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(text)
+        .map_err(|error| Failure::unreadable(&format!("GetRecords: {error}")))
 }

@@ -14,6 +14,7 @@ use super::consumer::Consumer;
 use super::subscription::Event;
 use super::*;
 use crate::aws::canned::{Canned, answer, refusal, serve, spelled};
+use crate::aws::stream::{Amount, Records};
 use crate::config::aws::{Aws, Endpoints};
 use crate::model::record::SequenceNumber;
 
@@ -162,6 +163,7 @@ async fn a_read_brings_records_and_the_way_on() {
             next: Some(ShardIterator("n".to_owned())),
             behind_ms: Some(4100),
             children: Vec::new(),
+            amount: Amount::Little,
         })
     );
     assert_eq!(
@@ -195,6 +197,7 @@ async fn the_end_of_a_shard_names_its_children() {
                 next: None,
                 behind_ms: Some(0),
                 children,
+                amount: Amount::Little,
             })
         );
     }

@@ -12,7 +12,7 @@ use crate::model::event::Event;
 use crate::model::hex::hex;
 
 /// Its body. One chunk is one that the SDK knows as such, and sends again by itself.
-pub fn of(event: Event) -> SdkBody {
+pub fn body(event: Event) -> SdkBody {
     match event.whole() {
         Some(whole) => SdkBody::from(whole.clone()),
         None => SdkBody::from_body_1_x(Chunks {
@@ -76,7 +76,7 @@ mod tests {
     async fn the_body_of_an_event_is_its_text_and_as_long_as_it_says() {
         for (lengths, chunks) in [(&[][..], 1), (&[5], 1), (&[70_000, 5, 80_000], 5)] {
             let event = event(lengths);
-            let mut body = of(event.clone());
+            let mut body = body(event.clone());
             let (mut sent, mut count) = (Vec::new(), 0);
             while !body.is_end_stream() {
                 let left = (event.len() - sent.len()) as u64;

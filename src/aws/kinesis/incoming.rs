@@ -1,0 +1,260 @@
+//! GetRecords' answer as it comes. A small one is read from its one text. Of a large one, which may be 14 MB for an event of
+//! six, each record is read when it is there, and what was read is dropped.
+//!
+//! What is kept of an answer is bounded either way: behind that the position is opened anew.
+
+use bytes::Bytes;
+
+use super::answer::{Answer, record};
+use super::split::{Run, Split};
+use crate::aws::direct::{Taker, Whole};
+use crate::aws::fault::Failure;
+use crate::aws::stream::{Amount, Read, ReadBounds, Records, ShardIterator};
+use crate::model::record::KinesisRecord;
+
+/// Small records are read together, and share the text of them all: about so much of it.
+const SHEET_BYTES: usize = 64 * 1024;
+/// What a record takes in an event beside data and key: ids, ARNs, a role.
+const EVENT_RECORD_BYTES: usize = 512;
+
+/// An answer under way.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    bounds: ReadBounds,
+    announced: usize,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Whole(Whole),
+    Apart(Box<Apart>),
+}
+
+/// A large answer: what there is of it.
+#[derive(Debug)]
+struct Apart {
+    split: Split,
+    /// The answer without its records.
+    rest: Vec<u8>,
+    /// Records that were not yet read, one behind the other, the last perhaps in part.
+    sheet: Vec<u8>,
+    /// Where on the sheet they end.
+    ends: Vec<usize>,
+    /// How long the sheet before was: the next are often as long.
+    sheet_bytes: usize,
+    kept: Kept,
+    /// The text of records that are dropped without being read, in bytes.
+    passed: usize,
+    /// Why it can not be read. What comes behind that is passed over: whether all of it comes says more.
+    wrong: Option<Failure>,
+}
+
+/// The records of an answer, as far as they are kept: from the first on, and the first in any case.
+#[derive(Debug)]
+struct Kept {
+    records: Vec<KinesisRecord>,
+    /// What they take in an event.
+    bytes: usize,
+    bytes_max: usize,
+    /// What was dropped, in bytes of data and keys.
+    dropped: Option<usize>,
+}
+
+impl Incoming {
+    pub(super) fn new(bounds: ReadBounds) -> Self {
+        Self {
+            bounds,
+            announced: 0,
+            form: Form::Whole(Whole::default()),
+        }
+    }
+
+    /// What the answer says, when all of it is there.
+    ///
+    /// # Errors
+    /// It is not what GetRecords answers.
+    pub(super) fn read(self) -> Result<Read, Failure> {
+        let (rest, mut kept) = match self.form {
+            Form::Whole(whole) => (whole.text(), Kept::new(self.bounds.keep_bytes_max)),
+            Form::Apart(mut apart) => {
+                apart.read_sheet();
+                if let Some(wrong) = apart.wrong {
+                    return Err(wrong);
+                }
+                // All of it passes for data.
+                if let Some(dropped) = &mut apart.kept.dropped {
+                    *dropped += plain_bytes(apart.passed);
+                }
+                (apart.rest.into(), apart.kept)
+            }
+        };
+        let mut answer = Answer::read(&rest)?;
+        for record in answer.records() {
+            kept.keep(record.usable(&rest)?);
+        }
+        kept.read(answer)
+    }
+}
+
+impl Taker for Incoming {
+    fn begin(&mut self, announced: usize) {
+        self.announced = announced;
+        if let Form::Whole(whole) = &mut self.form {
+            whole.begin(announced);
+        }
+    }
+
+    fn take(&mut self, part: Bytes) {
+        match &mut self.form {
+            Form::Whole(whole) => {
+                let length = self.announced.max(whole.len() + part.len());
+                if length <= self.bounds.whole_bytes_max {
+                    return whole.take(part);
+                }
+                let mut apart = Box::new(Apart::new(self.bounds.keep_bytes_max));
+                apart.take(&std::mem::take(whole).text());
+                apart.take(&part);
+                self.form = Form::Apart(apart);
+            }
+            Form::Apart(apart) => apart.take(&part),
+        }
+    }
+}
+
+impl Apart {
+    fn new(keep_bytes_max: usize) -> Self {
+        Self {
+            split: Split::default(),
+            rest: Vec::new(),
+            sheet: Vec::new(),
+            ends: Vec::new(),
+            sheet_bytes: 0,
+            kept: Kept::new(keep_bytes_max),
+            passed: 0,
+            wrong: None,
+        }
+    }
+
+    fn take(&mut self, mut text: &[u8]) {
+        while !text.is_empty() && self.wrong.is_none() {
+            let (length, run) = self.split.next(text);
+            let (part, behind) = text.split_at(length);
+            text = behind;
+            match run {
+                Run::Answer => self.rest.extend_from_slice(part),
+                Run::Record { ends } => self.record(part, ends),
+                Run::Between => {}
+                Run::Wrong => {
+                    let wrong = "GetRecords: the records do not make a list";
+                    self.wrong = Some(Failure::unreadable(wrong));
+                }
+            }
+        }
+    }
+
+    fn record(&mut self, part: &[u8], ends: bool) {
+        if self.kept.dropped.is_some() {
+            self.passed += part.len();
+            return;
+        }
+        if self.sheet.is_empty() {
+            self.sheet.reserve_exact(self.sheet_bytes);
+        }
+        self.sheet.extend_from_slice(part);
+        if ends {
+            self.ends.push(self.sheet.len());
+            if SHEET_BYTES <= self.sheet.len() {
+                self.read_sheet();
+            }
+        } else if self.kept.is_full_with(self.sheet.len(), self.ends.len()) {
+            // One that can not be kept is not waited for.
+            self.passed = self.sheet.len() - self.ends.last().copied().unwrap_or_default();
+            self.read_sheet();
+            self.kept.dropped.get_or_insert_default();
+        }
+    }
+
+    /// Reads what is whole on the sheet, and begins another. A large record has one alone.
+    fn read_sheet(&mut self) {
+        let mut sheet = std::mem::take(&mut self.sheet);
+        sheet.truncate(self.ends.last().copied().unwrap_or_default());
+        self.sheet_bytes = sheet.len() + sheet.len() / 8;
+        // What was made ready for more is given back.
+        let sheet = Bytes::from(sheet.into_boxed_slice());
+        let mut from = 0;
+        for to in self.ends.drain(..) {
+            match record(&sheet[from..to], &sheet) {
+                Ok(record) => self.kept.keep(record),
+                Err(wrong) => {
+                    self.wrong.get_or_insert(wrong);
+                }
+            }
+            from = to;
+        }
+    }
+}
+
+impl Kept {
+    fn new(bytes_max: usize) -> Self {
+        Self {
+            records: Vec::new(),
+            bytes: 0,
+            bytes_max,
+            dropped: None,
+        }
+    }
+
+    /// Whether a record of which these bytes have come, and `before` others with it, will not be kept.
+    fn is_full_with(&self, bytes: usize, before: usize) -> bool {
+        let is_first = self.records.is_empty() && before == 0;
+        !is_first && self.bytes_max < self.bytes + bytes
+    }
+
+    fn keep(&mut self, record: KinesisRecord) {
+        let bytes = record.data.base64_len() + record.partition_key.len() + EVENT_RECORD_BYTES;
+        let fits = self.records.is_empty() || self.bytes + bytes <= self.bytes_max;
+        if self.dropped.is_some() || !fits {
+            let bytes = record.data.len() + record.partition_key.len();
+            *self.dropped.get_or_insert_default() += bytes;
+            return;
+        }
+        self.bytes += bytes;
+        self.records.push(record);
+    }
+
+    /// With the rest of the answer.
+    fn read(self, mut answer: Answer<'_>) -> Result<Read, Failure> {
+        let children = answer.children()?;
+        let next = answer.next_shard_iterator.map(ShardIterator);
+        // An answer that says nothing at all must not pass for the end of the shard.
+        if next.is_none() && children.is_empty() && answer.millis_behind_latest.is_none() {
+            return Err(Failure::unreadable(
+                "GetRecords returned neither NextShardIterator nor what the end of a shard has",
+            ));
+        }
+        let amount = match self.dropped {
+            Some(dropped_bytes) => Amount::Beyond { dropped_bytes },
+            None if self.bytes <= self.bytes_max / 2 => Amount::Little,
+            None => Amount::Much,
+        };
+        Ok(Read {
+            records: Records::Kinesis(self.records),
+            next,
+            behind_ms: answer
+                .millis_behind_latest
+                .and_then(|ms| u64::try_from(ms).ok()),
+            children,
+            amount,
+        })
+    }
+}
+
+/// What so many bytes of base64 stand for.
+fn plain_bytes(text: usize) -> usize {
+    text.div_ceil(4) * 3
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

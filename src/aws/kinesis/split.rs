@@ -1,0 +1,265 @@
+//! Where in GetRecords' answer one record ends and the next begins: found as the text comes, however it is cut.
+//!
+//! It knows of JSON what that takes: strings, nesting, the names of the outermost members. What it finds is read by those
+//! who know all of it, so that what is no JSON is refused by them.
+
+use memchr::memchr2;
+
+/// What the next of a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// Of the answer, apart from its records: their list is an empty one in it.
+    Answer,
+    /// Of a record.
+    Record {
+        /// It ends here.
+        ends: bool,
+    },
+    /// Between two records: nobody needs it.
+    Between,
+    /// The records do not make a list. What comes behind is not looked at.
+    Wrong,
+}
+
+/// The member that is taken apart.
+const RECORDS: &[u8] = b"Records";
+/// No spelling of its name is longer: each letter as an escape.
+const NAME_BYTES_MAX: usize = 6 * RECORDS.len();
+
+/// How far a text is.
+#[derive(Debug, Default)]
+pub(super) struct Split {
+    place: Place,
+    string: Text,
+    /// So many lists and objects are open around the place.
+    depth: usize,
+    /// And so many in the record.
+    inner: usize,
+    /// The answer is an object, as it should be.
+    named: bool,
+    name: Name,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Place {
+    #[default]
+    Answer,
+    /// In the list, where a record begins; or, before the first, the list ends.
+    Before {
+        first: bool,
+    },
+    /// In a record that has an end of its own.
+    Record,
+    /// In a number, or a word, for a record: it ends before what can not be a part of it.
+    Bare,
+    After,
+    Wrong,
+}
+
+/// Whether the place is in a string, and what comes next is taken as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Text {
+    #[default]
+    Outside,
+    Inside,
+    Escaped,
+}
+
+/// The name of an outermost member.
+#[derive(Debug, Default)]
+enum Name {
+    #[default]
+    Nothing,
+    /// The next string is one.
+    Due,
+    /// As far as it has come.
+    Comes(Vec<u8>),
+    /// It is the records'; their list is due.
+    Records,
+}
+
+impl Split {
+    /// What the beginning of `text` is, and how many bytes of it. None is possible: what is there is something
+    /// else from here on.
+    pub(super) fn next(&mut self, text: &[u8]) -> (usize, Run) {
+        match self.place {
+            Place::Answer => (self.answer(text), Run::Answer),
+            Place::Before { first } => self.before(text, first),
+            Place::Record => self.record(text),
+            Place::Bare => {
+                let is_end = |byte: &u8| is_blank(*byte) || b",]}".contains(byte);
+                let end = text.iter().position(is_end);
+                if end.is_some() {
+                    self.place = Place::After;
+                }
+                let ends = end.is_some();
+                (end.unwrap_or(text.len()), Run::Record { ends })
+            }
+            Place::After => {
+                let blanks = blanks(text);
+                match text.get(blanks) {
+                    None => (blanks, Run::Between),
+                    Some(b',') => {
+                        self.place = Place::Before { first: false };
+                        (blanks + 1, Run::Between)
+                    }
+                    Some(b']') => self.list_ends(blanks),
+                    Some(_) => self.wrong(text),
+                }
+            }
+            Place::Wrong => (text.len(), Run::Wrong),
+        }
+    }
+
+    fn before(&mut self, text: &[u8], first: bool) -> (usize, Run) {
+        let blanks = blanks(text);
+        match text.get(blanks) {
+            None => {}
+            Some(b']') if first => return self.list_ends(blanks),
+            Some(b',' | b']' | b'}' | b':') => return self.wrong(text),
+            Some(b'{' | b'[' | b'"') => {
+                (self.place, self.inner) = (Place::Record, 0);
+            }
+            Some(_) => self.place = Place::Bare,
+        }
+        (blanks, Run::Between)
+    }
+
+    /// Its end belongs to the answer again.
+    fn list_ends(&mut self, blanks: usize) -> (usize, Run) {
+        self.place = Place::Answer;
+        (blanks, Run::Between)
+    }
+
+    fn wrong(&mut self, text: &[u8]) -> (usize, Run) {
+        self.place = Place::Wrong;
+        (text.len(), Run::Wrong)
+    }
+
+    fn record(&mut self, text: &[u8]) -> (usize, Run) {
+        let mut at = 0;
+        while at < text.len() {
+            if self.string != Text::Outside {
+                at += self.string(&text[at..]);
+            } else {
+                match text[at] {
+                    b'"' => self.string = Text::Inside,
+                    b'{' | b'[' => self.inner += 1,
+                    b'}' | b']' => self.inner -= 1,
+                    _ => {}
+                }
+                at += 1;
+            }
+            if self.inner == 0 && self.string == Text::Outside {
+                self.place = Place::After;
+                return (at, Run::Record { ends: true });
+            }
+        }
+        (at, Run::Record { ends: false })
+    }
+
+    /// Up to the list of the records, with its opening.
+    fn answer(&mut self, text: &[u8]) -> usize {
+        let mut at = 0;
+        while at < text.len() {
+            if self.string != Text::Outside {
+                let end = at + self.string(&text[at..]);
+                self.named(&text[at..end]);
+                at = end;
+                continue;
+            }
+            let byte = text[at];
+            at += 1;
+            match byte {
+                b'"' => {
+                    self.string = Text::Inside;
+                    self.name = match self.name {
+                        Name::Due => Name::Comes(Vec::new()),
+                        _ => Name::Nothing,
+                    };
+                }
+                b'{' | b'[' => {
+                    let lists_records = byte == b'[' && matches!(self.name, Name::Records);
+                    self.named |= self.depth == 0 && byte == b'{';
+                    self.name = match self.depth {
+                        0 if byte == b'{' => Name::Due,
+                        _ => Name::Nothing,
+                    };
+                    self.depth += 1;
+                    if lists_records {
+                        self.place = Place::Before { first: true };
+                        return at;
+                    }
+                }
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                b',' if self.depth == 1 && self.named => self.name = Name::Due,
+                b':' => {}
+                blank if is_blank(blank) => {}
+                _ => self.name = Name::Nothing,
+            }
+        }
+        at
+    }
+
+    /// More of a string of the answer, with its end where that has come.
+    fn named(&mut self, part: &[u8]) {
+        let Name::Comes(name) = &mut self.name else {
+            return;
+        };
+        let ends = self.string == Text::Outside;
+        let part = &part[..part.len() - usize::from(ends)];
+        // One byte more tells that it is longer.
+        let room = (NAME_BYTES_MAX + 1).saturating_sub(name.len());
+        name.extend_from_slice(&part[..part.len().min(room)]);
+        if ends {
+            self.name = match is_records(name) {
+                true => Name::Records,
+                false => Name::Nothing,
+            };
+        }
+    }
+
+    /// How much of the text is of the string that the place is in, its end among it.
+    fn string(&mut self, text: &[u8]) -> usize {
+        let mut at = 0;
+        if self.string == Text::Escaped {
+            (at, self.string) = (1, Text::Inside);
+        }
+        while let Some(found) = mark(&text[at..]) {
+            at += found + 1;
+            if text[at - 1] == b'"' {
+                self.string = Text::Outside;
+                return at;
+            }
+            if at == text.len() {
+                self.string = Text::Escaped;
+                return at;
+            }
+            at += 1;
+        }
+        text.len()
+    }
+}
+
+/// Whether a name, without its marks, says this, however it is spelled.
+fn is_records(name: &[u8]) -> bool {
+    if !name.contains(&b'\\') {
+        return name == RECORDS;
+    }
+    let text = [b"\"", name, b"\""].concat();
+    serde_json::from_slice::<String>(&text).is_ok_and(|name| name.as_bytes() == RECORDS)
+}
+
+/// The first byte that may end a string, or keeps the next from it.
+fn mark(text: &[u8]) -> Option<usize> {
+    memchr2(b'"', b'\\', text)
+}
+
+fn blanks(text: &[u8]) -> usize {
+    let end = text.iter().position(|byte| !is_blank(*byte));
+    end.unwrap_or(text.len())
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
