@@ -14,7 +14,7 @@ use crate::model::record::SequenceNumber;
 /// What one attempt to read brought.
 #[derive(Debug)]
 pub(super) struct Fetched {
-    /// When it was begun.
+    /// When the source was asked for records.
     pub began: Duration,
     /// When a call of SubscribeToShard was answered, if there was one.
     pub subscribed: Option<Duration>,
@@ -78,7 +78,6 @@ impl Engine {
         start: Start,
         limit: usize,
     ) -> Fetched {
-        let began = self.now();
         let mut subscribed = None;
         let opened = match opened {
             Some(opened) => Ok(opened),
@@ -92,6 +91,8 @@ impl Engine {
                 opened
             }
         };
+        // The source counts a read from here on.
+        let began = self.now();
         let (read, opened) = match opened {
             Ok(Opened::Iterator(iterator)) => self.poll(iterator, limit).await,
             Ok(Opened::Subscription(subscription)) => (listen(subscription).await, None),

@@ -464,6 +464,71 @@ mod tests {
         }
     }
 
+    fn fetched(came: Came, next: Next) -> Fetched {
+        let brought = Brought {
+            records: came.records,
+            next,
+            behind_ms: came.behind_ms,
+            continuation: None,
+            amount: came.amount,
+        };
+        Fetched {
+            began: ms(1_000),
+            subscribed: None,
+            opened: None,
+            read: Ok(brought),
+        }
+    }
+
+    // spec: 5.1
+    #[test]
+    fn what_a_read_brought_beyond_what_is_kept_is_paid_for_and_opened_anew() {
+        let mut reader = Reader::new(&Position::Horizon, &kinesis(), LIMIT_MIN, None);
+        let last = SequenceNumber::try_from("1".to_owned()).unwrap();
+        let mut beyond = came(6, 0, 1 << 19, Some(7));
+        beyond.amount = Amount::Beyond {
+            dropped_bytes: 1 << 22,
+        };
+        let fetched = fetched(beyond, Next::Behind);
+        let came = reader.answered(fetched, Some(&last), ms(1_100));
+        let came = came.unwrap();
+        assert!(!came.ended);
+        assert_eq!((came.records.len(), came.behind_ms), (6, Some(7)));
+        // Three MiB that are kept, four that are not.
+        assert_eq!(reader.next_at(), ms(1_000 + 3_500));
+        let (opened, start, limit) = reader.place();
+        assert!(opened.is_none());
+        assert_eq!((start, limit), (Start::After(last), 6));
+    }
+
+    #[test]
+    fn reads_ask_for_no_more_than_is_kept_and_for_more_again_while_it_is_little() {
+        const BEYOND: Amount = Amount::Beyond { dropped_bytes: 1 };
+        let mut reader = Reader::new(&Position::Horizon, &kinesis(), LIMIT_MIN, None);
+        for (records, amount, asked) in [
+            (1_000, Amount::Little, 1_000),
+            (300, BEYOND, 300),
+            (300, Amount::Much, 300),
+            (299, Amount::Little, 300),
+            (0, Amount::Little, 300),
+            (1, BEYOND, 1),
+            (1, Amount::Much, 1),
+            (1, Amount::Little, 2),
+            (1, Amount::Little, 2),
+            (2, Amount::Little, 4),
+            (4, Amount::Much, 4),
+            (4, Amount::Little, 8),
+            (400, Amount::Little, 16),
+            (600, BEYOND, 600),
+            (600, Amount::Little, 1_000),
+        ] {
+            let mut came = came(records, 0, 0, None);
+            came.amount = amount;
+            reader.adapt(&came);
+            assert_eq!(reader.limit, asked, "{records} {amount:?}");
+        }
+    }
+
     // spec: 5.1
     #[test]
     fn a_shard_is_subscribed_to_again_no_sooner_than_five_seconds_after_the_last_time() {

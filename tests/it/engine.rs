@@ -21,6 +21,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use sluicegate::aws::clients::Clients;
+use sluicegate::aws::stream::ReadBounds;
 use sluicegate::checkpoint::{Owner, Store};
 use sluicegate::clock::Clock;
 use sluicegate::config::Config;
@@ -47,6 +48,8 @@ pub struct Stage {
     seed: u64,
     /// The service has the clock and the credentials of a machine, which may go wrong.
     on_machine: bool,
+    /// What is kept of a read, where that is not the usual.
+    pub reads: Option<ReadBounds>,
     calls: Arc<Mutex<Vec<Invocation>>>,
 }
 
@@ -79,6 +82,7 @@ impl Stage {
             status: Status::default(),
             seed,
             on_machine: false,
+            reads: None,
             calls: Arc::default(),
         }
     }
@@ -175,7 +179,8 @@ impl Stage {
             true => self.world.machine_config(),
             false => self.world.sdk_config(),
         };
-        Clients::new(&config.aws, base, connector)
+        let clients = Clients::new(&config.aws, base, connector);
+        clients.with_read_bounds(self.reads.unwrap_or_default())
     }
 
     fn follow(&self, roster: Roster, clients: Clients, grace: Duration) -> Running {

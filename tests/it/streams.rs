@@ -11,6 +11,7 @@ mod fanout;
 mod filters;
 mod idle;
 mod lanes;
+mod large;
 mod limits;
 mod policy;
 mod positions;

@@ -630,6 +630,66 @@ async fn the_sdk_reads_the_same_records() {
     }
 }
 
+/// An answer whose length is announced, or is not; it breaks off behind the parts, or ends.
+fn in_parts(parts: &[&str], breaks: bool) -> http::Response<SdkBody> {
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|part| Ok(Frame::data(Bytes::from((*part).to_owned()))))
+        .collect();
+    let broken = breaks.then(|| Err(std::io::Error::other("reset by peer")));
+    let parts = futures_util::stream::iter(parts.into_iter().chain(broken));
+    http::Response::new(SdkBody::from_body_1_x(StreamBody::new(parts)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_answer_is_read_as_it_comes_and_as_a_small_one_where_it_breaks_off() {
+    let record = |number: u32, data: &str| {
+        format!(
+            r#"{{"SequenceNumber":"{number}","Data":"{data}","ApproximateArrivalTimestamp":1}}"#
+        )
+    };
+    let large = record(8, &"AAAA".repeat(300_000));
+    let answer = format!(
+        r#"{{"NextShardIterator":"n","Records":[{},{large},{}],"MillisBehindLatest":5}}"#,
+        record(7, ""),
+        record(9, "")
+    );
+    let parts: Vec<&str> = [0, 50, 60, 900_000, 1_150_000, answer.len()]
+        .windows(2)
+        .map(|ends| &answer[ends[0]..ends[1]])
+        .collect();
+    for (parts, breaks, told) in [
+        (&parts[..], false, None),
+        (&parts[..1], true, Some("reset by peer")),
+        (&parts[..4], true, Some("reset by peer")),
+        (&parts[..], true, Some("reset by peer")),
+        (&parts[..1], false, Some("EOF while parsing")),
+        (&parts[..4], false, Some("EOF while parsing")),
+    ] {
+        let (kinesis, _) = stream([in_parts(parts, breaks)]);
+        let read = kinesis.read(&ShardIterator("i".to_owned()), 10).await;
+        match (read, told) {
+            (Ok(read), None) => {
+                let Records::Kinesis(records) = &read.records else {
+                    panic!("{:?}", read.records);
+                };
+                let lengths: Vec<usize> = records.iter().map(|read| read.data.len()).collect();
+                assert_eq!(lengths, [0, 900_000, 0]);
+                assert_eq!((read.behind_ms, read.amount), (Some(5), Amount::Little));
+                assert_eq!(read.next, Some(ShardIterator("n".to_owned())));
+            }
+            (Err(failure), Some(told)) => {
+                assert_eq!(failure.status, breaks.then_some(200));
+                assert_eq!(failure.fault, Fault::Transient);
+                let words = failure.to_string();
+                assert!(words.starts_with("unreadable answer: "), "{words}");
+                assert!(words.contains(told), "{words}");
+            }
+            (read, told) => panic!("{told:?}: {read:?}"),
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_can_not_be_read_brings_no_record() {
     for (body, words) in [

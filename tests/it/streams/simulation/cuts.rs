@@ -10,7 +10,7 @@ use super::{tell, tried};
 type Cut = fn(&mut Plan);
 
 /// By name: a replay lists them. The large ones come first.
-const CUTS: [(&str, Cut); 25] = [
+const CUTS: [(&str, Cut); 26] = [
     ("acts", |plan| plan.acts = 1),
     ("ending", |plan| plan.ending = Ending::Calm),
     ("reloads", |plan| plan.reloads = 0),
@@ -40,6 +40,7 @@ const CUTS: [(&str, Cut); 25] = [
     ("reshard", |plan| plan.reshards = plan.reshards.min(1)),
     ("short-quiet", |plan| plan.quiet = Quiet::Idle { s: 60 }),
     ("unheard", |plan| plan.overheard = false),
+    ("reads", |plan| plan.reads = None),
 ];
 /// So many smaller plans are tried at the most.
 const TRIES_MAX: usize = 120;

@@ -3,7 +3,7 @@
 
 mod discards;
 mod offers;
-mod positions;
+pub mod positions;
 mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};

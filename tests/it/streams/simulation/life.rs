@@ -114,6 +114,7 @@ impl Theatre {
     pub fn new(plan: &Plan) -> Self {
         let ear = plan.overheard.then(Ear::open);
         let mut stage = Stage::new(plan.seed);
+        stage.reads = plan.reads;
         let narrow: &[(&str, &str)] = match plan.to {
             To::NarrowQueue => &[("MaximumMessageSize", "1024")],
             To::Nowhere | To::Queue | To::Topic | To::Bucket => &[],

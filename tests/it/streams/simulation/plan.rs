@@ -8,6 +8,7 @@ pub use draw::calls;
 use std::time::Duration;
 
 use crate::support::policy::{DESTINATION, Place};
+use sluicegate::aws::stream::ReadBounds;
 use sluicegate::sim::{Fault, Operation};
 
 /// One run, drawn from its seed.
@@ -71,6 +72,8 @@ pub struct Plan {
     pub ending: Ending,
     /// Logs are read, to their last level.
     pub overheard: bool,
+    /// A read of a few records brings more than is kept of it.
+    pub reads: Option<ReadBounds>,
 }
 
 /// The place of on-failure records.
@@ -347,6 +350,7 @@ impl Plan {
             outages: 0,
             ending: Ending::Calm,
             overheard: false,
+            reads: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sluicegate::sim::{Ending, Entry, Event, Fault};
 
+use super::judge::positions::number;
 use super::judge::{How, Life, Truth};
 use super::life::Theatre;
 use super::plan::{Kind, Plan, Presence, Weather};
@@ -46,6 +47,12 @@ pub fn seen(
         let resharded = |entry: &&Entry| matches!(entry.event, Event::Resharded { .. });
         add("reshards", history.iter().filter(resharded).count() as u64);
     }
+    if plan.kind == Kind::Kinesis {
+        add(
+            "reads beyond what is kept",
+            read_again(plan, history, lives),
+        );
+    }
     let restarts = lives.iter().skip(1).filter(|life| life.how == How::Started);
     add("restarts", restarts.count() as u64);
     let reloads = lives.iter().filter(|life| life.how == How::Reloaded);
@@ -79,6 +86,30 @@ pub fn seen(
         }
     }
     seen
+}
+
+/// How often a life that nothing goes wrong in was given records once more: it kept no more of a read.
+fn read_again(plan: &Plan, history: &[Entry], lives: &[Life]) -> u64 {
+    if plan.reads.is_none() || plan.weather() != Weather::Fair {
+        return 0;
+    }
+    let life = |at: Duration| lives.partition_point(|life| life.at <= at);
+    let mut last_read = BTreeMap::new();
+    let mut again = 0;
+    for Entry { at, event } in history {
+        if let Event::RecordsRead {
+            shard,
+            first: Some(first),
+            last: Some(last),
+            ..
+        } = event
+        {
+            let (first, last) = (number(first), number(last));
+            let before = last_read.insert((shard, life(*at)), last);
+            again += u64::from(before.is_some_and(|before| first <= before));
+        }
+    }
+    again
 }
 
 /// What befell the stream by itself: shards that went on in others though they were not read to their end, and for a

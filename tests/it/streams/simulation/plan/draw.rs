@@ -1,5 +1,6 @@
 //! What a seed stands for, drawn from it.
 
+use sluicegate::aws::stream::ReadBounds;
 use sluicegate::sim::{Fault, KinesisOperation, Operation};
 
 use super::{Ending, From, Kind, Moods, Plan, Quiet, Settings, To};
@@ -120,6 +121,11 @@ impl Plan {
                 Kind::Dynamo => Ending::Switched,
             },
             overheard: chance(rng, 4),
+            reads: (kind == Kind::Kinesis && rng.bool()).then(|| ReadBounds {
+                whole_bytes_max: rng.usize(..2_000),
+                // A small record takes 600 bytes.
+                keep_bytes_max: rng.usize(..5_000),
+            }),
         }
     }
 }
