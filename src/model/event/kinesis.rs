@@ -1,7 +1,5 @@
 //! A record of a Kinesis stream as an element of `Records`. // spec: 2.2
 
-use std::io::Write as _;
-
 use super::{PushStr as _, StreamStamp, text, utf8};
 use crate::model::record::KinesisRecord;
 
@@ -68,11 +66,29 @@ pub(in crate::model) fn seconds(ms: u64) -> String {
     utf8(out)
 }
 
+/// By hand: the machinery of formats takes longer than all texts around it.
 fn write_seconds(out: &mut Vec<u8>, ms: u64) {
-    write!(out, "{}.{:03}", ms / 1000, ms % 1000).expect("a vector takes everything");
-    while out.ends_with(b"0") && !out.ends_with(b".0") {
-        out.pop();
+    let mut digits = [0; 20];
+    let (mut at, mut left) = (digits.len(), ms / 1000);
+    while at == digits.len() || 0 < left {
+        at -= 1;
+        digits[at] = digit(left);
+        left /= 10;
     }
+    out.extend_from_slice(&digits[at..]);
+    let millis = ms % 1000;
+    let fraction = [b'.', digit(millis / 100), digit(millis / 10), digit(millis)];
+    let length = match (millis % 100, millis % 10) {
+        (0, _) => 2,
+        (_, 0) => 3,
+        _ => 4,
+    };
+    out.extend_from_slice(&fraction[..length]);
+}
+
+/// The last digit of a number.
+fn digit(number: u64) -> u8 {
+    b"0123456789"[(number % 10) as usize]
 }
 
 #[cfg(test)]
@@ -149,6 +165,7 @@ mod tests {
             (1_789_809_023_500, "1789809023.5"),
             (1_789_809_023_000, "1789809023.0"),
             (1_789_809_020_000, "1789809020.0"),
+            (u64::MAX, "18446744073709551.615"),
         ] {
             assert_eq!(seconds(ms), expected);
         }
