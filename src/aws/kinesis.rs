@@ -21,6 +21,7 @@ use super::fault::{Failure, Fault};
 use super::stream::{
     Description, Read, Records, Shard, ShardIterator, Start, Status, milliseconds, number,
 };
+use super::text::json;
 use crate::config::arn::Arn;
 use crate::model::record::{Data, KinesisRecord};
 
@@ -146,12 +147,11 @@ impl Kinesis {
 
     /// GetRecords.
     pub async fn read(&self, at: &ShardIterator, limit: usize) -> Result<Read, Failure> {
-        let question = serde_json::to_vec(&Question {
+        let question = json(&Question {
             shard_iterator: &at.0,
             limit: limit.clamp(1, READ_LIMIT_MAX),
             stream_arn: &self.stream,
         });
-        let question = question.expect("texts and numbers are JSON").into();
         let ask = |learning| {
             let call = self.calls.get_records().stream_arn(&self.stream);
             let call = call.shard_iterator(&at.0).customize();
