@@ -12,7 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::event_stream::RawMessage;
 
 use super::credentials::wanting;
-pub use code::{Fault, classify, seconds};
+pub use code::{Fault, classify, expired_token, seconds};
 use code::{NO_STATUS, legible};
 
 /// A failed call: its kind, and what the service said.
@@ -77,7 +77,7 @@ impl Failure {
 
     /// AWS says that what the call was signed with has expired.
     pub fn expired_token(&self) -> bool {
-        matches!(&*self.code, "ExpiredToken" | "ExpiredTokenException")
+        expired_token(&self.code)
     }
 
     /// Somebody uses what was asked for: of a shard, another subscription of the same consumer.
