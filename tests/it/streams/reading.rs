@@ -190,6 +190,45 @@ async fn outlive_a_shard(stage: &StreamStage) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_position_that_is_opened_anew_is_behind_what_was_read() {
+    let stage = stage(31);
+    let expired = [None, Some(Fault::IteratorExpired)];
+    stage.world().fault_script(GET_RECORDS, expired);
+    stage.put("k", 0..3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(3).await;
+    seconds(5).await;
+    stage.put("k", 3..6);
+    stage.until_delivered(6).await;
+    running.stop().await;
+    assert_eq!(stage.delivered(), [0, 1, 2, 3, 4, 5]);
+    let faults = stage.world().fault_counts();
+    assert_eq!(faults[&(GET_RECORDS, Fault::IteratorExpired)], 1);
+    assert_eq!(stage.counted("events_polled_total"), 6.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_of_a_stream_is_delivered_at_once_when_nothing_more_can_come() {
+    for deleted in [false, true] {
+        let stage = stage(32);
+        stage.put("k", 0..3);
+        let window = ["MaximumBatchingWindowInSeconds: 300", "BatchSize: 100"];
+        let running = stage.start("TRIM_HORIZON", &window);
+        seconds(10).await;
+        assert_eq!(stage.calls(), [[0; 0]; 0], "the window is open");
+        if deleted {
+            delete(&stage).await;
+        } else {
+            let shard = stage.shards()[0].id.clone();
+            stage.world().split_shard(STREAM, &shard).unwrap();
+        }
+        stage.until_delivered(3).await;
+        running.stop().await;
+        assert_eq!(stage.calls(), [[0, 1, 2]], "{deleted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_shard_that_outlived_the_retention_is_a_gap_and_its_children_are_read() {
     let stage = stage(4);
     outlive_a_shard(&stage).await;
@@ -262,14 +301,14 @@ async fn being_away_for_that_long_before_the_first_record_was_read_is_a_gap_too(
     assert_eq!(stage.counted("stream_gaps_total"), 1.0);
 }
 
-pub async fn make_anew(stage: &StreamStage, shards: u32) {
+async fn delete(stage: &StreamStage) {
     let client = stage.world().kinesis_client();
-    client
-        .delete_stream()
-        .stream_name(STREAM)
-        .send()
-        .await
-        .unwrap();
+    let call = client.delete_stream().stream_name(STREAM);
+    call.send().await.unwrap();
+}
+
+pub async fn make_anew(stage: &StreamStage, shards: u32) {
+    delete(stage).await;
     let began = tokio::time::Instant::now();
     while stage.world().stream(STREAM).is_some() {
         seconds(1).await;
