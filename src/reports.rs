@@ -87,23 +87,24 @@ struct Health {
 }
 
 impl Reports {
-    /// The mapping gets a place in both, in this state.
+    /// The mapping gets a place in both, in this state, and why where there is something to explain.
     pub fn new(
         metrics: &Metrics,
         status: &Status,
         mapping: &str,
         source: Source,
         state: State,
+        reason: Option<&str>,
     ) -> Self {
-        status.add(mapping, state != State::Disabled);
-        let reports = Self {
-            metrics: metrics.mapping(mapping, source),
+        let metrics = metrics.mapping(mapping, source);
+        metrics.set_state(state);
+        status.add(mapping, state, reason);
+        Self {
+            metrics,
             status: status.clone(),
             mapping: Arc::from(mapping),
             health: Arc::default(),
-        };
-        reports.state(state, None);
-        reports
+        }
     }
 
     /// The mapping is in this state now, and why where there is something to explain.
@@ -263,16 +264,15 @@ pub fn malformed(why: response::Malformed) -> Malformed {
 mod tests {
     use super::*;
 
+    fn creating(status: &Status, source: Source) -> Reports {
+        let metrics = Metrics::new();
+        Reports::new(&metrics, status, "m", source, State::Creating, None)
+    }
+
     #[test]
     fn the_same_trouble_is_told_again_after_a_new_start() {
         let status = Status::default();
-        let reports = Reports::new(
-            &Metrics::new(),
-            &status,
-            "m",
-            Source::Queue,
-            State::Creating,
-        );
+        let reports = creating(&status, Source::Queue);
         let state = || status.readiness().mappings.remove(0).state;
         for _ in 0..2 {
             reports.started();
@@ -290,13 +290,7 @@ mod tests {
     #[test]
     fn a_function_that_keeps_failing_is_told_of_and_the_mapping_is_healthy() {
         let status = Status::default();
-        let reports = Reports::new(
-            &Metrics::new(),
-            &status,
-            "m",
-            Source::Queue,
-            State::Creating,
-        );
+        let reports = creating(&status, Source::Queue);
         let told = || {
             let mapping = status.readiness().mappings.remove(0);
             (mapping.state, mapping.reason)
@@ -316,13 +310,7 @@ mod tests {
     #[test]
     fn shards_that_stand_still_are_named_and_where_they_are_many_counted() {
         let status = Status::default();
-        let reports = Reports::new(
-            &Metrics::new(),
-            &status,
-            "m",
-            Source::Stream,
-            State::Creating,
-        );
+        let reports = creating(&status, Source::Stream);
         let told = || {
             let mapping = status.readiness().mappings.remove(0);
             (mapping.state, mapping.reason.unwrap_or_default())

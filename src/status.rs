@@ -79,27 +79,32 @@ impl Status {
     pub fn new<'a>(mappings: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
         let status = Self::default();
         for (name, enabled) in mappings {
-            status.add(name, enabled);
+            let state = match enabled {
+                true => State::Creating,
+                false => State::Disabled,
+            };
+            status.add(name, state, None);
         }
         status
     }
 
-    /// A mapping came in; until it is started the process is not ready if it is enabled. One that was there keeps its state
-    /// until it is told, and was started if it ever was.
-    pub fn add(&self, mapping: &str, enabled: bool) {
+    /// A mapping came in, or another in its place: this is what it is doing, and why where there is something to explain. Until
+    /// it is started the process is not ready, unless the mapping is disabled; one that was there was started if it ever was.
+    ///
+    /// All at once: whoever asks sees no mapping that is let be and yet said to begin.
+    pub fn add(&self, mapping: &str, state: State, reason: Option<&str>) {
         let mut page = self.page();
         let entry = page.mappings.entry(mapping.to_owned());
         let entry = entry.or_insert_with(|| Entry {
-            enabled,
+            enabled: true,
             started: false,
-            state: match enabled {
-                true => State::Creating,
-                false => State::Disabled,
-            },
+            state,
             reason: None,
             processed: Processed::Nothing,
         });
-        entry.enabled = enabled;
+        entry.enabled = state != State::Disabled;
+        entry.state = state;
+        entry.reason = reason.map(str::to_owned);
     }
 
     /// How it went last.
@@ -191,12 +196,27 @@ mod tests {
             ready(),
             "one broken mapping does not make the process unready"
         );
-        status.add("late", true);
+        status.add("late", State::Creating, None);
         assert!(!ready());
         status.remove("late");
         assert!(ready());
         status.draining();
         assert!(!ready());
+    }
+
+    #[test]
+    fn one_that_is_held_before_it_was_started_is_never_shown_as_ready_for_another_reason() {
+        let status = Status::new([("a", true)]);
+        assert!(!status.readiness().ready);
+        status.add("a", State::Disabled, Some("paused"));
+        let page = status.readiness();
+        let shown = MappingStatus {
+            name: "a".to_owned(),
+            state: State::Disabled,
+            started: false,
+            reason: Some("paused".to_owned()),
+        };
+        assert_eq!((page.ready, page.mappings), (true, vec![shown]));
     }
 
     #[test]

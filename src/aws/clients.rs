@@ -36,18 +36,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take, above what it is asked to wait: a server that never answers must not hold a batch.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What every service's client has in common; each has its own type of builder.
-macro_rules! settings {
-    ($clients:expr, $sdk:ident, $service:ident, $region:expr, $wait:expr) => {{
+/// A client of a service, with what all have in common and, behind that, a setting of its own; each has its own type of builder.
+macro_rules! client {
+    ($clients:expr, $sdk:ident, $service:ident, $region:expr, $wait:expr $(, $own:ident($value:expr))?) => {{
         let config = $sdk::config::Builder::from(&$clients.base)
             .region(Region::new($region.to_string()))
             .interceptor($clients.identities.clone())
             .interceptor(Naming)
-            .timeout_config(timeouts(CALL_TIMEOUT + $wait));
-        match $clients.endpoint($clients.aws.endpoints.$service.as_ref()) {
+            .timeout_config(timeouts(CALL_TIMEOUT + $wait))
+            $(.$own($value))?;
+        let config = match $clients.endpoint($clients.aws.endpoints.$service.as_ref()) {
             Some(url) => config.endpoint_url(url),
             None => config,
-        }
+        };
+        $sdk::Client::from_conf(config.build())
     }};
 }
 
@@ -189,28 +191,19 @@ impl Clients {
 
     /// For calls that answer at once, as those of the next two.
     pub fn sqs(&self, region: &str) -> aws_sdk_sqs::Client {
-        let new = || {
-            let config = settings!(self, aws_sdk_sqs, sqs, region, Duration::ZERO);
-            aws_sdk_sqs::Client::from_conf(config.build())
-        };
+        let new = || client!(self, aws_sdk_sqs, sqs, region, Duration::ZERO);
         self.shared(|shared| made(&mut shared.sqs, region.to_owned(), new))
     }
 
     /// For all but invocations, which go without it.
     pub fn lambda(&self, region: &str) -> aws_sdk_lambda::Client {
-        let new = || {
-            let config = settings!(self, aws_sdk_lambda, lambda, region, Duration::ZERO);
-            aws_sdk_lambda::Client::from_conf(config.build())
-        };
+        let new = || client!(self, aws_sdk_lambda, lambda, region, Duration::ZERO);
         self.shared(|shared| made(&mut shared.lambda, region.to_owned(), new))
     }
 
     /// For all but reads, which go without it.
     pub fn kinesis(&self, region: &str) -> aws_sdk_kinesis::Client {
-        let new = || {
-            let config = settings!(self, aws_sdk_kinesis, kinesis, region, Duration::ZERO);
-            aws_sdk_kinesis::Client::from_conf(config.build())
-        };
+        let new = || client!(self, aws_sdk_kinesis, kinesis, region, Duration::ZERO);
         self.shared(|shared| made(&mut shared.kinesis, region.to_owned(), new))
     }
 
@@ -222,14 +215,13 @@ impl Clients {
         wait: Duration,
     ) -> aws_sdk_dynamodbstreams::Client {
         let new = || {
-            let config = settings!(
+            client!(
                 self,
                 aws_sdk_dynamodbstreams,
                 dynamodb_streams,
                 region,
                 wait
-            );
-            aws_sdk_dynamodbstreams::Client::from_conf(config.build())
+            )
         };
         let key = (region.to_owned(), wait);
         self.shared(|shared| made(&mut shared.dynamodb_streams, key, new))
@@ -237,8 +229,7 @@ impl Clients {
 
     /// For on-failure records.
     pub fn sns(&self, region: &str) -> aws_sdk_sns::Client {
-        let config = settings!(self, aws_sdk_sns, sns, region, Duration::ZERO);
-        aws_sdk_sns::Client::from_conf(config.build())
+        client!(self, aws_sdk_sns, sns, region, Duration::ZERO)
     }
 
     /// For objects that may take `wait` to send. A server of one's own has the bucket in the path: it seldom has a name
@@ -247,8 +238,14 @@ impl Clients {
         let own_server = self.endpoint(self.aws.endpoints.s3.as_ref()).is_some()
             || self.base.endpoint_url().is_some()
             || self.s3_endpoint_in_environment;
-        let config = settings!(self, aws_sdk_s3, s3, region, wait).force_path_style(own_server);
-        aws_sdk_s3::Client::from_conf(config.build())
+        client!(
+            self,
+            aws_sdk_s3,
+            s3,
+            region,
+            wait,
+            force_path_style(own_server)
+        )
     }
 
     /// One operation that is called without the SDK, and whose call looks the same for everybody in a region.

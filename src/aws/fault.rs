@@ -5,6 +5,7 @@ mod refusal;
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
@@ -12,7 +13,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::event_stream::RawMessage;
 
 use super::credentials::wanting;
-pub use code::{Fault, classify, seconds};
+pub use code::{Fault, classify, expired_token, seconds};
 use code::{NO_STATUS, legible};
 
 /// A failed call: its kind, and what the service said.
@@ -61,6 +62,19 @@ impl Failure {
         Self::new(Fault::Transient, TIMED_OUT, whom.unwrap_or_default())
     }
 
+    /// An answer that is no success. Where it has no code, its status is all that there is to be told.
+    fn refused(status: u16, code: &str, message: &str, after: Option<Duration>) -> Self {
+        let fault = classify(code, status, after);
+        let code = match code {
+            "" => format!("HTTP {status}"),
+            code => code.to_owned(),
+        };
+        Self {
+            status: Some(status),
+            ..Self::new(fault, &code, message)
+        }
+    }
+
     /// An answer with this status ended before its end. The status decides where the body can not: what a proxy says with 503 is an
     /// error of the service.
     pub fn broken_off(status: u16, why: &str) -> Self {
@@ -77,7 +91,7 @@ impl Failure {
 
     /// AWS says that what the call was signed with has expired.
     pub fn expired_token(&self) -> bool {
-        matches!(&*self.code, "ExpiredToken" | "ExpiredTokenException")
+        expired_token(&self.code)
     }
 
     /// Somebody uses what was asked for: of a shard, another subscription of the same consumer.
@@ -115,16 +129,7 @@ where
                 let after = service.raw().headers().get("retry-after").and_then(seconds);
                 let code = service.err().code().unwrap_or_default();
                 let message = service.err().message().unwrap_or_default();
-                let fault = classify(code, status, after);
-                let code = if code.is_empty() {
-                    format!("HTTP {status}")
-                } else {
-                    code.to_string()
-                };
-                Self {
-                    status: Some(status),
-                    ..Self::new(fault, &code, message)
-                }
+                Self::refused(status, code, message, after)
             }
             SdkError::ResponseError(response) => {
                 Self::broken_off(response.raw().status().as_u16(), &chain(&error))

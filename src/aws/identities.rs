@@ -18,6 +18,8 @@ use aws_smithy_types::error::ErrorMetadata;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::fault::expired_token;
+
 /// How often the chain is asked because of a refusal, at most: it may hand out what has expired again and again, and many
 /// calls are refused at once.
 const ASKED_ANEW_AT_MOST_EVERY: Duration = Duration::from_secs(10);
@@ -103,8 +105,7 @@ fn says_expired(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(meta) = error.downcast_ref::<ErrorMetadata>() {
-            let code = meta.code().unwrap_or_default();
-            return matches!(code, "ExpiredToken" | "ExpiredTokenException");
+            return meta.code().is_some_and(expired_token);
         }
         next = error.source();
     }

@@ -15,7 +15,6 @@ use aws_sdk_kinesis::types::{
     ChildShard, Record as SdkRecord, Shard as SdkShard, ShardIteratorType, StreamStatus,
 };
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use self::incoming::Incoming;
@@ -25,6 +24,7 @@ use super::fault::{Failure, Fault};
 use super::stream::{
     Description, Read, ReadBounds, Shard, ShardIterator, Start, Status, milliseconds, number,
 };
+use super::text::json;
 use crate::config::arn::Arn;
 use crate::model::record::{Data, KinesisRecord};
 
@@ -152,12 +152,11 @@ impl Kinesis {
 
     /// GetRecords.
     pub async fn read(&self, at: &ShardIterator, limit: usize) -> Result<Read, Failure> {
-        let question = serde_json::to_vec(&Question {
+        let question = json(&Question {
             shard_iterator: &at.0,
             limit: limit.clamp(1, READ_LIMIT_MAX),
             stream_arn: &self.stream,
         });
-        let question = Bytes::from(question.expect("texts and numbers are JSON"));
         let ask = |learning| {
             let call = self.calls.get_records().stream_arn(&self.stream);
             let call = call.shard_iterator(&at.0).customize();

@@ -4,8 +4,12 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_lambda::config::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::SigningOutput;
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SigningInstructions, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
@@ -84,22 +88,16 @@ impl Request<'_> {
         region: &str,
         now: SystemTime,
     ) -> Result<Vec<(String, String)>, String> {
-        let identity = Credentials::new(id, secret, None, None, "control API").into();
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name(SERVICE)
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|error| error.to_string())?;
+        let signing = Signing {
+            identity: &identity(id, secret),
+            region,
+            service: SERVICE,
+            moment: now,
+            settings: SigningSettings::default(),
+        };
         let body = SignableBody::Bytes(self.body);
-        let headers = self.headers.iter().copied();
-        let request = SignableRequest::new(self.method, self.target, headers, body);
-        let request = request.map_err(|error| error.to_string())?;
-        let signed = sign(request, &params.into()).map_err(|error| error.to_string())?;
-        let (instructions, _) = signed.into_parts();
-        let headers = instructions.headers();
+        let signed = signing.sign(self.method, self.target, self.headers.iter().copied(), body)?;
+        let headers = signed.output().headers();
         let owned = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Ok(owned.collect())
     }
@@ -163,26 +161,58 @@ impl Request<'_> {
         }
         // The signer writes the date itself.
         headers.retain(|(name, _)| *name != "x-amz-date");
-        let unusable = |what: &dyn std::fmt::Display| {
-            incomplete(&format!("the request can not be checked: {what}"))
-        };
-        let identity = Credentials::new(given.key, secret, None, None, "control API").into();
         let mut settings = SigningSettings::default();
         settings.excluded_headers = None;
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(given.region)
-            .name(SERVICE)
-            .time(moment)
-            .settings(settings)
-            .build()
-            .map_err(|error| unusable(&error))?;
+        let signing = Signing {
+            identity: &identity(given.key, secret),
+            region: given.region,
+            service: SERVICE,
+            moment,
+            settings,
+        };
         let body = SignableBody::Bytes(self.body);
-        let request = SignableRequest::new(self.method, self.target, headers.into_iter(), body);
-        let request = request.map_err(|error| unusable(&error))?;
-        let signed = sign(request, &params.into()).map_err(|error| unusable(&error))?;
+        let signed = signing
+            .sign(self.method, self.target, headers.into_iter(), body)
+            .map_err(|why| incomplete(&format!("the request can not be checked: {why}")))?;
         Ok(signed.signature().to_owned())
     }
+}
+
+/// As whom a request is signed, for which service, and when.
+struct Signing<'a> {
+    identity: &'a Identity,
+    region: &'a str,
+    service: &'a str,
+    moment: SystemTime,
+    settings: SigningSettings,
+}
+
+impl Signing<'_> {
+    /// The signature, and the headers that say it. `headers` are those that are signed, but for those that the settings leave out;
+    /// the date is among what is made here.
+    fn sign<'h>(
+        self,
+        method: &'h str,
+        target: &'h str,
+        headers: impl Iterator<Item = (&'h str, &'h str)>,
+        body: SignableBody<'h>,
+    ) -> Result<SigningOutput<SigningInstructions>, String> {
+        let params = v4::SigningParams::builder()
+            .identity(self.identity)
+            .region(self.region)
+            .name(self.service)
+            .time(self.moment)
+            .settings(self.settings)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let request = SignableRequest::new(method, target, headers, body);
+        let request = request.map_err(|error| error.to_string())?;
+        sign(request, &params.into()).map_err(|error| error.to_string())
+    }
+}
+
+fn identity(id: &str, secret: &str) -> Identity {
+    Credentials::new(id, secret, None, None, "control API").into()
 }
 
 /// What an `Authorization` header says.

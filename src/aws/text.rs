@@ -1,11 +1,18 @@
-//! Texts of an answer, borrowed from it wherever they need no unescaping.
+//! JSON as it goes out and comes in: a question's text, and texts of an answer, borrowed from it wherever they need no unescaping.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use bytes::Bytes;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// A question that is made of nothing but texts and numbers.
+pub(super) fn json(question: &impl Serialize) -> Bytes {
+    let text = serde_json::to_vec(question).expect("texts and numbers are JSON");
+    text.into()
+}
 
 /// A text of an answer; null and absence are none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

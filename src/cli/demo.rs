@@ -207,6 +207,9 @@ impl Show {
         if self.view.due() {
             self.view.draw(self.began.elapsed(), &figures);
         }
+        if self.view.is_broken() {
+            self.stop.cancel();
+        }
         figures
     }
 
@@ -273,6 +276,7 @@ impl Show {
         let took = self.began.elapsed();
         self.view
             .summary(took, &figures, account, payments.disorder());
+        self.view.close()?;
         verdict::adds_up(&figures, account, self.stop.is_cancelled())?;
         match payments.disorder() {
             0 => Ok(()),

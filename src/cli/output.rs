@@ -6,13 +6,26 @@ use std::io::{self, ErrorKind, Write};
 
 use super::Exit;
 
-/// Writes to stdout. A reader that went away has all that it wanted: that is no failure, a full disk is one.
+/// Writes to stdout, and says how the program ends.
 pub fn print(text: &str) -> Exit {
-    match write(&mut io::stdout().lock(), text) {
+    match say(text) {
         Ok(()) => Exit::Done,
-        Err(error) => super::failed(&format!("failed to write to stdout: {error}")),
+        Err(error) => super::failed(&error),
     }
 }
+
+/// Writes to stdout. A reader that went away has all that it wanted: that is no failure, a full disk is one.
+///
+/// # Errors
+/// It can not be written.
+pub fn say(text: &str) -> Result<(), Unwritten> {
+    write(&mut io::stdout().lock(), text).map_err(Unwritten)
+}
+
+/// What was to be said was not.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to write to stdout: {0}")]
+pub struct Unwritten(io::Error);
 
 /// Writes a line to stderr, a broken one to nobody.
 pub fn complain(error: &dyn Display) {

@@ -136,6 +136,7 @@ impl Crew {
             (true, Some(false)) => State::Enabling,
             (true, Some(true)) => State::Updating,
         };
+        let held = held.filter(|_| !mapping.enabled);
         let source = match mapping.stream {
             Some(_) => Source::Stream,
             None => Source::Queue,
@@ -147,6 +148,7 @@ impl Crew {
             &mapping.name,
             source,
             state,
+            held,
         );
         let work = if mapping.enabled {
             let stop = self.drain.child_token();
@@ -166,13 +168,12 @@ impl Crew {
             Work::None
         };
         let uuid = mapping.uuid.clone();
-        let mut member = Member {
+        let member = Member {
             mapping,
             reports,
             work,
-            held: None,
+            held,
         };
-        member.rests_for(held);
         self.members.insert(uuid, member);
     }
 

@@ -297,6 +297,17 @@ mod tests {
         lane.push(item, now);
     }
 
+    /// Records to this place that failed together so many times.
+    fn owed(through: u64, failures: u32) -> Owed {
+        Owed {
+            through: number(through),
+            inner: None,
+            failures,
+            isolating: false,
+            first_failed_ms: None,
+        }
+    }
+
     fn lane(items: &[(usize, u64)]) -> Lane {
         let mut lane = Lane::default();
         for (place, (bytes, window_start_ms)) in (1..).zip(items) {
@@ -356,14 +367,7 @@ mod tests {
 
     #[test]
     fn a_lane_resumes_until_its_batch_from_before_is_taken() {
-        let owed = Owed {
-            through: number(2),
-            inner: None,
-            failures: 1,
-            isolating: false,
-            first_failed_ms: None,
-        };
-        let mut lane = Lane::resume(&[owed], None);
+        let mut lane = Lane::resume(&[owed(2, 1)], None);
         assert!(lane.resuming());
         for place in 1..=3 {
             assert!(!lane.full(&RULE), "{place}");
@@ -385,13 +389,6 @@ mod tests {
 
     #[test]
     fn a_batch_from_before_keeps_its_slices_and_none_is_longer_than_a_batch_may_be() {
-        let owed = |through, failures| Owed {
-            through: number(through),
-            inner: None,
-            failures,
-            isolating: false,
-            first_failed_ms: None,
-        };
         let (batch, _, _) = lane(&[(1, 0); 9]).take(9, &RULE);
         // The third is gone from the stream by now, whole.
         let owed = [owed(1, 4), owed(8, 2), owed(8, 7), owed(20, 0)];
@@ -408,14 +405,7 @@ mod tests {
 
     #[test]
     fn what_is_owed_and_gone_from_the_stream_is_due_as_nothing() {
-        let owed = Owed {
-            through: number(2),
-            inner: None,
-            failures: 1,
-            isolating: false,
-            first_failed_ms: None,
-        };
-        let mut lane = Lane::resume(&[owed], None);
+        let mut lane = Lane::resume(&[owed(2, 1)], None);
         assert_eq!(lane.due(&RULE, MORE, RULE.window), Due::Not);
         assert_eq!(lane.due(&RULE, ALL, Duration::ZERO), Due::Now(0));
         push(&mut lane, 3, 1, 0, Duration::ZERO);

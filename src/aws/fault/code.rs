@@ -118,6 +118,11 @@ pub fn seconds(value: &str) -> Option<Duration> {
     value.trim().parse().ok().map(Duration::from_secs)
 }
 
+/// Whether AWS says with this code that what the call was signed with has expired.
+pub fn expired_token(code: &str) -> bool {
+    matches!(code, "ExpiredToken" | "ExpiredTokenException")
+}
+
 /// Somebody else's words for our log: cut to [`TEXT_MAX`] bytes, control characters replaced.
 pub fn legible(text: &str) -> String {
     let end = text

@@ -3,7 +3,7 @@
 use aws_smithy_runtime_api::http::Headers;
 use serde_json::Value;
 
-use super::{Failure, classify, seconds};
+use super::{Failure, seconds};
 
 impl Failure {
     /// What an answer with a status other than 2xx says.
@@ -18,15 +18,7 @@ impl Failure {
         let message = ["message", "Message", "errorMessage"];
         let message = message.into_iter().find_map(text).unwrap_or_default();
         let after = headers.get("retry-after").and_then(seconds);
-        let fault = classify(code, status, after);
-        let code = match code {
-            "" => format!("HTTP {status}"),
-            code => code.to_owned(),
-        };
-        Self {
-            status: Some(status),
-            ..Self::new(fault, &code, message)
-        }
+        Self::refused(status, code, message, after)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::aws::text::json;
 use crate::model::custody::Extension;
 
 #[derive(Serialize)]
@@ -80,9 +81,4 @@ pub(super) fn extend(url: &str, extensions: &[Extension]) -> Bytes {
         queue_url: url,
         entries: entries.collect(),
     })
-}
-
-fn json(question: &impl Serialize) -> Bytes {
-    let text = serde_json::to_vec(question).expect("texts and numbers are JSON");
-    text.into()
 }

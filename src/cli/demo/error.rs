@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::cli::house::HouseError;
+use crate::cli::output::Unwritten;
 use crate::config::error::ConfigError;
 
 /// Why a demo fails.
@@ -20,6 +21,9 @@ pub enum DemoError {
     /// The demo's own configuration does not hold.
     #[error("the demo's configuration: {0}")]
     Config(ConfigError),
+    /// Nobody can see it, though nobody has gone away.
+    #[error(transparent)]
+    Unwritten(#[from] Unwritten),
     /// A message is missing, or there is one too many.
     #[error(
         "{queue}: {sent} sent, but {deleted} deleted + {moved} dead-lettered + {left} still queued"

@@ -1,13 +1,13 @@
 //! What the demo shows: tables that are drawn again each second on a terminal, two lines each second elsewhere.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::FRAME;
 use super::figures::{Figures, Queue, Stream};
+use crate::cli::output::{self, Unwritten};
 use crate::reports::Account;
 
 /// The screen.
@@ -20,6 +20,8 @@ pub struct View {
     drawn: Instant,
     /// The highest age of each stream's iterators so far.
     highest_s: Vec<f64>,
+    /// The first time that something could not be written.
+    unwritten: Option<Unwritten>,
 }
 
 impl View {
@@ -31,13 +33,26 @@ impl View {
             before: Vec::new(),
             drawn: Instant::now(),
             highest_s: Vec::new(),
+            unwritten: None,
         }
     }
 
-    /// Print this and a line break. A closed standard output is no reason to stop: the demo is also its metrics.
+    /// Print this and a line break. A reader that went away is no reason to stop: the demo is also its metrics.
     pub fn say(&mut self, text: &str) {
-        let mut out = io::stdout().lock();
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        if let Err(error) = output::say(&format!("{text}\n")) {
+            self.unwritten.get_or_insert(error);
+        }
+    }
+
+    /// Whether something could not be written.
+    pub fn is_broken(&self) -> bool {
+        self.unwritten.is_some()
+    }
+
+    /// # Errors
+    /// Something could not be written: what was the matter when that happened first.
+    pub fn close(self) -> Result<(), Unwritten> {
+        self.unwritten.map_or(Ok(()), Err)
     }
 
     /// Something happened: a line that stays above the picture.

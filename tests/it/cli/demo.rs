@@ -51,6 +51,22 @@ fn the_demo_moves_messages_and_accounts_for_every_one() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_demo_that_nobody_can_see_ends_and_says_why() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut demo = tokio::process::Command::from(command(&["demo"]));
+    demo.stdout(full.expect("Linux has it"))
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true);
+    let ended = demo.spawn().expect("the program starts");
+    let ended = tokio::time::timeout(crate::support::PATIENCE, ended.wait_with_output()).await;
+    let ended = ended.expect("an end in time").expect("a pipe can be read");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("failed to write to stdout: "), "{said}");
+}
+
 /// A backlog is worked off, poison isolated, a shard split, the service restarted; and nothing is missing.
 fn streams(out: &str) {
     let line = |wished: &dyn Fn(&&str) -> bool| {

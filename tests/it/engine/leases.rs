@@ -36,6 +36,18 @@ fn answer_after(stage: &Stage, takes: Duration) {
     });
 }
 
+/// A function that is throttled for a minute from now.
+fn throttle_for_a_minute(stage: &Stage) {
+    let began = tokio::time::Instant::now();
+    stage.function(FunctionConfig::default(), move |_| {
+        if began.elapsed() < 60 * SECOND {
+            Reply::refused(429, "Rate Exceeded.")
+        } else {
+            Reply::ok("")
+        }
+    });
+}
+
 /// A throttled function, to which each throttle comes late: hours pass in few calls.
 fn refuse_slowly(stage: &Stage) {
     let config = FunctionConfig {
@@ -70,14 +82,7 @@ async fn however_short_the_visibility_a_slow_function_sees_its_message_once() {
 async fn an_extension_that_is_never_answered_costs_no_lease() {
     for fault in [Fault::NeverAnswers, Fault::ConnectHangs, Fault::StalledBody] {
         let stage = slow(2, 8, SECOND);
-        let began = tokio::time::Instant::now();
-        stage.function(FunctionConfig::default(), move |_| {
-            if began.elapsed() < 60 * SECOND {
-                Reply::refused(429, "Rate Exceeded.")
-            } else {
-                Reply::ok("")
-            }
-        });
+        throttle_for_a_minute(&stage);
         stage
             .world
             .fault_next(Operation::ChangeMessageVisibilityBatch, fault, 1);
@@ -172,15 +177,7 @@ async fn a_batch_without_a_lease_is_not_dispatched() {
         .world
         .create_queue("q", &[("VisibilityTimeout", "10")])
         .unwrap();
-    let began = tokio::time::Instant::now();
-    let refusing = move || began.elapsed() < 60 * SECOND;
-    stage.function(FunctionConfig::default(), move |_| {
-        if refusing() {
-            Reply::refused(429, "Rate Exceeded.")
-        } else {
-            Reply::ok("")
-        }
-    });
+    throttle_for_a_minute(&stage);
     stage.world.fault_chance(
         Some(Operation::ChangeMessageVisibilityBatch),
         Fault::ReceiptHandleInvalid,
@@ -424,14 +421,7 @@ async fn a_throttled_batch_goes_on_without_the_message_whose_lease_is_lost() {
         .world
         .create_queue("q", &[("VisibilityTimeout", "30")])
         .unwrap();
-    let began = tokio::time::Instant::now();
-    stage.function(FunctionConfig::default(), move |_| {
-        if began.elapsed() < 60 * SECOND {
-            Reply::refused(429, "Rate Exceeded.")
-        } else {
-            Reply::ok("")
-        }
-    });
+    throttle_for_a_minute(&stage);
     stage
         .world
         .fault_next(Operation::ReceiveMessage, Fault::EarlyVisibility, 1);

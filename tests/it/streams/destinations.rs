@@ -71,6 +71,29 @@ async fn a_queue_gets_the_record_of_aws() {
     );
 }
 
+// spec: 6.1
+#[tokio::test(start_paused = true)]
+async fn an_error_is_told_as_lambda_names_it_and_any_other_as_unhandled() {
+    for (said, told) in [
+        ("Handled", "Handled"),
+        ("Unhandled", "Unhandled"),
+        ("Unheard of", "Unhandled"),
+    ] {
+        let stage = stage(18);
+        stage.answers(move |_| Reply {
+            function_error: Some(said.to_owned()),
+            ..Reply::error("no")
+        });
+        let running = stage.start_failing_to_queue(&[ONCE]);
+        stage
+            .until("told", SOON, || !stage.failed().is_empty())
+            .await;
+        running.stop().await;
+        let response = &stage.failed()[0]["responseContext"];
+        assert_eq!(response["functionError"], told, "{said}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_topic_gets_it_as_its_message() {
     let stage = stage(2);

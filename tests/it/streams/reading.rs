@@ -177,9 +177,8 @@ async fn a_position_that_was_trimmed_is_a_gap_that_is_counted_and_reading_goes_o
     assert_eq!(delivered.len(), 3 + left as usize);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_closed_shard_that_outlived_the_retention_is_a_gap_and_its_children_are_read() {
-    let stage = stage(4);
+/// Three records are not delivered before the engine stops, and when it is started again their shard is split, and gone with them.
+async fn outlive_a_shard(stage: &StreamStage) {
     stage.answers(fails_on(0));
     stage.put("k", 0..3);
     let running = stage.start("TRIM_HORIZON", &[]);
@@ -188,6 +187,51 @@ async fn a_closed_shard_that_outlived_the_retention_is_a_gap_and_its_children_ar
     let shard = stage.shards()[0].id.clone();
     stage.world().split_shard(STREAM, &shard).unwrap();
     tokio::time::sleep(Duration::from_hours(25)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_is_opened_anew_is_behind_what_was_read() {
+    let stage = stage(31);
+    let expired = [None, Some(Fault::IteratorExpired)];
+    stage.world().fault_script(GET_RECORDS, expired);
+    stage.put("k", 0..3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(3).await;
+    seconds(5).await;
+    stage.put("k", 3..6);
+    stage.until_delivered(6).await;
+    running.stop().await;
+    assert_eq!(stage.delivered(), [0, 1, 2, 3, 4, 5]);
+    let faults = stage.world().fault_counts();
+    assert_eq!(faults[&(GET_RECORDS, Fault::IteratorExpired)], 1);
+    assert_eq!(stage.counted("events_polled_total"), 6.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_of_a_stream_is_delivered_at_once_when_nothing_more_can_come() {
+    for deleted in [false, true] {
+        let stage = stage(32);
+        stage.put("k", 0..3);
+        let window = ["MaximumBatchingWindowInSeconds: 300", "BatchSize: 100"];
+        let running = stage.start("TRIM_HORIZON", &window);
+        seconds(10).await;
+        assert_eq!(stage.calls(), [[0; 0]; 0], "the window is open");
+        if deleted {
+            delete(&stage).await;
+        } else {
+            let shard = stage.shards()[0].id.clone();
+            stage.world().split_shard(STREAM, &shard).unwrap();
+        }
+        stage.until_delivered(3).await;
+        running.stop().await;
+        assert_eq!(stage.calls(), [[0, 1, 2]], "{deleted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_shard_that_outlived_the_retention_is_a_gap_and_its_children_are_read() {
+    let stage = stage(4);
+    outlive_a_shard(&stage).await;
     stage.put("k", 3..6);
     stage.answers(|_| Reply::ok("{}"));
     let before = stage.delivered().len();
@@ -205,14 +249,7 @@ async fn a_shard_that_is_gone_is_given_up_when_three_listings_lack_it() {
     // Two more than that of the start until it is read although no listing has it, and then these.
     for (listings, gaps) in [(2, 0.0), (3, 1.0)] {
         let stage = stage(15);
-        stage.answers(fails_on(0));
-        stage.put("k", 0..3);
-        let running = stage.start("TRIM_HORIZON", &[]);
-        seconds(10).await;
-        running.stop().await;
-        let shard = stage.shards()[0].id.clone();
-        stage.world().split_shard(STREAM, &shard).unwrap();
-        tokio::time::sleep(Duration::from_hours(25)).await;
+        outlive_a_shard(&stage).await;
         let listed = std::iter::repeat_n(None, 3 + listings);
         let down = std::iter::repeat_n(Some(Fault::Unavailable), 1_000);
         stage.world().fault_script(LIST_SHARDS, listed.chain(down));
@@ -264,14 +301,14 @@ async fn being_away_for_that_long_before_the_first_record_was_read_is_a_gap_too(
     assert_eq!(stage.counted("stream_gaps_total"), 1.0);
 }
 
-pub async fn make_anew(stage: &StreamStage, shards: u32) {
+async fn delete(stage: &StreamStage) {
     let client = stage.world().kinesis_client();
-    client
-        .delete_stream()
-        .stream_name(STREAM)
-        .send()
-        .await
-        .unwrap();
+    let call = client.delete_stream().stream_name(STREAM);
+    call.send().await.unwrap();
+}
+
+pub async fn make_anew(stage: &StreamStage, shards: u32) {
+    delete(stage).await;
     let began = tokio::time::Instant::now();
     while stage.world().stream(STREAM).is_some() {
         seconds(1).await;

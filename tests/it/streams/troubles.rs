@@ -96,6 +96,31 @@ async fn a_table_that_was_deleted_is_told_when_its_stream_is_read_to_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_is_switched_off_is_not_said_to_be_read_while_records_of_it_are_left() {
+    let stage = StreamStage::dynamodb(21, 1);
+    stage.answers(fails_on(0));
+    stage.put("k", 0..3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(3).await;
+    let world = stage.world();
+    world.set_table_stream(TABLE, None).unwrap();
+    // Behind a look that failed, it is asked what the stream is good for.
+    let describe = Operation::StreamsDescribeStream;
+    world.fault_next(describe, Fault::Unavailable, 1);
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < Duration::from_secs(120) {
+        assert!(!reason(&stage).contains("the stream is disabled"));
+        seconds(1).await;
+    }
+    assert_eq!(world.fault_counts()[&(describe, Fault::Unavailable)], 1);
+    stage.answers(|_| Reply::ok("{}"));
+    let told = || reason(&stage).contains("the stream is disabled");
+    stage.until("told", 10 * SOON, told).await;
+    running.stop().await;
+    assert_eq!(stage.delivered().last(), Some(&2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_of_many_shards_is_logged_in_few_lines_and_its_end_once() {
     let log = Log::begin();
     let stage = StreamStage::kinesis(4, 40);

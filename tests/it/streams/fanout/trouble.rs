@@ -2,12 +2,29 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_kinesis::Client;
+use aws_sdk_kinesis::Error as Refused;
+use aws_sdk_kinesis::operation::subscribe_to_shard::SubscribeToShardOutput;
 use aws_sdk_kinesis::types::{ShardIteratorType, StartingPosition};
 use sluicegate::sim::Fault;
 
 use super::*;
 
 const SHARD: &str = "shardId-000000000000";
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+impl FanOut {
+    /// Somebody else subscribes as the same consumer.
+    async fn taken_by(&self, client: &Client) -> Result<SubscribeToShardOutput, Refused> {
+        let from = StartingPosition::builder().r#type(ShardIteratorType::Latest);
+        let call = client
+            .subscribe_to_shard()
+            .consumer_arn(&self.consumer)
+            .shard_id(SHARD)
+            .starting_position(from.build().unwrap());
+        call.send().await.map_err(Refused::from)
+    }
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_subscription_that_falls_silent_is_replaced() {
@@ -78,12 +95,15 @@ async fn a_process_that_starts_anew_at_once_waits_for_its_own_subscription_in_si
         fan.put(number);
     }
     let running = fan.start("TRIM_HORIZON", &[]);
-    fan.enabled().await;
     let began = Instant::now();
     while began.elapsed() < 15 * SECOND {
-        assert_eq!(fan.state(), (State::Enabled, String::new()));
+        let (state, reason) = fan.state();
+        assert_ne!(state, State::Failing);
+        assert_eq!(reason, "");
         sleep(Duration::from_millis(100)).await;
     }
+    assert_eq!(fan.state().0, State::Enabled);
+    assert_eq!(fan.requests("SubscribeToShard", "error"), 1.0);
     running.stop().await;
     fan.came_once_in_order(0..20);
 }
@@ -126,13 +146,7 @@ async fn somebody_else_with_the_same_consumer_is_told_of_and_not_fought_hard() {
     let before = fan.requests("SubscribeToShard", "success");
     let mut next = 1;
     while began.elapsed() < 5 * MINUTE {
-        let from = StartingPosition::builder().r#type(ShardIteratorType::Latest);
-        let call = client
-            .subscribe_to_shard()
-            .consumer_arn(&fan.consumer)
-            .shard_id(SHARD)
-            .starting_position(from.build().unwrap());
-        if let Ok(mut theirs) = call.send().await {
+        if let Ok(mut theirs) = fan.taken_by(&client).await {
             sleep(SECOND).await;
             let (state, reason) = fan.state();
             assert_eq!(state, State::Failing);
@@ -153,6 +167,35 @@ async fn somebody_else_with_the_same_consumer_is_told_of_and_not_fought_hard() {
     assert_eq!(fan.state(), (State::Enabled, String::new()));
     running.stop().await;
     fan.came_once_in_order(0..next);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_else_who_was_there_first_is_told_of_at_the_third_refusal() {
+    let fan = FanOut::new(22, 1);
+    fan.put(0);
+    let client = fan.stage.world().kinesis_client();
+    let mut theirs = fan.taken_by(&client).await.unwrap();
+    let (began, mut taken) = (Instant::now(), Instant::now());
+    let running = fan.start("TRIM_HORIZON", &[]);
+    fan.enabled().await;
+    let mut refused_before = 0.0;
+    while fan.state().0 != State::Failing {
+        assert!(began.elapsed() < MINUTE);
+        refused_before = fan.requests("SubscribeToShard", "error");
+        sleep(10 * MILLISECOND).await;
+        // As soon as the service lets them: there is hardly a gap for us.
+        if 5 * SECOND < taken.elapsed() {
+            theirs = fan.taken_by(&client).await.unwrap();
+            taken = Instant::now();
+        }
+    }
+    drop(theirs);
+    assert_eq!(refused_before, 2.0);
+    let (_, reason) = fan.state();
+    assert!(reason.contains("somebody else subscribes as the same consumer"));
+    fan.delivered(1, MINUTE).await;
+    running.stop().await;
+    fan.came_once_in_order(0..1);
 }
 
 #[tokio::test(start_paused = true)]
