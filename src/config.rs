@@ -54,8 +54,9 @@ pub struct Config {
     pub aws: Aws,
     /// Functions that run elsewhere than in AWS Lambda.
     pub functions: Vec<FunctionEntry>,
-    /// The event source mappings, in the order of the files.
-    pub mappings: Vec<Mapping>,
+    /// The event source mappings, in the order of the files. Whoever keeps one shares it: a thousand idle ones are a thousand
+    /// in memory, not four.
+    pub mappings: Vec<Arc<Mapping>>,
     /// Where each mapping stands. Apart from the mapping: one that moved to another line is still the same.
     pub origins: Origins,
     /// What is odd and stops nothing; each displays as one line, like an error.
@@ -200,7 +201,8 @@ fn read_elements(top: &At<'_>, report: &mut Report) -> Option<Config> {
         None => Vec::new(),
     };
     let origins = Origins::new(&mappings);
-    let mappings: Vec<Mapping> = mappings.into_iter().map(|(mapping, _)| mapping).collect();
+    let mappings = mappings.into_iter().map(|(mapping, _)| Arc::new(mapping));
+    let mappings: Vec<Arc<Mapping>> = mappings.collect();
     let streams = mappings
         .iter()
         .any(|mapping| mapping.enabled && mapping.stream.is_some());

@@ -39,14 +39,16 @@
 //! Beside them `sluicegate_build_info` (label `version`), `sluicegate_config_reloads_total` (label `outcome`),
 //! `sluicegate_config_last_reload_successful` and, on Linux, the `process_*` families that every Prometheus client has.
 //!
-//! Of the `prometheus` crate we use histograms, the process's own families and the text encoder. Its labelled counters
-//! keep name, help and labels with each series, which a thousand idle mappings of fifty series would pay for: theirs are
-//! plain atomics, and a mapping costs some 3 KB.
+//! Of the `prometheus` crate we use the process's own families and their encoder. Its counters and histograms keep name,
+//! help and labels with each series, which a thousand idle mappings of a hundred series would pay for, and a scrape makes a
+//! copy of each: theirs are plain numbers, written straight into the text, and a mapping costs some 1 KB.
 
 pub mod family;
+mod histogram;
 pub mod label;
 pub mod mapping;
 pub mod shard;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -61,6 +63,7 @@ pub use label::{
 };
 pub use mapping::{InFlight, MappingMetrics};
 pub use shard::ShardMetrics;
+pub use text::Kind;
 
 use crate::clock::Clock;
 
@@ -169,28 +172,20 @@ impl Metrics {
         self.mappings().remove(name);
     }
 
-    /// Everything in Prometheus' text format. Written family by family: what is held at once is one family and the text.
+    /// Everything in Prometheus' text format.
     pub fn encode(&self) -> String {
         let mappings = self.mappings().clone();
         let mut text = String::new();
-        let mut write = |families: &[_]| {
-            TextEncoder::new()
-                .encode_utf8(families, &mut text)
-                .expect("writing to a string cannot fail, and no family is empty");
-        };
-        if !mappings.is_empty() {
-            let now_ms = self.clock.now_ms();
-            for family in FAMILIES {
-                let cells = mappings
-                    .iter()
-                    .map(|(name, metrics)| (name.as_str(), metrics.cells()));
-                let family = family.collect(cells, now_ms);
-                if !family.get_metric().is_empty() {
-                    write(&[family]);
-                }
-            }
+        let now_ms = self.clock.now_ms();
+        for family in FAMILIES {
+            let cells = mappings
+                .iter()
+                .map(|(name, metrics)| (name.as_str(), metrics.cells()));
+            family.write(cells, now_ms, &mut text);
         }
-        write(&self.process.gather());
+        TextEncoder::new()
+            .encode_utf8(&self.process.gather(), &mut text)
+            .expect("writing to a string cannot fail, and no family is empty");
         text
     }
 

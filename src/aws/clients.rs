@@ -24,7 +24,7 @@ use super::credentials::wanting;
 use super::direct::Direct;
 use super::fault::chain;
 use super::identities::Identities;
-use super::named::{Named, Naming};
+use super::named::Naming;
 use super::renewed::Renewed;
 use super::resolved::Resolved;
 use super::stream::ReadBounds;
@@ -305,8 +305,7 @@ fn timeouts(attempt: Duration) -> TimeoutConfig {
 }
 
 fn connector() -> SharedHttpConnector {
-    let renewed = SharedHttpConnector::new(Renewed::new(connections));
-    SharedHttpConnector::new(Named(renewed))
+    SharedHttpConnector::new(Renewed::new(connections))
 }
 
 /// A pool of connections.

@@ -163,16 +163,19 @@ impl Direct {
                 // Large, and once: not a part of every call's future.
                 None => Box::pin(self.learn(ask)).await?,
             };
-            let mut request = self.signed(look, body).await?;
-            if let Some((name, value)) = header {
-                request
-                    .headers_mut()
-                    .try_insert(name, value)
-                    .map_err(unsent)?;
-            }
-            let sent = look.connector.call(request).await;
-            let response = sent.map_err(Failure::from)?;
-            self.answer(look, response, taker).await
+            // What is over before the call waits, or begins after, takes no room in it: an idle queue is one that waits.
+            let sent = {
+                let mut request = self.signed(look, body).await?;
+                if let Some((name, value)) = header {
+                    request
+                        .headers_mut()
+                        .try_insert(name, value)
+                        .map_err(unsent)?;
+                }
+                look.connector.call(request)
+            };
+            let response = sent.await.map_err(Failure::from)?;
+            Box::pin(self.answer(look, response, taker)).await
         };
         match tokio::time::timeout(at_most, call).await {
             Ok(answer) => answer,

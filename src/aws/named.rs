@@ -5,34 +5,13 @@ use std::error::Error;
 use std::{fmt, mem};
 
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
-};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::FinalizerInterceptorContextMut;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, OrchestratorError};
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::endpoint::Endpoint;
-
-/// A connector of somebody else.
-#[derive(Debug)]
-pub(super) struct Named(pub SharedHttpConnector);
-
-impl HttpConnector for Named {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        // Taken apart only for an error: a thousand calls a second go well.
-        let address = request.uri().to_owned();
-        let answer = self.0.call(request);
-        HttpConnectorFuture::new(async move {
-            answer.await.map_err(|error| match whom(&address) {
-                Some(whom) => named(error, whom),
-                None => error,
-            })
-        })
-    }
-}
 
 /// The host of an address and its port, without user and password, should it have them.
 pub fn whom(uri: &str) -> Option<String> {
@@ -80,7 +59,7 @@ impl Intercept for Naming {
 }
 
 /// The same kind of error, with a name.
-fn named(error: ConnectorError, whom: String) -> ConnectorError {
+pub(super) fn named(error: ConnectorError, whom: String) -> ConnectorError {
     let (timeout, user, io, other) = (
         error.is_timeout(),
         error.is_user(),
@@ -120,8 +99,14 @@ impl Error for From {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+
     use super::*;
     use crate::aws::fault::chain;
+    use crate::aws::renewed::Renewed;
 
     #[derive(Debug)]
     struct Refusing;
@@ -135,7 +120,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_error_says_with_whom_and_stays_of_its_kind() {
-        let connector = Named(SharedHttpConnector::new(Refusing));
+        let connector = Renewed::new(|| SharedHttpConnector::new(Refusing));
         for (uri, whom) in [
             ("http://127.0.0.1:4566/q", "127.0.0.1:4566"),
             (

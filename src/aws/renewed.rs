@@ -1,4 +1,4 @@
-//! Connections that are made anew when a host stops answering.
+//! Connections that are made anew when a host stops answering, and errors that name it.
 //!
 //! Over HTTP/2 all calls to a host share one connection. One that died unnoticed takes every new call as well, and
 //! nothing but TCP's own patience of a quarter of an hour ends it. So calls are counted that were given up before their
@@ -13,8 +13,11 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tracing::warn;
+
+use super::named::{named, whom};
 
 /// So many calls in a row were given up without an answer: one may be the service's fault, three are the connection's.
 const UNANSWERED_MAX: u32 = 3;
@@ -62,27 +65,27 @@ impl fmt::Debug for Renewed {
 
 impl HttpConnector for Renewed {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let uri: Option<http::Uri> = request.uri().parse().ok();
-        let host = uri.and_then(|uri| uri.authority().map(ToString::to_string));
         let (connector, generation) = {
             let state = self.0.state();
             (state.current.clone(), state.generation)
         };
+        let Some(host) = whom(request.uri()) else {
+            return connector.call(request);
+        };
         let watch = Watch {
             inner: self.0.clone(),
-            host: host.unwrap_or_default(),
+            host,
             generation,
             answered: false,
         };
-        let answer = connector.call(request);
-        HttpConnectorFuture::new(async move {
+        // Not a block with an await in it, which would have room for the call twice: an idle queue waits here.
+        HttpConnectorFuture::new(connector.call(request).map(move |answer| {
             // All of it: its end is what it is for.
             let mut watch = watch;
-            let answer = answer.await;
             // An error is an answer, too: what fails is not silent, and a broken connection is not used again.
             watch.answered = true;
-            answer
-        })
+            answer.map_err(|error| named(error, watch.host.clone()))
+        }))
     }
 }
 
@@ -139,7 +142,6 @@ mod tests {
     use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
     use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::body::SdkBody;
-    use futures_util::FutureExt as _;
 
     use super::*;
 

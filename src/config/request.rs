@@ -130,7 +130,7 @@ mod tests {
         });
         let file = json!({ "EventSourceMappings": [settings] }).to_string();
         let config = Config::parse("file", &file, &|_| None).unwrap();
-        assert_eq!(checked(settings, &[]), Ok(config.mappings[0].clone()));
+        assert_eq!(checked(settings, &[]), Ok((*config.mappings[0]).clone()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The effective configuration for `validate`: a table to read, or JSON under AWS's names.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -38,7 +39,7 @@ pub fn table(config: &Config) -> String {
     }
     let headings: Vec<String> = headings.into_iter().map(str::to_owned).collect();
     let columns = headings.len();
-    let row = |mapping: &Mapping| {
+    let row = |mapping: &Arc<Mapping>| {
         let cells = row(mapping).into_iter().chain(stream_row(mapping));
         cells.take(columns).collect()
     };
@@ -153,7 +154,7 @@ fn state(mapping: &Mapping) -> &'static str {
 /// configuration file itself, but for queries in URLs, which are left out since they may be keys.
 pub fn json(config: &Config) -> Value {
     let functions: Map<String, Value> = config.functions.iter().map(function).collect();
-    let mappings: Vec<Value> = config.mappings.iter().map(mapping).collect();
+    let mappings: Vec<Value> = config.mappings.iter().map(|one| mapping(one)).collect();
     json!({
         "Service": {
             "Listen": config.service.listen.to_string(),

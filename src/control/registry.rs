@@ -8,6 +8,7 @@ mod tags;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -39,7 +40,7 @@ pub struct Registry {
 #[derive(Clone, Debug)]
 struct Entry {
     home: Home,
-    mapping: Result<Mapping, Held>,
+    mapping: Result<Arc<Mapping>, Held>,
     last_modified_ms: u64,
 }
 
@@ -144,7 +145,7 @@ impl Registry {
     }
 
     /// All that can run: the mappings of the files in their order, then those of the API.
-    pub fn mappings(&self) -> Vec<Mapping> {
+    pub fn mappings(&self) -> Vec<Arc<Mapping>> {
         let mut entries: Vec<&Entry> = self.entries.values().collect();
         entries.sort_by_key(|entry| match &entry.home {
             Home::File { number, .. } => *number,
@@ -173,7 +174,7 @@ impl Registry {
     /// # Errors
     /// There is none, or it is one that cannot run.
     pub fn mapping(&self, uuid: &str) -> Result<&Mapping, Refusal> {
-        let mapping = self.entry(uuid)?.mapping.as_ref();
+        let mapping = self.entry(uuid)?.mapping.as_deref();
         mapping.map_err(|Held(why)| Refusal::conflict(why))
     }
 
@@ -218,7 +219,7 @@ impl Registry {
                 let mapping = self.set_apart(mapping);
                 let why = (mapping.name != given)
                     .then(|| format!("another has this name; called {} now", mapping.name));
-                (Ok(mapping), why)
+                (Ok(Arc::new(mapping)), why)
             }
             Err(refusal) => {
                 let why = format!("cannot run: {}", refusal.message);

@@ -3,6 +3,7 @@
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -106,7 +107,7 @@ impl Side {
 }
 
 /// With where the function runs, if that is not AWS Lambda; without queries, which may be keys.
-fn with_target((mapping, shown): (&Mapping, &Json)) -> Json {
+fn with_target((mapping, shown): (&Arc<Mapping>, &Json)) -> Json {
     let mut shown = shown.clone();
     shown["Function"] = match &mapping.target {
         Target::Lambda { .. } => Json::Null,

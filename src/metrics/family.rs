@@ -1,16 +1,13 @@
 //! The table of families: name, kind, labels, AWS's name, meaning, and where each reads its values.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-
-use prometheus::core::Metric as _;
-use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
-use prometheus::{Histogram, HistogramOpts};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::label::{
     CommitOutcome, DeliveryOutcome, Dropped, Label, Malformed, Operation, Outcome, PassedOver,
     RequestOutcome, Source, State,
 };
 use super::mapping::Cells;
+use super::text::{Kind, Series};
 
 /// Up to the 900 s that a function may run. // spec: 10
 pub(super) const DURATION_SECONDS: [f64; 16] = [
@@ -33,19 +30,12 @@ pub(super) const BATCH_BYTES: [f64; 9] = [
     6_291_456.0,
 ];
 
-/// A histogram with these upper bounds; its name is the family's, set when it is written.
-pub(super) fn histogram(buckets: &[f64]) -> Histogram {
-    let options = HistogramOpts::new("histogram", "histogram").buckets(buckets.to_vec());
-    Histogram::with_opts(options)
-        .expect("the buckets are constants of this file, sorted, and the name is valid")
-}
-
 /// A family: one name, one series or more for each mapping.
 pub struct Family {
     /// As Prometheus shows it.
     pub name: &'static str,
     /// Counter, gauge or histogram.
-    pub kind: MetricType,
+    pub kind: Kind,
     /// The labels beside `mapping`.
     pub labels: &'static [&'static str],
     /// What CloudWatch calls it; empty where AWS has nothing like it.
@@ -58,84 +48,25 @@ pub struct Family {
 }
 
 impl Family {
-    /// The family with the series of these mappings, each by its name.
-    pub(super) fn collect<'a>(
+    /// Write the family with the samples of these mappings, each by its name; nothing where none has any.
+    pub(super) fn write<'a>(
         &self,
         mappings: impl Iterator<Item = (&'a str, &'a Cells)>,
         now_ms: u64,
-    ) -> MetricFamily {
-        let mut series = Series {
-            mapping: "",
-            now_ms,
-            metrics: Vec::new(),
-        };
+        text: &mut String,
+    ) {
+        let before = text.len();
+        let mut series = Series::begin(text, (self.name, self.help, self.kind), now_ms);
+        let head = series.len();
         for (mapping, cells) in mappings {
-            if self.source.is_some_and(|source| source != cells.source) {
-                continue;
+            if self.source.is_none_or(|source| source == cells.source) {
+                series.of(mapping);
+                (self.read)(cells, &mut series);
             }
-            series.mapping = mapping;
-            (self.read)(cells, &mut series);
         }
-        let mut family = MetricFamily::default();
-        family.set_name(self.name.to_owned());
-        family.set_help(self.help.to_owned());
-        family.set_field_type(self.kind);
-        family.set_metric(series.metrics);
-        family
-    }
-}
-
-/// Takes the series of a family, one after the other.
-struct Series<'a> {
-    mapping: &'a str,
-    /// The time of the scrape, in milliseconds since 1970.
-    now_ms: u64,
-    metrics: Vec<Metric>,
-}
-
-impl Series<'_> {
-    fn counter(&mut self, labels: &[(&str, &str)], value: &AtomicU64) {
-        let mut counter = Counter::default();
-        counter.set_value(value.load(Relaxed) as f64);
-        let mut metric = Metric::default();
-        metric.set_counter(counter);
-        self.push(labels, metric);
-    }
-
-    fn gauge(&mut self, labels: &[(&str, &str)], value: usize) {
-        self.gauge_of(labels, value as f64);
-    }
-
-    fn gauge_of(&mut self, labels: &[(&str, &str)], value: f64) {
-        let mut gauge = Gauge::default();
-        gauge.set_value(value);
-        let mut metric = Metric::default();
-        metric.set_gauge(gauge);
-        self.push(labels, metric);
-    }
-
-    fn histogram(&mut self, histogram: &Histogram) {
-        self.push(&[], histogram.metric());
-    }
-
-    fn by<L: Label>(&mut self, label: &str, counters: &[AtomicU64]) {
-        for value in L::ALL {
-            self.counter(&[(label, value.label())], &counters[value.index()]);
+        if series.len() == head {
+            text.truncate(before);
         }
-    }
-
-    fn push(&mut self, labels: &[(&str, &str)], mut metric: Metric) {
-        let pair = |(name, value): (&str, &str)| {
-            let mut pair = LabelPair::default();
-            pair.set_name(name.to_owned());
-            pair.set_value(value.to_owned());
-            pair
-        };
-        let all = [("mapping", self.mapping)]
-            .into_iter()
-            .chain(labels.iter().copied());
-        metric.set_label(all.map(pair).collect());
-        self.metrics.push(metric);
     }
 }
 
@@ -147,7 +78,7 @@ fn load(gauge: &AtomicUsize) -> usize {
 pub const FAMILIES: &[Family] = &[
     Family {
         name: "sluicegate_events_polled_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "PolledEventCount",
         help: "Events read from the source.",
@@ -156,7 +87,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_filtered_out_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "FilteredOutEventCount",
         help: "Events that match no filter.",
@@ -165,7 +96,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_invoked_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "InvokedEventCount",
         help: "Events handed to the function; each repeat counts again.",
@@ -174,7 +105,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_failed_invoke_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "FailedInvokeEventCount",
         help: "Events of invocations that did not handle all of their batch.",
@@ -183,7 +114,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_deleted_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "DeletedEventCount",
         help: "Messages deleted from the queue, handled or filtered out.",
@@ -192,7 +123,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_delete_failed_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Messages that were to be deleted and could not be while their lease lasted: they come again.",
@@ -201,7 +132,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_invocations_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["outcome"],
         aws: "Invocations, Errors, Throttles",
         help: "Invocations of the function by how they ended.",
@@ -210,7 +141,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_invocation_duration_seconds",
-        kind: MetricType::HISTOGRAM,
+        kind: Kind::Histogram,
         labels: &[],
         aws: "Duration",
         help: "Time from sending the event to the end of the answer, where the function ran.",
@@ -219,7 +150,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_invocations_in_flight",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &[],
         aws: "ConcurrentExecutions",
         help: "Invocations that run now.",
@@ -228,7 +159,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_concurrency_limit",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &[],
         aws: "",
         help: "Invocations that may run at once, as scaling decided.",
@@ -237,7 +168,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_batch_events",
-        kind: MetricType::HISTOGRAM,
+        kind: Kind::Histogram,
         labels: &[],
         aws: "",
         help: "Events in a batch.",
@@ -246,7 +177,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_batch_bytes",
-        kind: MetricType::HISTOGRAM,
+        kind: Kind::Histogram,
         labels: &[],
         aws: "",
         help: "Length of the event that a batch makes.",
@@ -255,7 +186,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_source_requests_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["operation", "outcome"],
         aws: "",
         help: "Calls to the source: what the bill counts.",
@@ -278,7 +209,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_mapping_state",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &["state"],
         aws: "State",
         help: "1 for the state that the mapping is in, 0 for the others.",
@@ -295,7 +226,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_messages_held",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &[],
         aws: "",
         help: "Messages received and not yet settled.",
@@ -304,7 +235,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_messages_handed_back_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Messages received, not dispatched, and made visible again at once.",
@@ -313,7 +244,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_messages_lease_lost_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Messages whose visibility ended before they were settled: they may be handled twice.",
@@ -322,7 +253,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_messages_visibility_extended_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Extensions of a message's visibility.",
@@ -331,7 +262,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_messages_passed_over_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["reason"],
         aws: "",
         help: "Messages received and left to the queue, or in hand already.",
@@ -340,7 +271,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_replies_ignored_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Answers with batchItemFailures that nobody reads: FunctionResponseTypes lacks ReportBatchItemFailures, \
@@ -350,7 +281,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_replies_malformed_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["reason"],
         aws: "",
         help: "Answers that cannot be read as a report of failed items: the whole batch counts as failed.",
@@ -359,7 +290,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_dropped_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["reason"],
         aws: "DroppedEventCount",
         help: "Records discarded by a limit, of which no on-failure record tells; the final invocation of a window holds none.",
@@ -368,7 +299,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_events_on_failure_delivered_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "OnFailureDestinationDeliveredEventCount",
         help: "Records discarded by a limit, whose on-failure record was delivered; the final invocation of a window holds none.",
@@ -377,7 +308,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_windows_discarded_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Tumbling windows whose final invocation was discarded by a limit: their records were handled, what became of the state is not known.",
@@ -386,7 +317,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_destination_deliveries_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["outcome"],
         aws: "DestinationDeliveryFailures and its complement",
         help: "Attempts to deliver an on-failure record; a failed one is repeated.",
@@ -397,7 +328,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_iterator_age_seconds",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &["shard"],
         aws: "IteratorAge",
         help: "Age of the oldest record of the shard that is read and not settled, or how far reading is behind, which grows while reads fail; 0 when all is settled.",
@@ -410,7 +341,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_shard_failures",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &["shard"],
         aws: "",
         help: "Failures in a row on the records that the shard is at: above 0 it stands still.",
@@ -423,7 +354,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_shards_waiting",
-        kind: MetricType::GAUGE,
+        kind: Kind::Gauge,
         labels: &[],
         aws: "",
         help: "Shards that wait for their parents to be settled.",
@@ -432,7 +363,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_stream_gaps_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &[],
         aws: "",
         help: "Times that the source had trimmed records before they were read: they are lost.",
@@ -441,7 +372,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "sluicegate_checkpoint_commits_total",
-        kind: MetricType::COUNTER,
+        kind: Kind::Counter,
         labels: &["outcome"],
         aws: "",
         help: "Attempts to write a checkpoint.",

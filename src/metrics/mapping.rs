@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus::Histogram;
-
-use super::family;
+use super::family::{BATCH_BYTES, BATCH_EVENTS, DURATION_SECONDS};
+use super::histogram::Histogram;
 use super::label::{
     CommitOutcome, DeliveryOutcome, Dropped, Label, Malformed, Operation, Outcome, PassedOver,
     RequestOutcome, Source, State,
@@ -28,10 +27,10 @@ pub(super) struct Cells {
     pub(super) deleted: AtomicU64,
     pub(super) delete_failed: AtomicU64,
     pub(super) invocations: [AtomicU64; Outcome::ALL.len()],
-    pub(super) invocation_duration: Histogram,
+    pub(super) invocation_duration: Histogram<{ DURATION_SECONDS.len() }>,
     pub(super) in_flight: AtomicUsize,
-    pub(super) batch_events: Histogram,
-    pub(super) batch_bytes: Histogram,
+    pub(super) batch_events: Histogram<{ BATCH_EVENTS.len() }>,
+    pub(super) batch_bytes: Histogram<{ BATCH_BYTES.len() }>,
     pub(super) source_requests: [[AtomicU64; RequestOutcome::ALL.len()]; Operation::ALL.len()],
     pub(super) state: AtomicUsize,
     pub(super) held: AtomicUsize,
@@ -71,10 +70,10 @@ impl MappingMetrics {
             deleted: AtomicU64::default(),
             delete_failed: AtomicU64::default(),
             invocations: Default::default(),
-            invocation_duration: family::histogram(&family::DURATION_SECONDS),
+            invocation_duration: Histogram::new(&DURATION_SECONDS),
             in_flight: AtomicUsize::default(),
-            batch_events: family::histogram(&family::BATCH_EVENTS),
-            batch_bytes: family::histogram(&family::BATCH_BYTES),
+            batch_events: Histogram::new(&BATCH_EVENTS),
+            batch_bytes: Histogram::new(&BATCH_BYTES),
             source_requests: Default::default(),
             state: AtomicUsize::new(State::Creating.index()),
             held: AtomicUsize::default(),

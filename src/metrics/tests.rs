@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use prometheus::proto::MetricType;
-
 use super::*;
 
 /// Half a minute after 1970 began.
@@ -132,7 +130,7 @@ fn every_series_of_a_mapping_is_there_from_its_start() {
             "{}",
             family.name
         );
-        let suffix = if family.kind == MetricType::HISTOGRAM {
+        let suffix = if family.kind == Kind::Histogram {
             "_count"
         } else {
             ""
@@ -317,18 +315,18 @@ fn names_keep_the_conventions_of_prometheus() {
                 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
             "{name}"
         );
-        assert_eq!(
-            name.ends_with("_total"),
-            *kind == MetricType::COUNTER,
-            "{name}"
-        );
+        assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
         assert!(
             labels
                 .iter()
                 .all(|label| !["mapping", "le"].contains(label)),
             "{name}"
         );
-        assert!(help.ends_with('.'), "{name}");
+        // It is written as it is.
+        assert!(
+            help.ends_with('.') && !help.contains(['\\', '\n']),
+            "{name}"
+        );
     }
 }
 

@@ -92,7 +92,7 @@ impl Crew {
             let owner = names.get(&mapping.name);
             if owner.is_none_or(|owner| *owner == mapping.uuid) {
                 names.insert(mapping.name.clone(), mapping.uuid.clone());
-                self.begin(Arc::new(mapping.clone()), before, held, &wanted.store);
+                self.begin(mapping.clone(), before, held, &wanted.store);
             }
         }
     }
@@ -101,7 +101,7 @@ impl Crew {
     fn leave(&mut self, wanted: &Wanted) {
         let wanted = wanted.mappings.iter();
         let wanted: BTreeMap<&str, &Mapping> = wanted
-            .map(|mapping| (mapping.uuid.as_str(), mapping))
+            .map(|mapping| (mapping.uuid.as_str(), &**mapping))
             .collect();
         let mut gone = Vec::new();
         for (uuid, member) in &mut self.members {

@@ -102,8 +102,8 @@ fn tombstone() -> Value {
 }
 
 /// A mapping of a stream is to run: its progress has to be kept.
-fn needs_store(mappings: &[Mapping]) -> bool {
-    let needed = |mapping: &Mapping| mapping.enabled && mapping.stream.is_some();
+fn needs_store(mappings: &[Arc<Mapping>]) -> bool {
+    let needed = |mapping: &Arc<Mapping>| mapping.enabled && mapping.stream.is_some();
     mappings.iter().any(needed)
 }
 
@@ -257,7 +257,7 @@ impl Desk {
                 false if moving.contains(&small(&mapping.uuid)) => MOVING,
                 false => continue,
             };
-            mapping.enabled = false;
+            Arc::make_mut(mapping).enabled = false;
             held.insert(mapping.uuid.clone(), why);
         }
         self.roster.replace(Wanted {
@@ -268,11 +268,12 @@ impl Desk {
     }
 
     /// Whoever wonders why nothing comes finds it in the log.
-    fn tell_paused(&self, known: &[Mapping]) {
+    fn tell_paused(&self, known: &[Arc<Mapping>]) {
         let registry = self.registry();
         let was_known = |uuid: &str| known.iter().any(|mapping| mapping.uuid == uuid);
-        for Mapping { name, uuid, .. } in registry.mappings() {
-            if registry.is_paused(&uuid) && !was_known(&uuid) {
+        for mapping in registry.mappings() {
+            let Mapping { name, uuid, .. } = &*mapping;
+            if registry.is_paused(uuid) && !was_known(uuid) {
                 warn!(
                     mapping = name,
                     uuid,
@@ -327,7 +328,7 @@ async fn forget(store: &Store, uuid: &str) -> Result<(), StoreError> {
     store.register(uuid, None).await
 }
 
-fn concerned(before: &[Mapping], after: &[Mapping]) -> Concerned {
+fn concerned(before: &[Arc<Mapping>], after: &[Arc<Mapping>]) -> Concerned {
     let mut concerned = Concerned::default();
     for mapping in after {
         let mut same = before.iter();

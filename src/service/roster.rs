@@ -19,7 +19,7 @@ pub struct Roster {
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Enabled or not, each with a UUID and a name of its own.
-    pub mappings: Arc<[Mapping]>,
+    pub mappings: Arc<[Arc<Mapping>]>,
     /// Those of them that are disabled for now whatever their settings say, by UUID, and why in words.
     pub held: Arc<BTreeMap<String, &'static str>>,
     /// Where the progress of streams is kept from now on. Mappings of streams that run keep theirs where they began to.
@@ -44,7 +44,7 @@ struct Followed {
 
 impl Roster {
     /// With this to begin with.
-    pub fn new(mappings: Vec<Mapping>, store: Store) -> Self {
+    pub fn new(mappings: Vec<Arc<Mapping>>, store: Store) -> Self {
         let wanted = Wanted {
             mappings: mappings.into(),
             held: Arc::default(),

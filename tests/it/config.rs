@@ -447,7 +447,7 @@ fn one_queue_may_feed_two_aliases_under_names_that_do_not_depend_on_their_order(
         let mappings = parse(&mappings(functions)).mappings;
         mappings
             .into_iter()
-            .map(|mapping| (mapping.name, mapping.uuid))
+            .map(|mapping| (mapping.name.clone(), mapping.uuid.clone()))
             .collect()
     };
     let names = |functions: &[&str]| -> Vec<String> {

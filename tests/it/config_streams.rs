@@ -1,6 +1,7 @@
 //! Mappings of streams that hold: what every setting comes to, and what is shown of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluicegate::config::mapping::Mapping;
@@ -31,7 +32,7 @@ fn text(source: &str, settings: &str) -> String {
 }
 
 fn mapping(source: &str, settings: &str) -> Mapping {
-    parse(&text(source, settings)).mappings.remove(0)
+    Arc::unwrap_or_clone(parse(&text(source, settings)).mappings.remove(0))
 }
 
 fn stream(source: &str, settings: &str) -> Stream {

@@ -1,5 +1,7 @@
 //! Create, update, delete: what a request comes to, decided before anything is done.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Entry, Home, Registry, key, tags, unheard_of};
@@ -149,7 +151,7 @@ impl Registry {
             // A name that it has for as long as another has its own is not kept.
             None => self.set_apart(mapping),
         };
-        let before = entry.mapping.as_ref().ok();
+        let before = entry.mapping.as_deref().ok();
         let paused = self.is_paused(uuid);
         let state = match paused {
             true => State::Disabled,
@@ -219,7 +221,7 @@ impl Registry {
                 let key = key(&registration.uuid);
                 let before = self.take(&key);
                 let mapping = match (change.mapping, before) {
-                    (Some(mapping), _) => Ok(mapping),
+                    (Some(mapping), _) => Ok(Arc::new(mapping)),
                     (None, Some(before)) => before.mapping,
                     (None, None) => return,
                 };

@@ -1,5 +1,7 @@
 //! Every row of AWS's table of settings: just inside is taken, just outside is not. // spec: 1.2
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{CONSUMER, FIFO, QUEUE, STREAM, TABLE, empty, request, try_create};
@@ -601,8 +603,10 @@ fn the_api_takes_what_a_file_can_hold() {
                 match (file, api) {
                     (Ok(mut file), Ok(change)) => {
                         let mapping = change.needs.unwrap().mapping;
-                        file.mappings[0].uuid.clone_from(&mapping.uuid);
-                        assert_eq!(mapping, file.mappings[0], "{request}");
+                        Arc::make_mut(&mut file.mappings[0])
+                            .uuid
+                            .clone_from(&mapping.uuid);
+                        assert_eq!(mapping, *file.mappings[0], "{request}");
                         taken += 1;
                     }
                     (Err(_), Err(_)) => {}

@@ -66,7 +66,7 @@ fn a_mapping_of_a_file_is_shown_and_changed_there() {
     let names: Vec<String> = registry
         .mappings()
         .into_iter()
-        .map(|mapping| mapping.name)
+        .map(|mapping| mapping.name.clone())
         .collect();
     assert_eq!(names, ["orders-f", "clicks-f"], "those of files come first");
     let targets = registry.mappings();
@@ -179,7 +179,7 @@ fn a_registration_that_a_file_repeats_is_kept_and_not_run() {
     let running: Vec<String> = held
         .mappings()
         .into_iter()
-        .map(|mapping| mapping.uuid)
+        .map(|mapping| mapping.uuid.clone())
         .collect();
     assert_eq!(running, ["0000000A-0000-4000-8000-000000000000"]);
     let expected = json!({
@@ -192,7 +192,7 @@ fn a_registration_that_a_file_repeats_is_kept_and_not_run() {
     });
     assert_eq!(held.get(&uuid(1), |_| None), Ok(expected));
     assert_eq!(held.mapping(&uuid(1)).unwrap_err().message, why);
-    assert_eq!(held.mapping(&uuid(10)), Ok(&held.mappings()[0]));
+    assert_eq!(held.mapping(&uuid(10)), Ok(&*held.mappings()[0]));
     assert_eq!(held.mapping(&uuid(2)).unwrap_err().status, 404);
     let (back, troubles) = reloaded(&held, "{}");
     assert_eq!(troubles, [""; 0]);
@@ -257,7 +257,7 @@ fn a_name_that_a_file_takes_is_the_files() {
         registry
             .mappings()
             .into_iter()
-            .map(|mapping| mapping.name)
+            .map(|mapping| mapping.name.clone())
             .collect()
     };
     assert_eq!(names(&apart), ["shared", "shared-00000001"]);

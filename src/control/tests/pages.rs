@@ -249,6 +249,9 @@ fn a_list_is_a_configuration_file() {
             .find(|same| same.uuid == mapping.uuid)
             .unwrap();
         assert_eq!(mapping.function_arn(), same.function_arn());
-        assert_eq!((mapping.source, mapping.stream), (same.source, same.stream));
+        assert_eq!(
+            (&mapping.source, &mapping.stream),
+            (&same.source, &same.stream)
+        );
     }
 }

@@ -227,7 +227,7 @@ fn names_are_unique_and_stay() {
     );
     let names = |registry: &Registry| -> Vec<String> {
         let mappings = registry.mappings().into_iter();
-        mappings.map(|mapping| mapping.name).collect()
+        mappings.map(|mapping| mapping.name.clone()).collect()
     };
     assert_eq!(names(&registry), ["orders-f", "orders-f-00000002"]);
     let taken = request(STREAM, json!({ "Name": "orders-f" }));

@@ -139,7 +139,7 @@ fn as_requests(parsed: &Result<Config, Vec<ConfigError>>, value: &Value) {
         };
         let requested = request::mapping(entries, &config.functions);
         let requested = requested.expect("a file may say it");
-        assert_eq!(bare(requested), bare(mapping.clone()));
+        assert_eq!(bare(requested), bare((**mapping).clone()));
     }
 }
 

@@ -180,7 +180,7 @@ fn as_a_file(registry: &Registry, kept: &Registration) {
     let config = Config::parse("", &text, &|_| None);
     let config = config.unwrap_or_else(|errors| panic!("no file could say it: {errors:?} {text}"));
     let mapping = registry.mapping(&kept.uuid).expect("it runs");
-    let mut read = config.mappings[0].clone();
+    let mut read = (*config.mappings[0]).clone();
     read.name.clone_from(&mapping.name);
     assert_eq!(&read, mapping);
 }
