@@ -1,5 +1,7 @@
 //! Filters, and records that the Kinesis Producer Library packed into one. // spec: 7, 2.2
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
@@ -49,6 +51,26 @@ async fn dropped_records_move_the_position_and_a_crash_does_not_move_it_back() {
         assert_eq!(stage.counted("events_filtered_out_total"), 500.0);
         assert_eq!(stage.calls(), Vec::<Vec<u32>>::new());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_dropped_records_move_is_kept_once_a_second_and_no_more() {
+    let stage = StreamStage::kinesis(41, 1);
+    stage.answers(|_| Reply::ok("{}"));
+    let running = stage.start("TRIM_HORIZON", &[KEEP]);
+    seconds(5).await;
+    let kept = || stage.labelled("checkpoint_commits_total", "outcome", "success");
+    stage.put("drop", 0..1);
+    seconds(3).await;
+    let before = kept();
+    for number in 1..301 {
+        stage.put("drop", number..number + 1);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let kept = kept() - before;
+    assert!((40.0..=61.0).contains(&kept), "{kept}");
+    running.stop().await;
+    assert_eq!(stage.counted("events_filtered_out_total"), 301.0);
 }
 
 /// A record as the library packs it.

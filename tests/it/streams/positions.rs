@@ -69,6 +69,8 @@ async fn latest_passes_over_what_closed_shards_hold_and_reads_their_children() {
     seconds(120).await;
     running.stop().await;
     assert_eq!(stage.delivered(), [6, 7, 8]);
+    let opened = r#"sluicegate_source_requests_total{mapping="m",operation="GetShardIterator",outcome="success"}"#;
+    assert_eq!(stage.stage.metric(opened), 2.0, "the children alone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +90,10 @@ async fn a_moment_is_the_first_record_from_then_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_moment_may_be_now_and_no_later() {
-    for (later_ms, state) in [(0, State::Enabled), (600_000, State::Failing)] {
+    for (later_ms, state, told) in [
+        (0, State::Enabled, ""),
+        (600_000, State::Failing, "lies in the future"),
+    ] {
         let stage = answering(StreamStage::kinesis(9, 1));
         let moment = stage.world().clock().now_ms() + later_ms;
         let at = format!("StartingPositionTimestamp: {}", moment as f64 / 1000.0);
@@ -96,6 +101,8 @@ async fn a_moment_may_be_now_and_no_later() {
         seconds(5).await;
         let status = stage.status();
         assert_eq!(status.state, state, "{status:?}");
+        let reason = status.reason.unwrap_or_default();
+        assert!(reason.contains(told), "{reason}");
         running.stop().await;
     }
 }

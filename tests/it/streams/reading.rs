@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use sluicegate::sim::{Event, Fault, FunctionConfig, Operation, Reply};
+use sluicegate::sim::{Event, Fault, FunctionConfig, KinesisOperation, Operation, Reply};
 use sluicegate::status::State;
 
 use super::{
     GET_RECORDS, GET_SHARD_ITERATOR, LIST_SHARDS, SOON, STREAM, StreamStage, fails_on, seconds,
 };
 use crate::support::log::Log;
+
+const DESCRIBE_STREAM_SUMMARY: Operation =
+    Operation::Kinesis(KinesisOperation::DescribeStreamSummary);
 
 fn stage(seed: u64) -> StreamStage {
     let stage = StreamStage::kinesis(seed, 1);
@@ -135,6 +138,29 @@ async fn a_throttled_read_now_and_then_is_no_trouble_and_many_in_a_row_are_told(
     stage.until_delivered(1).await;
     assert_eq!(stage.status().state, State::Enabled);
     running.stop().await;
+}
+
+// reliability: I11
+#[tokio::test(start_paused = true)]
+async fn a_position_that_is_refused_is_kept_while_nobody_says_which_stream_it_is() {
+    let stage = stage(33);
+    stage.put("k", 0..3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(3).await;
+    let (world, describe) = (stage.world(), DESCRIBE_STREAM_SUMMARY);
+    world.fault_next(GET_SHARD_ITERATOR, Fault::TrimmedPosition, 1);
+    world.fault_next(describe, Fault::Unavailable, 1);
+    world.fault_next(GET_RECORDS, Fault::IteratorExpired, 1);
+    seconds(120).await;
+    stage.put("k", 3..6);
+    stage.until_delivered(6).await;
+    running.stop().await;
+    let faults = world.fault_counts();
+    assert_eq!(faults[&(GET_SHARD_ITERATOR, Fault::TrimmedPosition)], 1);
+    assert_eq!(faults[&(describe, Fault::Unavailable)], 1);
+    assert_eq!(stage.delivered(), [0, 1, 2, 3, 4, 5]);
+    assert_eq!(stage.counted("events_polled_total"), 6.0);
+    assert_eq!(stage.counted("stream_gaps_total"), 0.0);
 }
 
 #[tokio::test(start_paused = true)]

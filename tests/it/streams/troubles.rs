@@ -350,3 +350,44 @@ async fn children_that_are_known_do_not_wait_for_the_listings_of_a_shard_that_is
     assert_eq!(stage.status().state, State::Enabled);
     running.stop().await;
 }
+
+/// A function that takes so long, of the time that it may take.
+fn takes(stage: &StreamStage, seconds: u64, at_most: u64) {
+    let config = FunctionConfig {
+        timeout: Duration::from_secs(at_most),
+        ..FunctionConfig::default()
+    };
+    let takes = Duration::from_secs(seconds);
+    stage
+        .stage
+        .function(config, move |_| Reply::ok("{}").after(takes));
+}
+
+#[tokio::test(start_paused = true)]
+async fn terms_are_told_when_they_change_and_not_when_they_are_looked_at() {
+    let log = Log::begin();
+    let stage = stage(22);
+    takes(&stage, 0, 3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(1_000).await;
+    assert!(!log.has("the terms changed"));
+    takes(&stage, 0, 60);
+    seconds(1_000).await;
+    let told = log.lines("the terms changed");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("timeout_s=60"), "{told:?}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_whose_time_out_was_raised_since_the_last_look_is_awaited() {
+    let stage = stage(23);
+    takes(&stage, 0, 3);
+    let running = stage.start("TRIM_HORIZON", &[]);
+    seconds(1).await;
+    takes(&stage, 240, 250);
+    stage.put("k", 0..1);
+    seconds(280).await;
+    running.stop().await;
+    assert_eq!(stage.calls(), [[0]]);
+}

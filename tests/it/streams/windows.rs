@@ -160,6 +160,28 @@ async fn the_last_invocation_has_the_retries_of_a_record_and_its_discard_tells_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_last_invocation_that_fails_is_not_repeated_in_a_drain() {
+    let stage = StreamStage::kinesis(13, 1);
+    stage.answers(|invocation| match numbers(invocation).is_empty() {
+        true => Reply::error("at the end"),
+        false => sum(invocation),
+    });
+    stage.put("k", 1..3);
+    let running = stage.start("TRIM_HORIZON", &[TEN]);
+    seconds(11).await;
+    stage.put("k", 3..4);
+    // The next try is more than a second away by then.
+    let failed = || told(&stage).len() == 6;
+    stage.until("five failures", SOON, failed).await;
+    seconds(1).await;
+    let reason = stage.status().reason.unwrap_or_default();
+    let told_of = "the function failed 5 times in a row on the end of a window";
+    assert!(reason.contains(told_of), "{reason}");
+    running.stop().await;
+    assert_eq!(told(&stage).len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_discard_of_a_last_invocation_is_told_alike_by_the_next_process() {
     let stage = StreamStage::kinesis(15, 1);
     stage.answers(|invocation| match numbers(invocation).is_empty() {
