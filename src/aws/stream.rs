@@ -129,10 +129,10 @@ pub struct ReadBounds {
 }
 
 impl Default for ReadBounds {
-    /// One event. A mebibyte is read faster as one text than apart, and is little beside an event.
+    /// One event. A read of a thousand records of a kilobyte takes less as one text than apart, and is little beside an event.
     fn default() -> Self {
         Self {
-            whole_bytes_max: 1024 * 1024,
+            whole_bytes_max: 2 * 1024 * 1024,
             keep_bytes_max: EVENT_BYTES_MAX,
         }
     }
