@@ -116,6 +116,8 @@ pub enum Amount {
     Beyond {
         /// About so many bytes of data and keys, which the source counts as read.
         dropped_bytes: usize,
+        /// The one record that is kept is more by itself: it does not tell how many others would be kept.
+        oversized: bool,
     },
 }
 

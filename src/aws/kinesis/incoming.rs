@@ -235,7 +235,10 @@ impl Kept {
             ));
         }
         let amount = match self.dropped {
-            Some(dropped_bytes) => Amount::Beyond { dropped_bytes },
+            Some(dropped_bytes) => Amount::Beyond {
+                dropped_bytes,
+                oversized: self.bytes_max < self.bytes,
+            },
             None if self.bytes <= self.bytes_max / 2 => Amount::Little,
             None => Amount::Much,
         };
