@@ -116,6 +116,8 @@ pub enum Amount {
     Beyond {
         /// About so many bytes of data and keys, which the source counts as read.
         dropped_bytes: usize,
+        /// The one record that is kept is more by itself: it does not tell how many others would be kept.
+        oversized: bool,
     },
 }
 
@@ -129,10 +131,10 @@ pub struct ReadBounds {
 }
 
 impl Default for ReadBounds {
-    /// One event. A mebibyte is read faster as one text than apart, and is little beside an event.
+    /// One event. A read of a thousand records of a kilobyte takes less as one text than apart, and is little beside an event.
     fn default() -> Self {
         Self {
-            whole_bytes_max: 1024 * 1024,
+            whole_bytes_max: 2 * 1024 * 1024,
             keep_bytes_max: EVENT_BYTES_MAX,
         }
     }

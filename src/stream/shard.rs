@@ -27,7 +27,7 @@ use crate::model::lanes::{Admitted, Lanes};
 use crate::model::record::SequenceNumber;
 use crate::model::tumbling::{Ahead, Next};
 
-/// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read: two events.
+/// What may wait in all lanes of a shard, in bytes of event records, beyond which nothing more is read, nor written: two events.
 const WAITING_BYTES_MAX: usize = 2 * EVENT_BYTES_MAX;
 /// While every lane has a batch on its way, what is on its way and what waits may be so much for each of them before
 /// nothing more is read: a large event is alone in memory, a small one has the next beside it.
@@ -252,6 +252,10 @@ impl Shard {
         let now = engine.now();
         let mut written = Vec::new();
         while let Some(raw) = self.pending.front() {
+            // What a read brought may be a multiple of that when it is written: aggregates are.
+            if !self.has_room() {
+                return;
+            }
             let number = raw.number();
             // A position that was opened anew may repeat what is in hand already.
             if self
@@ -426,8 +430,7 @@ impl Shard {
     /// A lane's next batch is not full, and there is room for more.
     fn wants_more(&self) -> bool {
         let rule = &self.line.engine.rule;
-        let resuming = self.lanes.iter().any(Lane::resuming);
-        let bytes: usize = self.lanes.iter().map(Lane::bytes).sum();
+        let bytes = self.waiting();
         if let Some(open) = self.reader.subscription() {
             let owes = |lane: &Lane| lane.resuming() && !lane.full(rule);
             let bytes_max = if open {
@@ -437,8 +440,19 @@ impl Shard {
             };
             return bytes < bytes_max || self.lanes.iter().any(owes);
         }
-        let room = resuming || bytes < WAITING_BYTES_MAX && self.may_read_beside(bytes);
+        let resuming = self.lanes.iter().any(Lane::resuming);
+        let room = resuming || self.has_room() && self.may_read_beside(bytes);
         room && self.lanes.iter().any(|lane| !lane.full(rule))
+    }
+
+    /// The bytes of what waits in all lanes.
+    fn waiting(&self) -> usize {
+        self.lanes.iter().map(Lane::bytes).sum()
+    }
+
+    /// More may wait. A batch from before a restart is put together whatever waits beside it.
+    fn has_room(&self) -> bool {
+        self.waiting() < WAITING_BYTES_MAX || self.lanes.iter().any(Lane::resuming)
     }
 
     /// Whether more may be read beside what is on its way, while so much waits. Where nothing is on its way it may: a window

@@ -1,7 +1,8 @@
 //! GetRecords' answer as it comes. A small one is read from its one text. Of a large one, which may be 14 MB for an event of
 //! six, each record is read when it is there, and what was read is dropped.
 //!
-//! What is kept of an answer is bounded either way: behind that the position is opened anew.
+//! What is kept of an answer is bounded either way, and behind that the position is opened anew. The rest is passed over to its
+//! end: the source has counted it, what it says beside records may stand there, and its connection stays good.
 
 use bytes::Bytes;
 
@@ -234,7 +235,10 @@ impl Kept {
             ));
         }
         let amount = match self.dropped {
-            Some(dropped_bytes) => Amount::Beyond { dropped_bytes },
+            Some(dropped_bytes) => Amount::Beyond {
+                dropped_bytes,
+                oversized: self.bytes_max < self.bytes,
+            },
             None if self.bytes <= self.bytes_max / 2 => Amount::Little,
             None => Amount::Much,
         };

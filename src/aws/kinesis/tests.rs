@@ -648,13 +648,13 @@ async fn a_large_answer_is_read_as_it_comes_and_as_a_small_one_where_it_breaks_o
             r#"{{"SequenceNumber":"{number}","Data":"{data}","ApproximateArrivalTimestamp":1}}"#
         )
     };
-    let large = record(8, &"AAAA".repeat(300_000));
+    let large = record(8, &"AAAA".repeat(600_000));
     let answer = format!(
         r#"{{"NextShardIterator":"n","Records":[{},{large},{}],"MillisBehindLatest":5}}"#,
         record(7, ""),
         record(9, "")
     );
-    let parts: Vec<&str> = [0, 50, 60, 900_000, 1_150_000, answer.len()]
+    let parts: Vec<&str> = [0, 50, 60, 900_000, 2_250_000, answer.len()]
         .windows(2)
         .map(|ends| &answer[ends[0]..ends[1]])
         .collect();
@@ -674,7 +674,7 @@ async fn a_large_answer_is_read_as_it_comes_and_as_a_small_one_where_it_breaks_o
                     panic!("{:?}", read.records);
                 };
                 let lengths: Vec<usize> = records.iter().map(|read| read.data.len()).collect();
-                assert_eq!(lengths, [0, 900_000, 0]);
+                assert_eq!(lengths, [0, 1_800_000, 0]);
                 assert_eq!((read.behind_ms, read.amount), (Some(5), Amount::Little));
                 assert_eq!(read.next, Some(ShardIterator("n".to_owned())));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use md5::{Digest, Md5};
-use sluicegate::sim::{Invocation, Reply};
+use sluicegate::sim::{FunctionConfig, Invocation, Reply};
 
 use super::{SOON, STREAM, StreamStage, event, names, numbers, seconds, sequence_number};
 
@@ -279,4 +279,26 @@ async fn an_aggregate_that_is_taken_apart_no_longer_is_repeated_whole() {
     let data = records[0]["kinesis"]["data"].as_str().unwrap();
     let data = STANDARD.decode(data).unwrap();
     assert!(data.starts_with(&[0xF3, 0x89, 0x9A, 0xC2]), "{data:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn aggregates_that_are_longer_than_two_events_when_taken_apart_are_delivered_whole_and_in_order()
+ {
+    let stage = StreamStage::kinesis(9, 1);
+    stage.stage.function(FunctionConfig::default(), |_| {
+        Reply::ok("{}").after(Duration::from_secs(2))
+    });
+    // Each is 100 KB, and 3 MB when it is written.
+    for first in (0..30_000).step_by(5_000) {
+        let inner: Vec<(&str, Vec<u8>)> = (first..first + 5_000_u32)
+            .map(|number| ("k", number.to_string().into_bytes()))
+            .collect();
+        let data = packed(&inner);
+        stage.world().put_record(STREAM, "k", data).unwrap();
+    }
+    let running = stage.start("TRIM_HORIZON", &[KPL, "BatchSize: 10000"]);
+    seconds(60).await;
+    let account = running.stop().await;
+    assert_eq!(stage.delivered(), (0..30_000).collect::<Vec<_>>());
+    assert_eq!((account.settled, account.discarded), (30_000, 0));
 }
