@@ -124,17 +124,14 @@ pub enum Amount {
 /// How much of an answer is in memory, in bytes: a shard may give more at once than an event can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadBounds {
-    /// An answer of no more than that is collected before it is read: its records share one text.
-    pub whole_bytes_max: usize,
     /// Records are kept while they take no more than that in an event, and the first always.
     pub keep_bytes_max: usize,
 }
 
 impl Default for ReadBounds {
-    /// One event. A read of a thousand records of a kilobyte takes less as one text than apart, and is little beside an event.
+    /// One event.
     fn default() -> Self {
         Self {
-            whole_bytes_max: 2 * 1024 * 1024,
             keep_bytes_max: EVENT_BYTES_MAX,
         }
     }

@@ -1,5 +1,5 @@
-//! GetRecords' answer as it comes. A small one is read from its one text. Of a large one, which may be 14 MB for an event of
-//! six, each record is read when it is there, and what was read is dropped.
+//! GetRecords' answer as it comes: each record is read when it is there, and what was read is dropped. All of it may be 14 MB for
+//! an event of six; and what has just come is in the processor's cache.
 //!
 //! What is kept of an answer is bounded either way, and behind that the position is opened anew. The rest is passed over to its
 //! end: the source has counted it, what it says beside records may stand there, and its connection stays good.
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::answer::{Answer, record};
 use super::split::{Run, Split};
-use crate::aws::direct::{Taker, Whole};
+use crate::aws::direct::Taker;
 use crate::aws::fault::Failure;
 use crate::aws::stream::{Amount, Read, ReadBounds, Records, ShardIterator};
 use crate::model::record::KinesisRecord;
@@ -18,23 +18,9 @@ const SHEET_BYTES: usize = 64 * 1024;
 /// What a record takes in an event beside data and key: ids, ARNs, a role.
 const EVENT_RECORD_BYTES: usize = 512;
 
-/// An answer under way.
+/// An answer under way: what there is of it.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    bounds: ReadBounds,
-    announced: usize,
-    form: Form,
-}
-
-#[derive(Debug)]
-enum Form {
-    Whole(Whole),
-    Apart(Box<Apart>),
-}
-
-/// A large answer: what there is of it.
-#[derive(Debug)]
-struct Apart {
     split: Split,
     /// The answer without its records.
     rest: Vec<u8>,
@@ -65,9 +51,14 @@ struct Kept {
 impl Incoming {
     pub(super) fn new(bounds: ReadBounds) -> Self {
         Self {
-            bounds,
-            announced: 0,
-            form: Form::Whole(Whole::default()),
+            split: Split::default(),
+            rest: Vec::new(),
+            sheet: Vec::new(),
+            ends: Vec::new(),
+            sheet_bytes: 0,
+            kept: Kept::new(bounds.keep_bytes_max),
+            passed: 0,
+            wrong: None,
         }
     }
 
@@ -75,69 +66,25 @@ impl Incoming {
     ///
     /// # Errors
     /// It is not what GetRecords answers.
-    pub(super) fn read(self) -> Result<Read, Failure> {
-        let (rest, mut kept) = match self.form {
-            Form::Whole(whole) => (whole.text(), Kept::new(self.bounds.keep_bytes_max)),
-            Form::Apart(mut apart) => {
-                apart.read_sheet();
-                if let Some(wrong) = apart.wrong {
-                    return Err(wrong);
-                }
-                // All of it passes for data.
-                if let Some(dropped) = &mut apart.kept.dropped {
-                    *dropped += plain_bytes(apart.passed);
-                }
-                (apart.rest.into(), apart.kept)
-            }
-        };
+    pub(super) fn read(mut self) -> Result<Read, Failure> {
+        self.read_sheet();
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
+        // All of it passes for data.
+        if let Some(dropped) = &mut self.kept.dropped {
+            *dropped += plain_bytes(self.passed);
+        }
+        let rest = Bytes::from(self.rest);
         let mut answer = Answer::read(&rest)?;
+        // Such as are in no list of that name.
         for record in answer.records() {
-            kept.keep(record.usable(&rest)?);
+            self.kept.keep(record.usable(&rest)?);
         }
-        kept.read(answer)
-    }
-}
-
-impl Taker for Incoming {
-    fn begin(&mut self, announced: usize) {
-        self.announced = announced;
-        if let Form::Whole(whole) = &mut self.form {
-            whole.begin(announced);
-        }
+        self.kept.read(answer)
     }
 
-    fn take(&mut self, part: Bytes) {
-        match &mut self.form {
-            Form::Whole(whole) => {
-                let length = self.announced.max(whole.len() + part.len());
-                if length <= self.bounds.whole_bytes_max {
-                    return whole.take(part);
-                }
-                let mut apart = Box::new(Apart::new(self.bounds.keep_bytes_max));
-                apart.take(&std::mem::take(whole).text());
-                apart.take(&part);
-                self.form = Form::Apart(apart);
-            }
-            Form::Apart(apart) => apart.take(&part),
-        }
-    }
-}
-
-impl Apart {
-    fn new(keep_bytes_max: usize) -> Self {
-        Self {
-            split: Split::default(),
-            rest: Vec::new(),
-            sheet: Vec::new(),
-            ends: Vec::new(),
-            sheet_bytes: 0,
-            kept: Kept::new(keep_bytes_max),
-            passed: 0,
-            wrong: None,
-        }
-    }
-
-    fn take(&mut self, mut text: &[u8]) {
+    fn add(&mut self, mut text: &[u8]) {
         while !text.is_empty() && self.wrong.is_none() {
             let (length, run) = self.split.next(text);
             let (part, behind) = text.split_at(length);
@@ -193,6 +140,14 @@ impl Apart {
             }
             from = to;
         }
+    }
+}
+
+impl Taker for Incoming {
+    fn begin(&mut self, _: usize) {}
+
+    fn take(&mut self, part: Bytes) {
+        self.add(&part);
     }
 }
 

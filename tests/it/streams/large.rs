@@ -60,7 +60,6 @@ async fn records_beyond_an_event_are_read_once_more_and_then_no_more_than_fit() 
 async fn the_end_of_a_shard_is_reached_when_its_last_record_is_kept() {
     let mut stage = StreamStage::kinesis(2, 1);
     stage.stage.reads = Some(ReadBounds {
-        whole_bytes_max: 100,
         keep_bytes_max: 1_500,
     });
     stage.answers(|_| Reply::ok(r#"{"state":{}}"#));
@@ -106,7 +105,6 @@ async fn no_fault_loses_repeats_or_reorders_what_is_read_in_pieces() {
             }
             let mut stage = StreamStage::kinesis(3, 1);
             stage.stage.reads = Some(ReadBounds {
-                whole_bytes_max: 300,
                 keep_bytes_max: 2_000,
             });
             stage.answers(|_| Reply::ok("{}"));

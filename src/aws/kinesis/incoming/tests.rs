@@ -7,23 +7,27 @@ use super::*;
 use crate::aws::canned::spelled;
 use crate::aws::fault::Fault;
 
-const WHOLE: ReadBounds = ReadBounds {
-    whole_bytes_max: usize::MAX,
+const ALL: ReadBounds = ReadBounds {
     keep_bytes_max: usize::MAX,
 };
-const APART: ReadBounds = ReadBounds {
-    whole_bytes_max: 0,
-    keep_bytes_max: usize::MAX,
-};
+
+/// What the parser makes of all of it at once.
+fn whole(text: &[u8]) -> Result<Read, Failure> {
+    let text = Bytes::copy_from_slice(text);
+    let mut answer = Answer::read(&text)?;
+    let mut kept = Kept::new(usize::MAX);
+    for record in answer.records() {
+        kept.keep(record.usable(&text)?);
+    }
+    kept.read(answer)
+}
 
 /// Reads the parts of a text.
 fn read<'a>(
     bounds: ReadBounds,
-    announced: usize,
     parts: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Read, Failure> {
     let mut incoming = Incoming::new(bounds);
-    incoming.begin(announced);
     for part in parts {
         incoming.take(Bytes::copy_from_slice(part));
     }
@@ -38,14 +42,14 @@ fn outcome(read: Result<Read, Failure>) -> Result<Read, (Fault, String)> {
 /// The text is read as its whole however it is cut in two, and byte by byte.
 fn is_read_apart(text: &str) -> Result<Read, (Fault, String)> {
     let text = text.as_bytes();
-    let whole = outcome(read(WHOLE, text.len(), [text]));
+    let whole = outcome(whole(text));
     for at in 0..=text.len() {
         let parts = [&text[..at], &text[at..]];
         let shown = || String::from_utf8_lossy(text);
-        let apart = outcome(read(APART, text.len(), parts));
+        let apart = outcome(read(ALL, parts));
         assert_eq!(apart, whole, "cut at {at}: {}", shown());
     }
-    assert_eq!(outcome(read(APART, 0, text.chunks(1))), whole);
+    assert_eq!(outcome(read(ALL, text.chunks(1))), whole);
     whole
 }
 
@@ -122,13 +126,10 @@ fn an_answer_that_ends_anywhere_before_its_end_is_not_read() {
     let text = r#"{"Records":[{"SequenceNumber":"7","Data":"aGk=","ApproximateArrivalTimestamp":1},{"SequenceNumber":"8","Data":"aGk=","ApproximateArrivalTimestamp":1}],"MillisBehindLatest":3}"#;
     for end in 0..text.len() {
         let part = &text.as_bytes()[..end];
-        let failure = read(APART, text.len(), [part]).unwrap_err();
+        let failure = read(ALL, [part]).unwrap_err();
         assert_eq!(failure.code, "unreadable answer", "{end}");
     }
-    assert_eq!(
-        read(APART, text.len(), [text.as_bytes()]).map(|read| count(&read)),
-        Ok(2)
-    );
+    assert_eq!(read(ALL, [text.as_bytes()]).map(|read| count(&read)), Ok(2));
 }
 
 /// An answer of records of these lengths, and its text.
@@ -193,13 +194,8 @@ fn any_answer_in_any_parts_is_the_same_apart() {
             .collect();
         let text = answer(&mut chance, &lengths, true);
         let parts = cut(&mut chance, text.as_bytes());
-        let whole = read(WHOLE, text.len(), parts.iter().copied()).unwrap();
-        let bounds = ReadBounds {
-            whole_bytes_max: [0, 100, text.len() - 1][chance.usize(..3)],
-            ..APART
-        };
-        let announced = [0, text.len()][chance.usize(..2)];
-        let apart = read(bounds, announced, parts).unwrap();
+        let whole = whole(text.as_bytes()).unwrap();
+        let apart = read(ALL, parts).unwrap();
         assert_eq!(apart, whole, "round {round}");
         assert_eq!(count(&whole), lengths.len());
     }
@@ -221,8 +217,8 @@ fn any_harm_to_an_answer_comes_to_the_same_apart() {
             }
         }
         let parts = cut(&mut chance, &text);
-        let whole = outcome(read(WHOLE, text.len(), [&*text]));
-        let apart = outcome(read(APART, text.len(), parts));
+        let whole = outcome(whole(&text));
+        let apart = outcome(read(ALL, parts));
         assert_eq!(
             apart,
             whole,
@@ -260,40 +256,34 @@ fn what_is_kept_is_the_first_of_it_and_at_least_a_record() {
         (&[30, 200_000, 30], 100_000, 1, "200030"),
         (&[], 0, 0, "little"),
     ] {
-        for whole_bytes_max in [usize::MAX, 0] {
-            for _ in 0..20 {
-                let text = answer(&mut chance, lengths, false);
-                let bounds = ReadBounds {
-                    whole_bytes_max,
-                    keep_bytes_max,
-                };
-                let parts = cut(&mut chance, text.as_bytes());
-                let read = read(bounds, text.len(), parts).unwrap();
-                let first: Vec<String> =
-                    (100..100 + kept).map(|number| number.to_string()).collect();
-                assert_eq!(numbers(&read), first, "{lengths:?} {bounds:?}");
-                match (read.amount, amount) {
-                    (Amount::Little, "little") | (Amount::Much, "much") => {}
-                    (
-                        Amount::Beyond {
-                            dropped_bytes,
-                            oversized,
-                        },
-                        told,
-                    ) => {
-                        assert_eq!(
-                            oversized,
-                            keep_bytes_max == 1 || lengths[0] > keep_bytes_max
-                        );
-                        // Keys count, too; and what is around data that are not read.
-                        let told: usize = told.parse().unwrap();
-                        assert!(
-                            (told..told + 1_000).contains(&dropped_bytes),
-                            "{lengths:?} {bounds:?} {dropped_bytes}"
-                        );
-                    }
-                    (amount, told) => panic!("{amount:?} is not {told}: {lengths:?} {bounds:?}"),
+        for _ in 0..20 {
+            let text = answer(&mut chance, lengths, false);
+            let bounds = ReadBounds { keep_bytes_max };
+            let parts = cut(&mut chance, text.as_bytes());
+            let read = read(bounds, parts).unwrap();
+            let first: Vec<String> = (100..100 + kept).map(|number| number.to_string()).collect();
+            assert_eq!(numbers(&read), first, "{lengths:?} {bounds:?}");
+            match (read.amount, amount) {
+                (Amount::Little, "little") | (Amount::Much, "much") => {}
+                (
+                    Amount::Beyond {
+                        dropped_bytes,
+                        oversized,
+                    },
+                    told,
+                ) => {
+                    assert_eq!(
+                        oversized,
+                        keep_bytes_max == 1 || lengths[0] > keep_bytes_max
+                    );
+                    // Keys count, too; and what is around data that are not read.
+                    let told: usize = told.parse().unwrap();
+                    assert!(
+                        (told..told + 1_000).contains(&dropped_bytes),
+                        "{lengths:?} {bounds:?} {dropped_bytes}"
+                    );
                 }
+                (amount, told) => panic!("{amount:?} is not {told}: {lengths:?} {bounds:?}"),
             }
         }
     }
@@ -303,18 +293,11 @@ fn what_is_kept_is_the_first_of_it_and_at_least_a_record() {
 fn a_large_record_does_not_keep_what_came_with_it() {
     let mut chance = fastrand::Rng::with_seed(14);
     let text = answer(&mut chance, &[500_000, 500_000], false);
-    let mut incoming = Incoming::new(ReadBounds {
-        whole_bytes_max: 1_000_000,
-        ..ReadBounds::default()
-    });
-    incoming.begin(text.len());
+    let mut incoming = Incoming::new(ReadBounds::default());
     for part in text.as_bytes().chunks(100_000) {
         incoming.take(Bytes::copy_from_slice(part));
     }
-    let Form::Apart(apart) = &incoming.form else {
-        panic!("it is a large one");
-    };
-    assert_eq!(apart.kept.records.len(), 2);
-    assert_eq!((apart.sheet.len(), apart.sheet.capacity()), (0, 0));
-    assert!(apart.rest.len() < 200, "{}", apart.rest.len());
+    assert_eq!(incoming.kept.records.len(), 2);
+    assert_eq!((incoming.sheet.len(), incoming.sheet.capacity()), (0, 0));
+    assert!(incoming.rest.len() < 200, "{}", incoming.rest.len());
 }

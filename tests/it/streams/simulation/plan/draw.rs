@@ -122,7 +122,6 @@ impl Plan {
             },
             overheard: chance(rng, 4),
             reads: (kind == Kind::Kinesis && rng.bool()).then(|| ReadBounds {
-                whole_bytes_max: rng.usize(..2_000),
                 // A small record takes 600 bytes.
                 keep_bytes_max: rng.usize(..5_000),
             }),
