@@ -14,7 +14,6 @@ use super::*;
 use crate::aws::canned::{KEY, Seen, answer, on, serve, serve_as};
 use crate::aws::clients::Clients;
 use crate::config::aws::{Aws, Endpoints};
-use crate::function::lambda::Lambda;
 use crate::model::event::Piece;
 
 const REGION: &str = "eu-west-1";
@@ -205,8 +204,10 @@ async fn an_event_of_several_chunks_is_signed_and_sent_as_its_text_would_be() {
     let mut sent = Vec::new();
     for event in [event, whole] {
         let (clients, server) = serve([answer(200, "{}")], &Aws::default());
-        let function = Lambda::new(&clients, "f", None, "us-east-1");
-        function.invoke(event, None).await;
+        let call = Call::Invoke("f", None);
+        let ask = |learning| call.by_the_sdk(&clients, Some(learning));
+        let direct = clients.direct_of_its_own();
+        direct.send(event, None, WAIT, ask).await.unwrap();
         sent.push(server.seen().remove(0));
     }
     let [chunks, whole] = &sent[..] else {
