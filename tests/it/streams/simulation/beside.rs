@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use sluicegate::sim::dynamodb::ViewType;
-use sluicegate::sim::{FunctionConfig, Invocation, Reply, World};
+use sluicegate::sim::{Event, FunctionConfig, Invocation, Reply, World};
 use tokio::time::{Instant, sleep};
 
 use super::judge::{How, Life};
@@ -99,8 +99,9 @@ impl Beside {
         plan.loss || last.map_or(0, |last| last + 1) == self.put.len()
     }
 
-    /// A process was there, in fair weather: its shard was opened once, and no reload began anything anew.
-    pub fn undisturbed(&self, metrics: &str) -> bool {
+    /// A process was there, in fair weather: its shard was opened once, and behind each read that brought more than is kept; no reload
+    /// began anything anew.
+    pub fn undisturbed(&self, plan: &Plan, metrics: &str) -> bool {
         let operation = match self.kind {
             Kind::Kinesis | Kind::Dynamo => "GetShardIterator",
             // One for each start; a subscription is renewed.
@@ -112,10 +113,20 @@ impl Beside {
         let count = metrics.lines().find_map(|line| line.strip_prefix(&series));
         // A table's shard rolls over every four hours.
         let shards = match self.kind {
+            Kind::Kinesis if plan.reads.is_some() => 1 + self.reads_of_several(),
             Kind::Kinesis | Kind::FanOut => 1,
             Kind::Dynamo => self.world.table(NAME).map_or(0, |table| table.shards.len()),
         };
         count.is_none_or(|count| count.parse::<usize>().is_ok_and(|count| count <= shards))
+    }
+
+    /// Reads that brought more than one record: the first is kept in any case.
+    fn reads_of_several(&self) -> usize {
+        let history = self.world.history();
+        let several = history.iter().filter(|entry| {
+            matches!(&entry.event, Event::RecordsRead { stream, count, .. } if stream == NAME && 1 < *count)
+        });
+        several.count()
     }
 
     /// What it noticed.

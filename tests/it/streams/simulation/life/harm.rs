@@ -257,7 +257,7 @@ impl Theatre {
         self.gaps += self.metric("stream_gaps_total");
         self.subscribed += self.subscriptions();
         let text = self.stage.metrics.encode();
-        let undisturbed = |beside: &Beside| beside.undisturbed(&text);
+        let undisturbed = |beside: &Beside| beside.undisturbed(&self.plan, &text);
         let fair = self.plan.weather() == Weather::Fair;
         if fair && !self.beside.as_ref().is_none_or(undisturbed) {
             self.broken.push("beside: it was begun anew".to_owned());
