@@ -47,7 +47,10 @@ fuzz_target!(|input: &str| {
     }
     let Some(value) = plain(text) else { return };
     // As such it is no text file, whatever JSON allows.
-    if text.chars().any(|letter| letter.is_control() && !letter.is_whitespace()) {
+    if text
+        .chars()
+        .any(|letter| letter.is_control() && !letter.is_whitespace())
+    {
         return;
     }
     let other = parse(&laid_out(&value));
