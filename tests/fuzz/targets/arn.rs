@@ -6,6 +6,8 @@ use sluicegate_fuzz::config::arn::Arn;
 use sluicegate_fuzz::config::{pair, request::names_function};
 
 const REGION_CHARS_MAX: usize = 32;
+/// `aws-iso-b`, and some room.
+const PARTITION_CHARS_MAX: usize = 32;
 
 fuzz_target!(|input: &str| {
     // The first line is the source, the second one the function.
@@ -21,9 +23,12 @@ fuzz_target!(|input: &str| {
             Err(error) => one_line(&error.to_string()),
         }
     }
-    // What completes a name with the source's region is never asked about a source that has none, or one that no region has.
-    let region = |arn: Arn| !arn.region.is_empty() && arn.region.len() <= REGION_CHARS_MAX;
-    if !source.parse().is_ok_and(region) {
+    // What completes a name with the source's region is never asked about a source that has none, or names that none has.
+    let plausible = |arn: Arn| {
+        let region = !arn.region.is_empty() && arn.region.len() <= REGION_CHARS_MAX;
+        region && arn.partition.len() <= PARTITION_CHARS_MAX
+    };
+    if !source.parse().is_ok_and(plausible) {
         return;
     }
     match pair(source, function) {
