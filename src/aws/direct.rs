@@ -14,8 +14,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
+use aws_sigv4::http_request::{SignableBody, SigningSettings};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_smithy_runtime_api::client::http::{
@@ -43,6 +42,7 @@ use super::event;
 use super::fault::{Failure, Fault, chain};
 use super::identities::Identities;
 use super::named::whom;
+use super::sigv4::Signing;
 use crate::model::event::Event;
 
 pub(crate) use self::body::{Taker, Whole};
@@ -270,22 +270,20 @@ impl Look {
         headers: &Headers,
         body: &Event,
     ) -> Result<Vec<(&'static str, String)>, Failure> {
-        let now = self.components.time_source().unwrap_or_default().now();
-        let params = v4::SigningParams::builder()
-            .identity(identity)
-            .region(&self.region)
-            .name(&self.service)
-            .time(now)
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(unsent)?;
+        let signing = Signing {
+            identity,
+            region: &self.region,
+            service: &self.service,
+            moment: self.components.time_source().unwrap_or_default().now(),
+            settings: SigningSettings::default(),
+        };
         let body = match body.whole() {
             Some(whole) => SignableBody::Bytes(whole),
             None => SignableBody::Precomputed(event::digest(body)),
         };
-        let request =
-            SignableRequest::new("POST", &*self.address, headers.iter(), body).map_err(unsent)?;
-        let signed = sign(request, &params.into()).map_err(unsent)?;
+        let signed = signing
+            .sign("POST", &self.address, headers.iter(), body)
+            .map_err(unsent)?;
         let (instructions, _) = signed.into_parts();
         let (headers, _) = instructions.into_parts();
         Ok(headers

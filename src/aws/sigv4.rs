@@ -179,18 +179,18 @@ impl Request<'_> {
 }
 
 /// As whom a request is signed, for which service, and when.
-struct Signing<'a> {
-    identity: &'a Identity,
-    region: &'a str,
-    service: &'a str,
-    moment: SystemTime,
-    settings: SigningSettings,
+pub(super) struct Signing<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) region: &'a str,
+    pub(super) service: &'a str,
+    pub(super) moment: SystemTime,
+    pub(super) settings: SigningSettings,
 }
 
 impl Signing<'_> {
     /// The signature, and the headers that say it. `headers` are those that are signed, but for those that the settings leave out;
     /// the date is among what is made here.
-    fn sign<'h>(
+    pub(super) fn sign<'h>(
         self,
         method: &'h str,
         target: &'h str,

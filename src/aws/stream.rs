@@ -159,6 +159,20 @@ impl Records {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The last one's number, and when it arrived, in milliseconds since 1970.
+    pub fn last(&self) -> Option<(&SequenceNumber, u64)> {
+        match self {
+            Self::Kinesis(records) => {
+                let last = records.last()?;
+                Some((&last.sequence_number, last.arrived_ms))
+            }
+            Self::Dynamo(records) => {
+                let last = records.last()?;
+                Some((&last.sequence_number, last.arrived_ms))
+            }
+        }
+    }
 }
 
 /// What the engine must know of a stream.

@@ -51,10 +51,8 @@ pub(super) enum Next {
 impl Fetched {
     /// The last record that it brought.
     pub fn last(&self) -> Option<&SequenceNumber> {
-        match &self.read.as_ref().ok()?.records {
-            Records::Kinesis(records) => records.last().map(|record| &record.sequence_number),
-            Records::Dynamo(records) => records.last().map(|record| &record.sequence_number),
-        }
+        let (number, _) = self.read.as_ref().ok()?.records.last()?;
+        Some(number)
     }
 }
 
@@ -143,10 +141,7 @@ impl Engine {
     /// How far behind the newest record these are, of which the source says nothing: as far as the last is old. They are not
     /// the newest.
     fn behind_ms(&self, records: &Records) -> u64 {
-        let last_ms = match records {
-            Records::Kinesis(records) => records.last().map(|record| record.arrived_ms),
-            Records::Dynamo(records) => records.last().map(|record| record.arrived_ms),
-        };
+        let last_ms = records.last().map(|(_, arrived_ms)| arrived_ms);
         let now_ms = self.clock.now_ms();
         now_ms.saturating_sub(last_ms.unwrap_or(now_ms)).max(1)
     }

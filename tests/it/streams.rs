@@ -140,6 +140,13 @@ impl StreamStage {
         }
     }
 
+    /// The same, each with a key of its own: `key-7`.
+    pub fn put_apart(&self, numbers: Range<u32>) {
+        for number in numbers {
+            self.put(&format!("key-{number}"), number..number + 1);
+        }
+    }
+
     /// The numbers in each invocation so far.
     pub fn calls(&self) -> Vec<Vec<u32>> {
         self.stage.invocations().iter().map(numbers).collect()

@@ -18,8 +18,8 @@ const STALLED: Duration = Duration::from_secs(20);
 
 /// Who takes a body as it comes.
 pub(crate) trait Taker {
-    /// So many bytes are announced: 0 where nothing is.
-    fn begin(&mut self, announced: usize);
+    /// So many bytes are announced: 0 where nothing is. Who makes no use of that has nothing to do.
+    fn begin(&mut self, _announced: usize) {}
 
     /// The next of it; never empty.
     fn take(&mut self, part: Bytes);

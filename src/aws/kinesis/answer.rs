@@ -81,17 +81,9 @@ pub(super) fn record(text: &[u8], sheet: &Bytes) -> Result<KinesisRecord, Failur
 impl Plain<'_> {
     /// Nothing where something is wrong with it: what that is, the other way says.
     fn usable(self, sheet: &Bytes) -> Option<KinesisRecord> {
-        let data = match self.data.unwrap_or_default() {
-            [] => Bytes::new(),
-            text => sheet.slice_ref(text),
-        };
-        let record = super::record(
-            self.sequence_number?,
-            self.partition_key.map(str::to_owned),
-            Data::from_base64(data).ok()?,
-            self.arrived_s.map(DateTime::from_secs_f64),
-        );
-        record.ok()
+        let key = self.partition_key.map(str::to_owned);
+        let data = sheet.slice_ref(self.data.unwrap_or_default());
+        usable(self.sequence_number?, key, data, self.arrived_s).ok()
     }
 }
 
@@ -101,22 +93,29 @@ impl Record<'_> {
     /// # Errors
     /// It lacks something, or has what it can not have.
     pub(super) fn usable(self, body: &Bytes) -> Result<KinesisRecord, Failure> {
+        let number = self.sequence_number.there().unwrap_or_default();
         let data = match self.data.there().unwrap_or_default() {
-            Cow::Borrowed("") => Bytes::new(),
             Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
             Cow::Owned(text) => Bytes::from(text),
         };
-        let arrived = self
-            .approximate_arrival_timestamp
-            .map(DateTime::from_secs_f64);
-        let data = Data::from_base64(data);
-        super::record(
-            self.sequence_number.there().unwrap_or_default(),
-            self.partition_key.owned(),
-            data.map_err(|error| Failure::unreadable(&error.to_string()))?,
-            arrived,
-        )
+        let arrived_s = self.approximate_arrival_timestamp;
+        usable(&number, self.partition_key.owned(), data, arrived_s)
     }
+}
+
+fn usable(
+    number: &str,
+    key: Option<String>,
+    base64: Bytes,
+    arrived_s: Option<f64>,
+) -> Result<KinesisRecord, Failure> {
+    let data = Data::from_base64(base64);
+    super::record(
+        number,
+        key,
+        data.map_err(|error| Failure::unreadable(&error.to_string()))?,
+        arrived_s.map(DateTime::from_secs_f64),
+    )
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Failure> {

@@ -84,23 +84,6 @@ impl Incoming {
         self.kept.read(answer)
     }
 
-    fn add(&mut self, mut text: &[u8]) {
-        while !text.is_empty() && self.wrong.is_none() {
-            let (length, run) = self.split.next(text);
-            let (part, behind) = text.split_at(length);
-            text = behind;
-            match run {
-                Run::Answer => self.rest.extend_from_slice(part),
-                Run::Record { ends } => self.record(part, ends),
-                Run::Between => {}
-                Run::Wrong => {
-                    let wrong = "GetRecords: the records do not make a list";
-                    self.wrong = Some(Failure::unreadable(wrong));
-                }
-            }
-        }
-    }
-
     fn record(&mut self, part: &[u8], ends: bool) {
         if self.kept.dropped.is_some() {
             self.passed += part.len();
@@ -144,10 +127,22 @@ impl Incoming {
 }
 
 impl Taker for Incoming {
-    fn begin(&mut self, _: usize) {}
-
     fn take(&mut self, part: Bytes) {
-        self.add(&part);
+        let mut text = &*part;
+        while !text.is_empty() && self.wrong.is_none() {
+            let (length, run) = self.split.next(text);
+            let (part, behind) = text.split_at(length);
+            text = behind;
+            match run {
+                Run::Answer => self.rest.extend_from_slice(part),
+                Run::Record { ends } => self.record(part, ends),
+                Run::Between => {}
+                Run::Wrong => {
+                    let wrong = "GetRecords: the records do not make a list";
+                    self.wrong = Some(Failure::unreadable(wrong));
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A record of GetRecords' answer in the spelling that all of them have but the odd one: texts without an escape, one number. It is
 //! read with hardly a look at its data. Whatever else there may be is not for here to judge: who reads all of JSON is asked.
 
-use memchr::memchr2;
+use super::split::{blanks, mark};
 
 /// The members of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -56,9 +56,7 @@ struct Left<'a>(&'a [u8]);
 
 impl<'a> Left<'a> {
     fn blanks(&mut self) {
-        while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = self.0 {
-            self.0 = rest;
-        }
+        self.0 = &self.0[blanks(self.0)..];
     }
 
     /// The mark, with the blanks before it; nothing where something else is next.
@@ -71,11 +69,11 @@ impl<'a> Left<'a> {
     /// What is between two quotes, where nothing in it is escaped.
     fn string(&mut self) -> Option<&'a [u8]> {
         self.take(b'"')?;
-        let end = memchr2(b'"', b'\\', self.0)?;
+        let end = mark(self.0)?;
         let (string, rest) = self.0.split_at(end);
-        let (mark, rest) = rest.split_first()?;
+        let (last, rest) = rest.split_first()?;
         self.0 = rest;
-        (*mark == b'"').then_some(string)
+        (*last == b'"').then_some(string)
     }
 
     fn number(&mut self) -> Option<f64> {

@@ -251,11 +251,12 @@ fn is_records(name: &[u8]) -> bool {
 }
 
 /// The first byte that may end a string, or keeps the next from it.
-fn mark(text: &[u8]) -> Option<usize> {
+pub(super) fn mark(text: &[u8]) -> Option<usize> {
     memchr2(b'"', b'\\', text)
 }
 
-fn blanks(text: &[u8]) -> usize {
+/// How many bytes may be left out before what is next.
+pub(super) fn blanks(text: &[u8]) -> usize {
     let end = text.iter().position(|byte| !is_blank(*byte));
     end.unwrap_or(text.len())
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sluicegate::sim::{Fault, FunctionConfig, Operation, Reply, Settings};
+use sluicegate::sim::{Fault, FunctionConfig, Invocation, Operation, Reply, Settings};
 
 use super::{Running, Stage, of_mapping};
 
@@ -320,45 +320,8 @@ async fn a_message_of_a_poll_from_before_the_terms_changed_keeps_its_lease() {
     running.stop().await;
 }
 
-// spec: 4.3: a batch that waits for its function is not given up for a failure that passes
-#[tokio::test(start_paused = true)]
-async fn a_passing_failure_of_an_extension_costs_a_throttled_batch_no_receive() {
-    for (fault, times) in [
-        (Fault::InternalError, 6),
-        (Fault::Throttled, 6),
-        (Fault::ResetBefore, 6),
-        (Fault::NeverAnswers, 2),
-    ] {
-        let stage = Stage::new(21);
-        stage
-            .world
-            .create_queue("q", &[("VisibilityTimeout", "20")])
-            .unwrap();
-        let config = FunctionConfig {
-            timeout: 20 * SECOND,
-            ..FunctionConfig::default()
-        };
-        // The throttle comes when half of the lease has just gone by and the extension has failed already.
-        stage.function(config, |call| {
-            if call.number == 1 {
-                Reply::refused(429, "Rate Exceeded.").after(10 * SECOND)
-            } else {
-                Reply::ok("")
-            }
-        });
-        stage
-            .world
-            .fault_next(Operation::ChangeMessageVisibilityBatch, fault, times);
-        stage.world.send("q", "a").unwrap();
-        let running = stage.start("q", &[]);
-        stage.emptied("q", 60 * SECOND).await;
-        assert_eq!(receives(&stage), 1, "{fault:?}");
-        assert_eq!(running.stop().await.left, 0, "{fault:?}");
-    }
-}
-
-/// One message on a lease of 20 s that can not be extended, and a function that takes half of it to refuse.
-fn refused_without_extensions(seed: u64, fault: Fault) -> Stage {
+/// One message on a lease of 20 s, and a function that takes half of it to refuse such calls.
+fn throttled_at_half_of_the_lease(seed: u64, refused: fn(&Invocation) -> bool) -> Stage {
     let stage = Stage::new(seed);
     stage
         .world
@@ -368,12 +331,39 @@ fn refused_without_extensions(seed: u64, fault: Fault) -> Stage {
         timeout: 20 * SECOND,
         ..FunctionConfig::default()
     };
-    stage.function(config, |_| {
-        Reply::refused(429, "Rate Exceeded.").after(10 * SECOND)
+    stage.function(config, move |call| match refused(call) {
+        true => Reply::refused(429, "Rate Exceeded.").after(10 * SECOND),
+        false => Reply::ok(""),
     });
+    stage.world.send("q", "a").unwrap();
+    stage
+}
+
+// spec: 4.3: a batch that waits for its function is not given up for a failure that passes
+#[tokio::test(start_paused = true)]
+async fn a_passing_failure_of_an_extension_costs_a_throttled_batch_no_receive() {
+    for (fault, times) in [
+        (Fault::InternalError, 6),
+        (Fault::Throttled, 6),
+        (Fault::ResetBefore, 6),
+        (Fault::NeverAnswers, 2),
+    ] {
+        let stage = throttled_at_half_of_the_lease(21, |call| call.number == 1);
+        // It has failed already when the throttle comes.
+        let extensions = Operation::ChangeMessageVisibilityBatch;
+        stage.world.fault_next(extensions, fault, times);
+        let running = stage.start("q", &[]);
+        stage.emptied("q", 60 * SECOND).await;
+        assert_eq!(receives(&stage), 1, "{fault:?}");
+        assert_eq!(running.stop().await.left, 0, "{fault:?}");
+    }
+}
+
+/// The same, whose lease can not be extended either.
+fn refused_without_extensions(seed: u64, fault: Fault) -> Stage {
+    let stage = throttled_at_half_of_the_lease(seed, |_| true);
     let extensions = Some(Operation::ChangeMessageVisibilityBatch);
     stage.world.fault_chance(extensions, fault, 1.0);
-    stage.world.send("q", "a").unwrap();
     stage
 }
 
@@ -397,11 +387,7 @@ async fn a_drain_while_an_extension_is_repeated_hands_the_batch_back() {
     // Without a window a second poll waits on the queue, which a hand-back would wait for.
     let running = stage.start("q", &["ScalingConfig: { MaximumConcurrency: 1 }"]);
     tokio::time::sleep(12 * SECOND).await;
-    let asked = || {
-        stage.metric(
-            "sluicegate_source_requests_total{mapping=\"m\",operation=\"ChangeMessageVisibilityBatch\",outcome=\"throttled\"}",
-        )
-    };
+    let asked = || stage.metric(&extension_calls("throttled"));
     let before = asked();
     assert!((2.0..10.0).contains(&before), "{before}");
     let heal = async {
@@ -448,23 +434,10 @@ async fn a_throttled_batch_goes_on_without_the_message_whose_lease_is_lost() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_whose_lease_was_extended_before_the_invocation_waits_no_longer() {
-    let stage = Stage::new(25);
-    stage
-        .world
-        .create_queue("q", &[("VisibilityTimeout", "20")])
-        .unwrap();
-    let config = FunctionConfig {
-        timeout: 20 * SECOND,
-        ..FunctionConfig::default()
-    };
-    stage.function(config, |call| match call.number {
-        1 => Reply::refused(429, "Rate Exceeded.").after(10 * SECOND),
-        _ => Reply::ok(""),
-    });
+    let stage = throttled_at_half_of_the_lease(25, |call| call.number == 1);
     // The heartbeat's own; it is the batch that tries again.
     let extensions = Operation::ChangeMessageVisibilityBatch;
     stage.world.fault_next(extensions, Fault::Throttled, 1);
-    stage.world.send("q", "a").unwrap();
     let running = stage.start("q", &[]);
     // The first delay is 0.2 s at most.
     stage.emptied("q", 10 * SECOND + SECOND / 3).await;

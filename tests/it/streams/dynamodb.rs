@@ -216,9 +216,7 @@ async fn a_stream_that_was_switched_off_is_read_to_its_end() {
     let stage = StreamStage::dynamodb(6, 2);
     stage.answers(|_| Reply::ok("{}"));
     let running = stage.start("TRIM_HORIZON", &[]);
-    for number in 0..10 {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(0..10);
     stage.world().set_table_stream(TABLE, None).unwrap();
     stage.until_delivered(10).await;
     seconds(60).await;

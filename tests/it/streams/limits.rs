@@ -476,9 +476,7 @@ async fn what_failed_together_is_not_repeated_together() {
         kept.entry(number).or_default().push(Instant::now());
         Reply::error("always")
     });
-    for number in 0..LANES {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(0..LANES);
     let settings = ["BatchSize: 1", "ParallelizationFactor: 10"];
     let running = stage.start("TRIM_HORIZON", &settings);
     seconds(3).await;

@@ -25,9 +25,7 @@ async fn enabled(stage: &StreamStage) {
 async fn the_horizon_is_the_oldest_record_of_every_shard() {
     for stage in [StreamStage::kinesis(1, 3), StreamStage::dynamodb(1, 3)] {
         let stage = answering(stage);
-        for number in 0..60 {
-            stage.put(&format!("key-{number}"), number..number + 1);
-        }
+        stage.put_apart(0..60);
         let running = stage.start("TRIM_HORIZON", &[]);
         stage.until_delivered(60).await;
         running.stop().await;

@@ -357,9 +357,7 @@ async fn a_stream_that_was_made_anew_stops_the_mapping_in_words_while_it_runs() 
             seconds(30).await;
         }
         make_anew(&stage, 2).await;
-        for number in 50..60 {
-            stage.put(&format!("key-{number}"), number..number + 1);
-        }
+        stage.put_apart(50..60);
         let told = || {
             let reason = stage.status().reason.unwrap_or_default();
             reason.contains("deleted and made anew")

@@ -153,9 +153,7 @@ async fn a_function_that_is_throttled_is_logged_in_few_lines_and_its_end_once() 
     let log = Log::begin();
     let stage = StreamStage::kinesis(5, 5);
     stage.answers(|_| Reply::refused(429, "Rate Exceeded."));
-    for number in 0..50 {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(0..50);
     let running = stage.start("TRIM_HORIZON", &[]);
     seconds(300).await;
     let told = log.lines("the function is throttled").len() + log.lines("still throttled").len();
@@ -175,9 +173,7 @@ async fn an_outage_is_over_though_what_met_it_in_a_shard_is_given_up_by_then() {
     let log = Log::begin();
     let stage = StreamStage::kinesis(7, 2);
     stage.answers(|_| Reply::refused(429, "Rate Exceeded."));
-    for number in 0..20 {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(0..20);
     assert!(stage.shards().iter().all(|shard| !shard.records.is_empty()));
     let running = stage.start("TRIM_HORIZON", &["MaximumRecordAgeInSeconds: 60"]);
     seconds(120).await;
@@ -283,9 +279,7 @@ async fn the_status_forgets_what_kept_records_that_are_too_old_by_now() {
 #[tokio::test(start_paused = true)]
 async fn children_that_are_known_do_not_wait_for_the_listings_of_a_shard_that_is_gone() {
     let stage = StreamStage::kinesis(10, 2);
-    for number in 0..12 {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(0..12);
     let children_of = |shard: usize| -> Vec<usize> {
         let shards = stage.shards();
         let is_child = |child: &&ShardView| child.parents.contains(&name(shard));
@@ -308,9 +302,7 @@ async fn children_that_are_known_do_not_wait_for_the_listings_of_a_shard_that_is
     assert!(well.iter().all(|number| stage.delivered().contains(number)));
     split(&stage, 0);
     tokio::time::sleep(Duration::from_hours(25)).await;
-    for number in 20..60 {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(20..60);
     let late = held(1);
     split(&stage, 1);
     let slow = FunctionConfig {
@@ -324,9 +316,7 @@ async fn children_that_are_known_do_not_wait_for_the_listings_of_a_shard_that_is
             .any(|number| waits.contains(number));
         Reply::ok("{}").after(Duration::from_secs(if waits { 400 } else { 0 }))
     });
-    for number in 60..100 {
-        stage.put(&format!("key-{number}"), number..number + 1);
-    }
+    stage.put_apart(60..100);
     // The shard is given up only after listings that do not come.
     let down = std::iter::repeat_n(Some(Fault::Unavailable), 10_000);
     let script = [None, None, None].into_iter().chain(down);

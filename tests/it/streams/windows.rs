@@ -17,6 +17,14 @@ fn sum(invocation: &Invocation) -> Reply {
     Reply::ok(json!({ "state": { "sum": sum } }).to_string())
 }
 
+/// The same, and refuses to end a window.
+fn failing_at_the_end(invocation: &Invocation) -> Reply {
+    match numbers(invocation).is_empty() {
+        true => Reply::error("at the end"),
+        false => sum(invocation),
+    }
+}
+
 type Told = (Vec<u32>, Value, bool, bool);
 
 /// Records, state, whether it is the last, whether it is early; of each invocation that has a window.
@@ -126,10 +134,7 @@ async fn a_state_of_more_than_a_megabyte_ends_its_window_early() {
 #[tokio::test(start_paused = true)]
 async fn the_last_invocation_has_the_retries_of_a_record_and_its_discard_tells_of_the_window() {
     let stage = StreamStage::kinesis(5, 1);
-    stage.answers(|invocation| match numbers(invocation).is_empty() {
-        true => Reply::error("at the end"),
-        false => sum(invocation),
-    });
+    stage.answers(failing_at_the_end);
     stage.put("k", 1..3);
     let running = stage.start_failing_to_queue(&[TEN, "MaximumRetryAttempts: 2"]);
     seconds(11).await;
@@ -162,10 +167,7 @@ async fn the_last_invocation_has_the_retries_of_a_record_and_its_discard_tells_o
 #[tokio::test(start_paused = true)]
 async fn a_last_invocation_that_fails_is_not_repeated_in_a_drain() {
     let stage = StreamStage::kinesis(13, 1);
-    stage.answers(|invocation| match numbers(invocation).is_empty() {
-        true => Reply::error("at the end"),
-        false => sum(invocation),
-    });
+    stage.answers(failing_at_the_end);
     stage.put("k", 1..3);
     let running = stage.start("TRIM_HORIZON", &[TEN]);
     seconds(11).await;
@@ -184,10 +186,7 @@ async fn a_last_invocation_that_fails_is_not_repeated_in_a_drain() {
 #[tokio::test(start_paused = true)]
 async fn the_discard_of_a_last_invocation_is_told_alike_by_the_next_process() {
     let stage = StreamStage::kinesis(15, 1);
-    stage.answers(|invocation| match numbers(invocation).is_empty() {
-        true => Reply::error("at the end"),
-        false => sum(invocation),
-    });
+    stage.answers(failing_at_the_end);
     stage.put("k", 1..3);
     let down = Some(Operation::SendMessage);
     stage.world().fault_chance(down, Fault::Unavailable, 1.0);
@@ -335,7 +334,7 @@ async fn without_the_setting_what_it_left_open_is_ended_and_events_have_no_windo
         seconds(2).await;
         running.stop().await;
         for number in 3..40 {
-            stage.put(&format!("key-{number}"), number..number + 1);
+            stage.put_apart(number..number + 1);
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
         let factor = format!("ParallelizationFactor: {factor}");

@@ -112,9 +112,7 @@ async fn a_shard_is_sent_to_a_record_or_behind_it_and_the_others_stay() {
     for (key, first) in [("SequenceNumber", 2), ("AfterSequenceNumber", 3)] {
         for stage in [StreamStage::kinesis(4, 2), StreamStage::dynamodb(4, 2)] {
             stage.answers(|_| Reply::ok("{}"));
-            for number in 0..40 {
-                stage.put(&format!("key-{number}"), number..number + 1);
-            }
+            stage.put_apart(0..40);
             let text = stage.configuration("TRIM_HORIZON", &[]);
             let attended = Attended::start(&stage, &text).await;
             stage.until_delivered(40).await;

@@ -108,9 +108,7 @@ async fn a_process_that_is_killed_at_any_moment_of_a_seek_has_the_old_positions_
     for millis in (0..4_000).step_by(125) {
         let stage = StreamStage::kinesis(3, 2);
         stage.answers(|_| Reply::ok("{}").after(Duration::from_millis(1_500)));
-        for number in 0..20 {
-            stage.put(&format!("key-{number}"), number..number + 1);
-        }
+        stage.put_apart(0..20);
         let text = stage.configuration("TRIM_HORIZON", &[]);
         let attended = Attended::start(&stage, &text).await;
         let uuid = stage.uuid();
