@@ -11,11 +11,11 @@ use sluicegate::model::record::Message;
 const PATTERNS: [usize; 3] = [1, 5, 10];
 const BODY_BYTES: [usize; 3] = [256, 10 * 1024, 256 * 1024];
 
-fn message(body: String) -> Message {
+fn message(body: String) -> Message<'static> {
     Message {
         id: "8f0a3c6e-1f2d-4c3b-9a8e-7d6c5b4a3f2e".into(),
         receipt: "AQEB".into(),
-        body,
+        body: body.into(),
         attributes: BTreeMap::from([("SentTimestamp".into(), "1789650001123".into())]),
         message_attributes: BTreeMap::new(),
         md5_of_body: "5d41402abc4b2a76b9719d911017c592".into(),

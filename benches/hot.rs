@@ -12,20 +12,20 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::model::custody::Custody;
 use sluicegate::model::event::{
-    Event, Piece, QueueStamp, Sheets, Spot, StreamStamp, kinesis_record_bytes,
+    Event, Piece, QueueStamp, Sheets, Spot, StreamStamp, kinesis_record_bytes, queue_record_bytes,
     write_kinesis_record, write_queue_record,
 };
 use sluicegate::model::record::{KinesisRecord, Message, SequenceNumber};
 use sluicegate::model::response;
 
-fn message(bytes: usize) -> Message {
+fn message(bytes: usize) -> Message<'static> {
     let stem = r#"{"kind":"order","number":7,"text":""#;
     let body = format!("{stem}{}\"}}", "x".repeat(bytes - stem.len() - 2));
-    let attribute = |name: &str, value: &str| (name.to_string(), value.to_string());
+    let attribute = |name: &'static str, value: &'static str| (name.into(), value.into());
     Message {
         id: "8f0a3c6e-1f2d-4c3b-9a8e-7d6c5b4a3f2e".into(),
-        receipt: "AQEB".repeat(80),
-        body,
+        receipt: "AQEB".repeat(80).into(),
+        body: body.into(),
         attributes: BTreeMap::from([
             attribute("ApproximateReceiveCount", "1"),
             attribute("SentTimestamp", "1789650001123"),
@@ -53,12 +53,16 @@ fn write_an_event(criterion: &mut Criterion) {
             &messages,
             |bench, messages| {
                 bench.iter(|| {
-                    let written = messages.iter().map(|message| {
-                        let mut written = Vec::new();
-                        write_queue_record(&mut written, message, &stamp);
-                        Piece::from(written)
-                    });
-                    let mut written: Vec<Piece> = written.collect();
+                    let mut sheets = Sheets::default();
+                    let write = |(index, message): (usize, &Message<'_>)| {
+                        let bytes = queue_record_bytes(message, &stamp);
+                        sheets.write(bytes, messages.len() - index, |out| {
+                            write_queue_record(out, message, &stamp);
+                        })
+                    };
+                    let spots: Vec<Spot> = messages.iter().enumerate().map(write).collect();
+                    let mut written: Vec<Piece> =
+                        spots.into_iter().map(|spot| sheets.piece(spot)).collect();
                     Event::of(&mut written.iter_mut().collect::<Vec<_>>())
                 });
             },
@@ -72,7 +76,7 @@ fn kinesis(index: usize, bytes: usize) -> KinesisRecord {
     KinesisRecord {
         sequence_number: SequenceNumber::try_from(number).expect("digits"),
         partition_key: format!("user-{index}"),
-        data: message(bytes).body.into(),
+        data: message(bytes).body.into_owned().into(),
         arrived_ms: 1_789_809_023_187,
     }
 }

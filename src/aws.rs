@@ -17,6 +17,7 @@ pub mod producer;
 mod renewed;
 mod resolved;
 pub mod sigv4;
+mod split;
 pub mod sqs;
 pub mod stream;
 mod text;

@@ -1,13 +1,14 @@
 //! Engine 1: one queue, one function. Permit, receive, invoke, settle; visibility is extended meanwhile.
 //!
-//! A *turn* is one batch's way: a slot is taken before the receive (`slots`), messages are received until the batch is
-//! due (`gather`), the function is invoked until it ran (`deliver`), and each message is deleted or left (`settle`).
+//! A *turn* is one batch's way: a slot is taken before the receive (`slots`), messages are received (`receive`) until the
+//! batch is due (`gather`), the function is invoked until it ran (`deliver`), and each message is deleted or left (`settle`).
 //! Beside the turns `heartbeat` extends the leases of everything in custody. The queue keeps the progress, so there is
 //! no checkpoint: what this process forgets comes again when its lease ends.
 
 mod deliver;
 mod gather;
 pub mod heartbeat;
+mod receive;
 mod settle;
 mod slots;
 mod terms;
@@ -40,7 +41,8 @@ use crate::model::window::Window;
 
 use crate::reports::{Account, Reports};
 use deliver::Delivered;
-use gather::{Accepted, Dropped, Gathered};
+use gather::{Dropped, Gathered};
+use receive::Accepted;
 use slots::{Slot, Slots};
 use terms::Terms;
 

@@ -4,7 +4,6 @@ mod answer;
 pub mod consumer;
 mod incoming;
 mod plain;
-mod split;
 pub mod subscription;
 
 use std::time::Duration;

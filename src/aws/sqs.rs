@@ -1,6 +1,7 @@
 //! One SQS queue: the five calls that the engine makes, in our own words.
 
 mod answer;
+mod incoming;
 mod question;
 
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
 
+use self::incoming::Incoming;
 use super::clients::{CALL_TIMEOUT, Clients};
 use super::direct::Direct;
 use super::fault::{Failure, Fault};
@@ -109,21 +111,26 @@ impl Queue {
     }
 
     /// ReceiveMessage: up to `count` (1-10) messages, waiting up to `wait_s` (0-20) seconds for the first.
-    /// They are hidden for `visibility`, whatever the queue's own is.
-    pub async fn receive(
+    /// They are hidden for `visibility`, whatever the queue's own is. Each is handed to `reader` as it comes, in their order: what
+    /// that makes of them counts when the whole answer has come.
+    pub async fn receive<T>(
         &self,
         count: usize,
         wait_s: u64,
         visibility: Duration,
-    ) -> Result<Vec<Result<Message, Unusable>>, Failure> {
+        reader: impl FnMut(Message<'_>) -> T,
+    ) -> Result<Vec<Result<T, Unusable>>, Failure> {
         let body = question::receive(&self.url, count, wait_s, visibility);
         let at_most = Duration::from_secs(wait_s) + CALL_TIMEOUT;
         let ask = |learning| {
             let call = self.calls.receive_message().queue_url(&self.url);
             call.customize().interceptor(learning).send()
         };
-        let answer = self.receiving.send(body, None, at_most, ask).await?;
-        answer::messages(&answer.body)
+        let mut incoming = Incoming::new(reader);
+        self.receiving
+            .send_to(&mut incoming, body, None, at_most, ask)
+            .await?;
+        incoming.read()
     }
 
     /// DeleteMessageBatch of up to 10 receipts: what became of each, in their order.

@@ -61,14 +61,14 @@ impl<'de> Visitor<'de> for AnyText {
 /// Texts by name; null stands for none of them, and a name without a text is left out.
 pub(super) fn texts<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<BTreeMap<String, String>, D::Error> {
+) -> Result<BTreeMap<Cow<'de, str>, Cow<'de, str>>, D::Error> {
     deserializer.deserialize_any(Texts)
 }
 
 struct Texts;
 
 impl<'de> Visitor<'de> for Texts {
-    type Value = BTreeMap<String, String>;
+    type Value = BTreeMap<Cow<'de, str>, Cow<'de, str>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("texts by name")
@@ -76,8 +76,8 @@ impl<'de> Visitor<'de> for Texts {
 
     fn visit_map<M: MapAccess<'de>>(self, mut from: M) -> Result<Self::Value, M::Error> {
         let mut texts = BTreeMap::new();
-        while let Some((name, text)) = from.next_entry::<String, Text>()? {
-            if let Some(text) = text.owned() {
+        while let Some((name, text)) = from.next_entry::<Text, Text>()? {
+            if let (Text(Some(name)), Text(Some(text))) = (name, text) {
                 texts.insert(name, text);
             }
         }

@@ -15,7 +15,7 @@ pub use self::dynamodb::{dynamodb_record, dynamodb_record_bytes, write_dynamodb_
 pub(in crate::model) use self::kinesis::seconds;
 pub use self::kinesis::{kinesis_record, kinesis_record_bytes, write_kinesis_record};
 pub use self::piece::{Piece, Sheets, Spot};
-pub use self::queue::{QueueStamp, queue_record, write_queue_record};
+pub use self::queue::{QueueStamp, queue_record, queue_record_bytes, write_queue_record};
 pub use self::window::{WindowEnvelope, window_event, window_event_bytes};
 
 /// What one invocation may carry: AWS's synchronous payload limit, 6 MiB. // spec: 1.7, 10
@@ -92,15 +92,26 @@ fn text(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
 }
 
+/// How many bytes of a text can not stand in a JSON string as they are. As many are looked at together as a byte can count.
+fn escapes(value: &str) -> usize {
+    const TOGETHER: usize = 128;
+    let count = |chunk: &[u8]| chunk.iter().map(|byte| u8::from(is_odd(*byte))).sum::<u8>();
+    let chunks = value.as_bytes().chunks(TOGETHER);
+    chunks.map(|chunk| usize::from(count(chunk))).sum()
+}
+
+fn is_odd(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
 /// The first byte that can not stand in a JSON string as it is. Sixteen are looked at together: most texts have long stretches
 /// without one.
 fn escaped(bytes: &[u8]) -> Option<usize> {
     const TOGETHER: usize = 16;
-    let odd = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    let any = |chunk: &[u8]| chunk.iter().fold(false, |any, byte| any | odd(*byte));
+    let any = |chunk: &[u8]| chunk.iter().fold(false, |any, byte| any | is_odd(*byte));
     let skipped = bytes.chunks_exact(TOGETHER).take_while(|chunk| !any(chunk));
     let start = skipped.count() * TOGETHER;
-    let found = bytes[start..].iter().position(|byte| odd(*byte));
+    let found = bytes[start..].iter().position(|byte| is_odd(*byte));
     found.map(|found| start + found)
 }
 

@@ -2,6 +2,7 @@
 
 mod data;
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,47 +12,48 @@ use serde::{Deserialize, Serialize};
 
 pub use self::data::{Data, NotBase64};
 
-/// One message of a queue, as ReceiveMessage returned it. Maps are sorted, so that a run repeats to the byte.
+/// One message of a queue, as ReceiveMessage returned it; its texts may be those of the answer. Maps are sorted, so that a run
+/// repeats to the byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub struct Message<'a> {
     /// Identifies the message through all its receives.
-    pub id: String,
+    pub id: Cow<'a, str>,
     /// The right to extend or delete it, good for one receive.
-    pub receipt: String,
+    pub receipt: Cow<'a, str>,
     /// Delivered to the function byte for byte.
-    pub body: String,
+    pub body: Cow<'a, str>,
     /// System attributes by AWS's name (`SentTimestamp`, `MessageGroupId`, ...); every value is a string.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// What the sender attached.
-    pub message_attributes: BTreeMap<String, MessageAttribute>,
+    pub message_attributes: BTreeMap<Cow<'a, str>, MessageAttribute<'a>>,
     /// Hexadecimal MD5 of the body, as the queue states it.
-    pub md5_of_body: String,
+    pub md5_of_body: Cow<'a, str>,
     /// Hexadecimal MD5 of the message attributes; none where the message carries none.
-    pub md5_of_message_attributes: Option<String>,
+    pub md5_of_message_attributes: Option<Cow<'a, str>>,
 }
 
 /// An attribute that the sender attached to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageAttribute {
+pub struct MessageAttribute<'a> {
     /// `String`, `Number` or `Binary`, with a custom suffix where the sender gave one (`Number.int`).
-    pub data_type: String,
+    pub data_type: Cow<'a, str>,
     /// Its one value.
-    pub value: AttributeValue,
+    pub value: AttributeValue<'a>,
 }
 
 /// SQS supports one scalar value an attribute; lists are reserved by AWS and never filled.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AttributeValue {
+pub enum AttributeValue<'a> {
     /// `StringValue`: also numbers, as SQS normalised them.
-    Text(String),
+    Text(Cow<'a, str>),
     /// `BinaryValue`, kept as the standard base64 text that the function receives.
-    Binary(String),
+    Binary(Cow<'a, str>),
 }
 
-impl Message {
+impl Message<'_> {
     /// The FIFO message group; a standard queue's message may carry one too (fair queues), without any order.
     pub fn group(&self) -> Option<&str> {
-        self.attributes.get("MessageGroupId").map(String::as_str)
+        self.attributes.get("MessageGroupId").map(|group| &**group)
     }
 }
 
@@ -221,14 +223,14 @@ mod tests {
     #[test]
     fn a_messages_group_is_what_its_queue_says_and_may_be_missing() {
         for group in [Some("invoices"), None] {
-            let attributes = group.map(|group| ("MessageGroupId".to_owned(), group.to_owned()));
+            let attributes = group.map(|group| ("MessageGroupId".into(), group.into()));
             let message = Message {
                 id: "m".into(),
                 receipt: "r".into(),
-                body: String::new(),
+                body: "".into(),
                 attributes: attributes.into_iter().collect(),
                 message_attributes: BTreeMap::new(),
-                md5_of_body: String::new(),
+                md5_of_body: "".into(),
                 md5_of_message_attributes: None,
             };
             assert_eq!(message.group(), group);

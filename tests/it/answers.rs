@@ -39,6 +39,7 @@ use sluicegate::function::lambda::Lambda;
 use sluicegate::function::{Answer, Invoked};
 use sluicegate::model::custody::Extension;
 use sluicegate::model::on_failure::{Condition, OnFailure, Source};
+use sluicegate::model::record::Message;
 
 use crate::support::bars::number;
 use draw::{Drawn, Kind};
@@ -156,7 +157,11 @@ impl Callers {
             0 => came("GetQueueAttributes", self.queue.attributes().await),
             1 => {
                 let minute = Duration::from_secs(60);
-                came("ReceiveMessage", self.queue.receive(10, 0, minute).await)
+                let read = |message: Message<'_>| message.body.len();
+                came(
+                    "ReceiveMessage",
+                    self.queue.receive(10, 0, minute, read).await,
+                )
             }
             2 => came(
                 "DeleteMessageBatch",

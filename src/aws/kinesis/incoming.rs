@@ -7,9 +7,9 @@
 use bytes::Bytes;
 
 use super::answer::{Answer, record};
-use super::split::{Run, Split};
 use crate::aws::direct::Taker;
 use crate::aws::fault::Failure;
+use crate::aws::split::{Apart, Part};
 use crate::aws::stream::{Amount, Read, ReadBounds, Records, ShardIterator};
 use crate::model::record::KinesisRecord;
 
@@ -21,9 +21,7 @@ const EVENT_RECORD_BYTES: usize = 512;
 /// An answer under way: what there is of it.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    split: Split,
-    /// The answer without its records.
-    rest: Vec<u8>,
+    apart: Apart,
     /// Records that were not yet read, one behind the other, the last perhaps in part.
     sheet: Vec<u8>,
     /// Where on the sheet they end.
@@ -51,8 +49,7 @@ struct Kept {
 impl Incoming {
     pub(super) fn new(bounds: ReadBounds) -> Self {
         Self {
-            split: Split::default(),
-            rest: Vec::new(),
+            apart: Apart::of("Records"),
             sheet: Vec::new(),
             ends: Vec::new(),
             sheet_bytes: 0,
@@ -75,7 +72,7 @@ impl Incoming {
         if let Some(dropped) = &mut self.kept.dropped {
             *dropped += plain_bytes(self.passed);
         }
-        let rest = Bytes::from(self.rest);
+        let rest = Bytes::from(self.apart.rest());
         let mut answer = Answer::read(&rest)?;
         // Such as are in no list of that name.
         for record in answer.records() {
@@ -129,15 +126,12 @@ impl Incoming {
 impl Taker for Incoming {
     fn take(&mut self, part: Bytes) {
         let mut text = &*part;
-        while !text.is_empty() && self.wrong.is_none() {
-            let (length, run) = self.split.next(text);
-            let (part, behind) = text.split_at(length);
-            text = behind;
-            match run {
-                Run::Answer => self.rest.extend_from_slice(part),
-                Run::Record { ends } => self.record(part, ends),
-                Run::Between => {}
-                Run::Wrong => {
+        while self.wrong.is_none()
+            && let Some(part) = self.apart.next(&mut text)
+        {
+            match part {
+                Part::Element { text, ends } => self.record(text, ends),
+                Part::Wrong => {
                     let wrong = "GetRecords: the records do not make a list";
                     self.wrong = Some(Failure::unreadable(wrong));
                 }

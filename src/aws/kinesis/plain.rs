@@ -1,7 +1,7 @@
 //! A record of GetRecords' answer in the spelling that all of them have but the odd one: texts without an escape, one number. It is
 //! read with hardly a look at its data. Whatever else there may be is not for here to judge: who reads all of JSON is asked.
 
-use super::split::{blanks, mark};
+use crate::aws::split::{blanks, mark};
 
 /// The members of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

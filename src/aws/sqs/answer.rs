@@ -11,12 +11,13 @@ use serde::Deserialize;
 use super::{Flaw, Unusable};
 use crate::aws::fault::{Failure, classify};
 use crate::aws::text::{Text, texts};
-use crate::model::hex::hex;
+use crate::model::hex::{hex, is_hex_of};
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
+/// What ReceiveMessage says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer<'a> {
+pub(super) struct Answer<'a> {
     #[serde(borrow, default)]
     messages: Option<Vec<Wire<'a>>>,
 }
@@ -32,10 +33,10 @@ struct Wire<'a> {
     body: Text<'a>,
     #[serde(borrow, default, rename = "MD5OfBody")]
     md5_of_body: Text<'a>,
-    #[serde(default, deserialize_with = "texts")]
-    attributes: BTreeMap<String, String>,
+    #[serde(borrow, default, deserialize_with = "texts")]
+    attributes: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     #[serde(borrow, default)]
-    message_attributes: Option<BTreeMap<String, Attribute<'a>>>,
+    message_attributes: Option<BTreeMap<Text<'a>, Attribute<'a>>>,
     #[serde(borrow, default, rename = "MD5OfMessageAttributes")]
     md5_of_message_attributes: Text<'a>,
 }
@@ -51,15 +52,35 @@ struct Attribute<'a> {
     data_type: Text<'a>,
 }
 
-/// The messages of an answer, each by itself: one that can not be used keeps no other from its way.
+/// A message of an answer, or why that one can not be used.
+pub(super) type Usable<'a> = Result<Message<'a>, Unusable>;
+
+impl<'a> Answer<'a> {
+    /// Read it.
+    ///
+    /// # Errors
+    /// It is not what ReceiveMessage answers.
+    pub(super) fn read(body: &'a [u8]) -> Result<Self, Failure> {
+        read(body)
+    }
+
+    /// Its messages, each by itself: one that can not be used keeps no other from its way.
+    pub(super) fn messages(self) -> impl Iterator<Item = Usable<'a>> {
+        self.messages.into_iter().flatten().map(message)
+    }
+}
+
+/// A message that stands alone.
 ///
 /// # Errors
-/// It is not what ReceiveMessage answers.
-pub(super) fn messages(body: &[u8]) -> Result<Vec<Result<Message, Unusable>>, Failure> {
-    let answer: Answer = serde_json::from_slice(body)
-        .map_err(|error| Failure::unreadable(&format!("ReceiveMessage: {error}")))?;
-    let messages = answer.messages.unwrap_or_default();
-    Ok(messages.into_iter().map(message).collect())
+/// It is none.
+pub(super) fn alone(text: &[u8]) -> Result<Usable<'_>, Failure> {
+    read(text).map(message)
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Failure> {
+    serde_json::from_slice(text)
+        .map_err(|error| Failure::unreadable(&format!("ReceiveMessage: {error}")))
 }
 
 /// What became of the entries of a batch.
@@ -133,7 +154,7 @@ pub(super) fn by_entry(count: usize, body: &[u8]) -> Result<Vec<Result<(), Failu
         .collect())
 }
 
-fn message(mut from: Wire) -> Result<Message, Unusable> {
+fn message(mut from: Wire<'_>) -> Usable<'_> {
     let attributes = std::mem::take(&mut from.attributes);
     match usable(from) {
         Ok(message) => Ok(Message {
@@ -141,17 +162,19 @@ fn message(mut from: Wire) -> Result<Message, Unusable> {
             ..message
         }),
         Err(why) => Err(Unusable {
-            group: attributes.get("MessageGroupId").cloned(),
+            group: attributes
+                .get("MessageGroupId")
+                .map(|group| group.to_string()),
             why,
         }),
     }
 }
 
 /// All but its system attributes.
-fn usable(from: Wire) -> Result<Message, Flaw> {
-    let id = from.message_id.owned().unwrap_or_default();
+fn usable(from: Wire<'_>) -> Result<Message<'_>, Flaw> {
+    let id = from.message_id.there().unwrap_or_default();
     let missing = |field| Flaw::Incomplete {
-        id: id.clone(),
+        id: id.to_string(),
         field,
     };
     if id.is_empty() {
@@ -159,25 +182,28 @@ fn usable(from: Wire) -> Result<Message, Flaw> {
     }
     let receipt = from
         .receipt_handle
-        .owned()
+        .there()
         .filter(|receipt| !receipt.is_empty())
         .ok_or_else(|| missing("a ReceiptHandle"))?;
-    let body = from.body.owned().ok_or_else(|| missing("a Body"))?;
-    let found = hex(&Md5::digest(body.as_bytes()));
+    let body = from.body.there().ok_or_else(|| missing("a Body"))?;
+    let found = Md5::digest(body.as_bytes());
     let md5_of_body = match from.md5_of_body.there() {
-        Some(stated) if stated == found => found,
-        Some(stated) if stated.eq_ignore_ascii_case(&found) => stated.into_owned(),
+        Some(stated) if is_hex_of(&stated, &found) => stated,
         Some(stated) => {
-            let stated = stated.into_owned();
-            return Err(Flaw::Corrupt { id, stated, found });
+            return Err(Flaw::Corrupt {
+                id: id.into_owned(),
+                stated: stated.into_owned(),
+                found: hex(&found),
+            });
         }
-        None => found,
+        None => hex(&found).into(),
     };
     let mut message_attributes = BTreeMap::new();
     for (name, attribute) in from.message_attributes.unwrap_or_default() {
+        let name = name.there().unwrap_or_default();
+        let data_type = attribute.data_type.clone().there().unwrap_or_default();
         let value = attribute.value();
         let value = value.ok_or_else(|| missing("the value of a message attribute"))?;
-        let data_type = attribute.data_type.owned().unwrap_or_default();
         message_attributes.insert(name, MessageAttribute { data_type, value });
     }
     Ok(Message {
@@ -186,20 +212,20 @@ fn usable(from: Wire) -> Result<Message, Flaw> {
         attributes: BTreeMap::new(),
         message_attributes,
         md5_of_body,
-        md5_of_message_attributes: from.md5_of_message_attributes.owned(),
+        md5_of_message_attributes: from.md5_of_message_attributes.there(),
         id,
     })
 }
 
-impl Attribute<'_> {
+impl<'a> Attribute<'a> {
     /// Its one value. Bytes stay the base64 that they came as, if a function can decode it.
-    fn value(&self) -> Option<AttributeValue> {
-        if let Some(text) = self.string_value.clone().owned() {
+    fn value(self) -> Option<AttributeValue<'a>> {
+        if let Some(text) = self.string_value.there() {
             return Some(AttributeValue::Text(text));
         }
-        let coded: Cow<str> = self.binary_value.clone().there()?;
+        let coded = self.binary_value.there()?;
         let readable = STANDARD.decode(coded.as_bytes()).is_ok();
-        readable.then(|| AttributeValue::Binary(coded.into_owned()))
+        readable.then_some(AttributeValue::Binary(coded))
     }
 }
 

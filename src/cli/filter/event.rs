@@ -1,5 +1,6 @@
 //! An event as a function gets it, read back into the records that filters are asked about.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine;
@@ -28,7 +29,7 @@ pub struct Record {
 
 #[derive(Debug)]
 enum Data {
-    Message(Message),
+    Message(Message<'static>),
     Kinesis(KinesisRecord),
     DynamoDb(DynamoRecord),
 }
@@ -199,29 +200,30 @@ fn record(raw: &RawValue, source: Source) -> Result<Record, Wrong> {
 }
 
 fn message(raw: &RawValue) -> Result<Record, Wrong> {
+    type Text = Cow<'static, str>;
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Read {
         #[serde(default)]
-        message_id: String,
+        message_id: Text,
         #[serde(default)]
-        receipt_handle: String,
-        body: String,
+        receipt_handle: Text,
+        body: Text,
         #[serde(default)]
-        attributes: BTreeMap<String, String>,
+        attributes: BTreeMap<Text, Text>,
         #[serde(default)]
-        message_attributes: BTreeMap<String, Attribute>,
+        message_attributes: BTreeMap<Text, Attribute>,
         #[serde(default)]
-        md5_of_body: String,
-        md5_of_message_attributes: Option<String>,
+        md5_of_body: Text,
+        md5_of_message_attributes: Option<Text>,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Attribute {
-        string_value: Option<String>,
-        binary_value: Option<String>,
+        string_value: Option<Text>,
+        binary_value: Option<Text>,
         #[serde(default)]
-        data_type: String,
+        data_type: Text,
     }
     let read: Read = serde_json::from_str(raw.get())?;
     let attributes = read.message_attributes.into_iter().map(|(name, read)| {
@@ -237,7 +239,7 @@ fn message(raw: &RawValue) -> Result<Record, Wrong> {
         Ok((name, MessageAttribute { data_type, value }))
     });
     Ok(Record {
-        id: read.message_id.clone(),
+        id: read.message_id.to_string(),
         data: Data::Message(Message {
             id: read.message_id,
             receipt: read.receipt_handle,
@@ -453,7 +455,7 @@ mod tests {
         assert_eq!(*read, record);
     }
 
-    fn attribute(value: AttributeValue) -> MessageAttribute {
+    fn attribute(value: AttributeValue<'_>) -> MessageAttribute<'_> {
         MessageAttribute {
             data_type: "String".into(),
             value,

@@ -1,6 +1,6 @@
 //! A message of a queue as an element of `Records`. // spec: 2.1
 
-use super::{PushStr as _, text, utf8};
+use super::{PushStr as _, escapes, text, utf8};
 use crate::model::record::{AttributeValue, Message};
 
 /// The order in which AWS writes the system attributes; others follow in the order of their names. // spec: 2.1
@@ -28,16 +28,39 @@ pub struct QueueStamp {
     pub null_attributes_digest: bool,
 }
 
+/// What is the same in every record of every queue, and the names of system attributes.
+const FIXED_BYTES: usize = 480;
+/// What a message attribute has beside its texts.
+const ATTRIBUTE_BYTES: usize = 80;
+
 /// One message as an element of `Records`.
-pub fn queue_record(message: &Message, stamp: &QueueStamp) -> String {
-    let mut out = Vec::new();
+pub fn queue_record(message: &Message<'_>, stamp: &QueueStamp) -> String {
+    let mut out = Vec::with_capacity(queue_record_bytes(message, stamp));
     write_queue_record(&mut out, message, stamp);
     utf8(out)
 }
 
+/// How long it is about: a little less than this where nothing is escaped but what a body's JSON has.
+pub fn queue_record_bytes(message: &Message<'_>, stamp: &QueueStamp) -> usize {
+    let system = message.attributes.values().map(|value| value.len());
+    let attached = message.message_attributes.iter().map(|(name, attribute)| {
+        let (AttributeValue::Text(value) | AttributeValue::Binary(value)) = &attribute.value;
+        ATTRIBUTE_BYTES + name.len() + attribute.data_type.len() + value.len()
+    });
+    let lengths = [
+        FIXED_BYTES,
+        message.id.len(),
+        message.receipt.len(),
+        message.body.len() + escapes(&message.body),
+        system.chain(attached).sum(),
+        stamp.region.len(),
+        stamp.arn.len(),
+    ];
+    lengths.iter().sum()
+}
+
 /// The same text, at the end of `out`.
-pub fn write_queue_record(out: &mut Vec<u8>, message: &Message, stamp: &QueueStamp) {
-    out.reserve(message.body.len() + message.body.len() / 8 + 768);
+pub fn write_queue_record(out: &mut Vec<u8>, message: &Message<'_>, stamp: &QueueStamp) {
     out.push_str("{\"messageId\":");
     text(out, &message.id);
     out.push_str(",\"receiptHandle\":");
@@ -66,14 +89,14 @@ pub fn write_queue_record(out: &mut Vec<u8>, message: &Message, stamp: &QueueSta
     out.push(b'}');
 }
 
-fn system_attributes(out: &mut Vec<u8>, message: &Message) {
+fn system_attributes(out: &mut Vec<u8>, message: &Message<'_>) {
     let known = ATTRIBUTES_IN_ORDER
         .iter()
         .filter_map(|name| message.attributes.get_key_value(*name));
     let others = message
         .attributes
         .iter()
-        .filter(|(name, _)| !ATTRIBUTES_IN_ORDER.contains(&name.as_str()));
+        .filter(|(name, _)| !ATTRIBUTES_IN_ORDER.contains(&&***name));
     for (index, (name, value)) in known.chain(others).enumerate() {
         if index > 0 {
             out.push(b',');
@@ -84,7 +107,7 @@ fn system_attributes(out: &mut Vec<u8>, message: &Message) {
     }
 }
 
-fn message_attributes(out: &mut Vec<u8>, message: &Message) {
+fn message_attributes(out: &mut Vec<u8>, message: &Message<'_>) {
     for (index, (name, attribute)) in message.message_attributes.iter().enumerate() {
         if index > 0 {
             out.push(b',');
@@ -105,6 +128,7 @@ fn message_attributes(out: &mut Vec<u8>, message: &Message) {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
     use std::collections::BTreeMap;
 
     use super::*;
@@ -118,14 +142,16 @@ mod tests {
         }
     }
 
-    fn attributes(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    type Text = Cow<'static, str>;
+
+    fn attributes(pairs: &[(&'static str, &'static str)]) -> BTreeMap<Text, Text> {
         pairs
             .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .map(|(name, value)| ((*name).into(), (*value).into()))
             .collect()
     }
 
-    fn message() -> Message {
+    fn message() -> Message<'static> {
         Message {
             id: "8f0a3c6e".into(),
             receipt: "AQEB+/=".into(),
@@ -181,7 +207,7 @@ mod tests {
     // spec: 2.1
     #[test]
     fn message_attributes_keep_their_type_and_leave_out_the_scalar_that_does_not_apply() {
-        let attribute = |data_type: &str, value| MessageAttribute {
+        let attribute = |data_type: &'static str, value| MessageAttribute {
             data_type: data_type.into(),
             value,
         };
@@ -207,13 +233,45 @@ mod tests {
     }
 
     #[test]
+    fn its_length_is_foretold() {
+        let mut fifo = message();
+        fifo.attributes = attributes(&ATTRIBUTES_IN_ORDER.map(|name| (name, "1")));
+        let mut escaped = message();
+        escaped.body = "{\"a\":\"b\\\\c\"}\n".repeat(1_000).into();
+        let mut with = message();
+        let names = (0..10).map(|number| format!("Attribute-{number}"));
+        with.message_attributes = names
+            .map(|name| {
+                let attribute = MessageAttribute {
+                    data_type: "String".into(),
+                    value: AttributeValue::Text("x".into()),
+                };
+                (name.into(), attribute)
+            })
+            .collect();
+        with.md5_of_message_attributes = Some("5d41402abc4b2a76b9719d911017c592".into());
+        for message in [message(), fifo, escaped, with] {
+            let stamp = stamp(true);
+            let (foretold, written) = (
+                queue_record_bytes(&message, &stamp),
+                queue_record(&message, &stamp).len(),
+            );
+            let all_names = 300;
+            assert!(
+                (written..written + all_names).contains(&foretold),
+                "{foretold}, {written}"
+            );
+        }
+    }
+
+    #[test]
     fn every_character_of_a_body_comes_back_from_the_json() {
         let body: String = (0..=0x2ff)
             .filter_map(char::from_u32)
             .chain("\u{2028}\u{ffff}😀\"\\".chars())
             .collect();
         let mut strange = message();
-        strange.body = body.clone();
+        strange.body = body.clone().into();
         let record: serde_json::Value =
             serde_json::from_str(&queue_record(&strange, &stamp(false))).unwrap();
         assert_eq!(record["body"], serde_json::Value::String(body));

@@ -32,7 +32,7 @@ pub(super) fn holds(path: &str) -> Holds {
 }
 
 /// What the wanted keys hold.
-pub(super) fn view<'a>(wanted: &Wanted, message: &'a Message) -> Fields<'a> {
+pub(super) fn view<'a>(wanted: &Wanted, message: &'a Message<'a>) -> Fields<'a> {
     let mut fields = Fields::default();
     fields.set(wanted, "messageId", |_| Value::text(&message.id));
     fields.set(wanted, "receiptHandle", |_| Value::text(&message.receipt));
@@ -59,7 +59,7 @@ pub(super) fn view<'a>(wanted: &Wanted, message: &'a Message) -> Fields<'a> {
 }
 
 /// The two lists of the event's shape are always empty, so that to a pattern they are not there.
-fn attribute<'a>(wanted: &Wanted, attribute: &'a MessageAttribute) -> Value<'a> {
+fn attribute<'a>(wanted: &Wanted, attribute: &'a MessageAttribute<'a>) -> Value<'a> {
     let mut fields = Fields::default();
     let (key, value) = match &attribute.value {
         AttributeValue::Text(value) => ("stringValue", value),

@@ -21,7 +21,7 @@ pub enum Source {
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// A message of a queue.
-    Message(&'a Message),
+    Message(&'a Message<'a>),
     /// A record of a Kinesis stream, or a record that was packed into one.
     Kinesis(&'a KinesisRecord),
     /// A record of a DynamoDB stream.
@@ -91,8 +91,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl<'a> From<&'a Message> for Subject<'a> {
-    fn from(message: &'a Message) -> Self {
+impl<'a> From<&'a Message<'a>> for Subject<'a> {
+    fn from(message: &'a Message<'a>) -> Self {
         Subject::Message(message)
     }
 }

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::model::record::{AttributeValue, Message, MessageAttribute};
 
-fn message(body: &str) -> Message {
-    let attribute = |data_type: &str, value| MessageAttribute {
+fn message(body: &str) -> Message<'_> {
+    let attribute = |data_type: &'static str, value| MessageAttribute {
         data_type: data_type.into(),
         value,
     };

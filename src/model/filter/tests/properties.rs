@@ -270,7 +270,8 @@ fn keys_values_and_filters_may_stand_in_any_order() {
         if patterns.is_empty() {
             continue;
         }
-        let message = message(&object(&mut random, 2).0);
+        let body = object(&mut random, 2).0;
+        let message = message(&body);
         let keeps = |patterns: &[String]| {
             Filters::parse(patterns, Source::Sqs)
                 .unwrap()

@@ -1,39 +1,91 @@
-//! Where in GetRecords' answer one record ends and the next begins: found as the text comes, however it is cut.
+//! Where in the list of an answer, GetRecords' `Records` or ReceiveMessage's `Messages`, one element ends and the next begins: found as
+//! the text comes, however it is cut. Such an answer may be several times what is made of it, and need never be there as a whole.
 //!
 //! It knows of JSON what that takes: strings, nesting, the names of the outermost members. What it finds is read by those
 //! who know all of it, so that what is no JSON is refused by them.
 
 use memchr::memchr2;
 
-/// What the next of a text is.
+/// An answer under way, of which one member's list is taken apart.
+#[derive(Debug)]
+pub(super) struct Apart {
+    split: Split,
+    /// The answer without the list's elements: the list is an empty one in it.
+    rest: Vec<u8>,
+    wrong: bool,
+}
+
+/// A part of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Run {
-    /// Of the answer, apart from its records: their list is an empty one in it.
-    Answer,
-    /// Of a record.
-    Record {
+pub(super) enum Part<'a> {
+    /// The next of an element; where it ends there may be nothing more of it.
+    Element {
+        text: &'a [u8],
         /// It ends here.
         ends: bool,
     },
-    /// Between two records: nobody needs it.
-    Between,
-    /// The records do not make a list. What comes behind is not looked at.
+    /// The elements do not make a list. What comes behind is not looked at.
     Wrong,
 }
 
-/// The member that is taken apart.
-const RECORDS: &[u8] = b"Records";
-/// No spelling of its name is longer: each letter as an escape.
-const NAME_BYTES_MAX: usize = 6 * RECORDS.len();
+impl Apart {
+    /// An answer that has a list of this name.
+    pub(super) fn of(list: &'static str) -> Self {
+        Self {
+            split: Split::of(list),
+            rest: Vec::new(),
+            wrong: false,
+        }
+    }
+
+    /// The next that there is of the list in `text`, which goes on behind it; nothing where the text is used up.
+    pub(super) fn next<'a>(&mut self, text: &mut &'a [u8]) -> Option<Part<'a>> {
+        while !text.is_empty() && !self.wrong {
+            let (length, run) = self.split.next(text);
+            let (part, behind) = text.split_at(length);
+            *text = behind;
+            match run {
+                Run::Answer => self.rest.extend_from_slice(part),
+                Run::Between => {}
+                Run::Element { ends } => return Some(Part::Element { text: part, ends }),
+                Run::Wrong => {
+                    self.wrong = true;
+                    return Some(Part::Wrong);
+                }
+            }
+        }
+        None
+    }
+
+    /// What the answer says beside the list, at its end.
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.rest)
+    }
+}
+
+/// What the next of a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    /// Of the answer, apart from the elements.
+    Answer,
+    /// Of an element.
+    Element { ends: bool },
+    /// Between two elements: nobody needs it.
+    Between,
+    /// The elements do not make a list.
+    Wrong,
+}
 
 /// How far a text is.
-#[derive(Debug, Default)]
-pub(super) struct Split {
+#[derive(Debug)]
+struct Split {
+    /// The member that is taken apart.
+    list: &'static [u8],
     place: Place,
     string: Text,
     /// So many lists and objects are open around the place.
     depth: usize,
-    /// And so many in the record.
+    /// And so many in the element.
     inner: usize,
     /// The answer is an object, as it should be.
     named: bool,
@@ -44,13 +96,13 @@ pub(super) struct Split {
 enum Place {
     #[default]
     Answer,
-    /// In the list, where a record begins; or, before the first, the list ends.
+    /// In the list, where an element begins; or, before the first, the list ends.
     Before {
         first: bool,
     },
-    /// In a record that has an end of its own.
-    Record,
-    /// In a number, or a word, for a record: it ends before what can not be a part of it.
+    /// In an element that has an end of its own.
+    Element,
+    /// In a number, or a word, for an element: it ends before what can not be a part of it.
     Bare,
     After,
     Wrong,
@@ -74,18 +126,30 @@ enum Name {
     Due,
     /// As far as it has come.
     Comes(Vec<u8>),
-    /// It is the records'; their list is due.
-    Records,
+    /// It is the list's, which is due.
+    List,
 }
 
 impl Split {
+    fn of(list: &'static str) -> Self {
+        Self {
+            list: list.as_bytes(),
+            place: Place::default(),
+            string: Text::default(),
+            depth: 0,
+            inner: 0,
+            named: false,
+            name: Name::default(),
+        }
+    }
+
     /// What the beginning of `text` is, and how many bytes of it. None is possible: what is there is something
     /// else from here on.
-    pub(super) fn next(&mut self, text: &[u8]) -> (usize, Run) {
+    fn next(&mut self, text: &[u8]) -> (usize, Run) {
         match self.place {
             Place::Answer => (self.answer(text), Run::Answer),
             Place::Before { first } => self.before(text, first),
-            Place::Record => self.record(text),
+            Place::Element => self.element(text),
             Place::Bare => {
                 let is_end = |byte: &u8| is_blank(*byte) || b",]}".contains(byte);
                 let end = text.iter().position(is_end);
@@ -93,7 +157,7 @@ impl Split {
                     self.place = Place::After;
                 }
                 let ends = end.is_some();
-                (end.unwrap_or(text.len()), Run::Record { ends })
+                (end.unwrap_or(text.len()), Run::Element { ends })
             }
             Place::After => {
                 let blanks = blanks(text);
@@ -118,7 +182,7 @@ impl Split {
             Some(b']') if first => return self.list_ends(blanks),
             Some(b',' | b']' | b'}' | b':') => return self.wrong(text),
             Some(b'{' | b'[' | b'"') => {
-                (self.place, self.inner) = (Place::Record, 0);
+                (self.place, self.inner) = (Place::Element, 0);
             }
             Some(_) => self.place = Place::Bare,
         }
@@ -136,7 +200,7 @@ impl Split {
         (text.len(), Run::Wrong)
     }
 
-    fn record(&mut self, text: &[u8]) -> (usize, Run) {
+    fn element(&mut self, text: &[u8]) -> (usize, Run) {
         let mut at = 0;
         while at < text.len() {
             if self.string != Text::Outside {
@@ -152,13 +216,13 @@ impl Split {
             }
             if self.inner == 0 && self.string == Text::Outside {
                 self.place = Place::After;
-                return (at, Run::Record { ends: true });
+                return (at, Run::Element { ends: true });
             }
         }
-        (at, Run::Record { ends: false })
+        (at, Run::Element { ends: false })
     }
 
-    /// Up to the list of the records, with its opening.
+    /// Up to the list, with its opening.
     fn answer(&mut self, text: &[u8]) -> usize {
         let mut at = 0;
         while at < text.len() {
@@ -179,14 +243,14 @@ impl Split {
                     };
                 }
                 b'{' | b'[' => {
-                    let lists_records = byte == b'[' && matches!(self.name, Name::Records);
+                    let opens = byte == b'[' && matches!(self.name, Name::List);
                     self.named |= self.depth == 0 && byte == b'{';
                     self.name = match self.depth {
                         0 if byte == b'{' => Name::Due,
                         _ => Name::Nothing,
                     };
                     self.depth += 1;
-                    if lists_records {
+                    if opens {
                         self.place = Place::Before { first: true };
                         return at;
                     }
@@ -208,12 +272,12 @@ impl Split {
         };
         let ends = self.string == Text::Outside;
         let part = &part[..part.len() - usize::from(ends)];
-        // One byte more tells that it is longer.
-        let room = (NAME_BYTES_MAX + 1).saturating_sub(name.len());
+        // No spelling of it is longer than each letter as an escape; one byte more tells that it is another's.
+        let room = (6 * self.list.len() + 1).saturating_sub(name.len());
         name.extend_from_slice(&part[..part.len().min(room)]);
         if ends {
-            self.name = match is_records(name) {
-                true => Name::Records,
+            self.name = match says(name, self.list) {
+                true => Name::List,
                 false => Name::Nothing,
             };
         }
@@ -242,12 +306,12 @@ impl Split {
 }
 
 /// Whether a name, without its marks, says this, however it is spelled.
-fn is_records(name: &[u8]) -> bool {
+fn says(name: &[u8], expected: &[u8]) -> bool {
     if !name.contains(&b'\\') {
-        return name == RECORDS;
+        return name == expected;
     }
     let text = [b"\"", name, b"\""].concat();
-    serde_json::from_slice::<String>(&text).is_ok_and(|name| name.as_bytes() == RECORDS)
+    serde_json::from_slice::<String>(&text).is_ok_and(|name| name.as_bytes() == expected)
 }
 
 /// The first byte that may end a string, or keeps the next from it.

@@ -1,0 +1,220 @@
+//! One receive: what the queue hands out, made into items as it comes, and taken into custody when all of it has come.
+//!
+//! A message is written for the event where its text still stands in the answer, beside the others of its receive: from then on
+//! nothing of it is in memory but that, its id and its receipt.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::{Engine, Item};
+use crate::aws::sqs::Unusable;
+use crate::metrics::{Operation, PassedOver};
+use crate::model::custody::Taken;
+use crate::model::event::{Sheets, Spot, queue_record_bytes, write_queue_record};
+use crate::model::record::Message;
+
+/// What an answer brought, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Received {
+    messages: Vec<Result<Read, Unusable>>,
+    /// Where they are written.
+    sheets: Sheets,
+}
+
+impl Received {
+    /// How many messages.
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+}
+
+/// A message that is to be taken.
+#[derive(Debug)]
+struct Read {
+    id: Arc<str>,
+    receipt: Arc<str>,
+    /// None where no order is kept.
+    group: Option<Arc<str>>,
+    trace: Option<String>,
+    /// None of what the filter drops.
+    record: Option<Spot>,
+}
+
+impl Read {
+    fn accepted(self, sheets: &mut Sheets, arrived: Duration) -> Accepted {
+        match self.record {
+            Some(spot) => Accepted::Kept(Item {
+                id: self.id,
+                group: self.group,
+                trace: self.trace,
+                record: sheets.piece(spot),
+                arrived,
+            }),
+            None => Accepted::Dropped(self.id),
+        }
+    }
+}
+
+/// A message that was taken, by what the filter says of it.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    Kept(Item),
+    Dropped(Arc<str>),
+}
+
+impl Accepted {
+    pub(super) fn id(&self) -> &Arc<str> {
+        match self {
+            Self::Kept(item) => &item.id,
+            Self::Dropped(id) => id,
+        }
+    }
+}
+
+impl Engine {
+    /// One receive, or how long to wait before the next.
+    pub(super) async fn receive(
+        &self,
+        count: usize,
+        wait_s: u64,
+        lease: Duration,
+    ) -> Result<Received, Duration> {
+        self.receiving.fetch_add(1, Ordering::Relaxed);
+        let mut sheets = Sheets::default();
+        let mut left = count;
+        let reader = |message: Message<'_>| {
+            let read = self.read(&message, left, &mut sheets);
+            left = left.saturating_sub(1);
+            read
+        };
+        let answer = self.queue.receive(count, wait_s, lease, reader).await;
+        if self.receiving.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.received.notify_waiters();
+        }
+        self.reports.request(Operation::ReceiveMessage, &answer);
+        match answer {
+            Ok(messages) => {
+                self.source_answered();
+                self.metrics.record_polled(messages.len());
+                Ok(Received { messages, sheets })
+            }
+            Err(failure) => Err(self.source_failed(&failure)),
+        }
+    }
+
+    /// A message, written on these sheets, on which it is the first of so many at most.
+    fn read(&self, message: &Message<'_>, left: usize, sheets: &mut Sheets) -> Read {
+        let group = message.group().filter(|_| self.mapping.fifo());
+        let trace = message.attributes.get("AWSTraceHeader");
+        Read {
+            id: Arc::from(&*message.id),
+            receipt: Arc::from(&*message.receipt),
+            group: group.map(Arc::from),
+            trace: trace.map(|trace| trace.to_string()),
+            record: self.filters.keeps(message).then(|| {
+                let bytes = queue_record_bytes(message, &self.stamp);
+                sheets.write(bytes, left, |out| {
+                    write_queue_record(out, message, &self.stamp);
+                })
+            }),
+        }
+    }
+
+    /// What an answer brought for this batch, in its order, and whether any of its messages was taken, for this batch or to
+    /// follow those of another.
+    pub(super) fn accept(
+        &self,
+        number: u64,
+        received: Received,
+        lease: Duration,
+    ) -> (Vec<Accepted>, bool) {
+        let arrived = self.now();
+        let Received {
+            messages,
+            mut sheets,
+        } = received;
+        // The groups of which a message could not be taken: those behind it in the answer wait too.
+        let mut stopped = BTreeSet::new();
+        let read: Vec<Read> = messages
+            .into_iter()
+            .filter_map(|message| self.usable(message, &mut stopped))
+            .collect();
+        let mut accepted = Vec::with_capacity(read.len());
+        let mut passed_over = Vec::new();
+        let mut follows = false;
+        // All at once: a group must not change hands between two of its messages.
+        self.in_custody(|custody, _| {
+            for read in read {
+                let group = read.group.as_ref();
+                let taken = if group.is_some_and(|group| stopped.contains(&**group)) {
+                    Taken::GroupBusy
+                } else {
+                    let receipt = read.receipt.clone();
+                    custody.take(number, &read.id, receipt, group, lease, arrived)
+                };
+                match taken {
+                    Taken::New => accepted.push(read.accepted(&mut sheets, arrived)),
+                    Taken::Follows { batch } => {
+                        follows = true;
+                        let mut followers = self.followers();
+                        let item = read.accepted(&mut sheets, arrived);
+                        followers.entry(batch).or_default().push(item);
+                    }
+                    Taken::Again => passed_over.push((read.id, PassedOver::Duplicate)),
+                    Taken::GroupBusy => {
+                        stopped.extend(group.map(|group| group.to_string()));
+                        passed_over.push((read.id, PassedOver::GroupBusy));
+                    }
+                }
+            }
+        });
+        for (message, why) in passed_over {
+            self.passed_over(&message, why);
+        }
+        let used = follows || !accepted.is_empty();
+        (accepted, used)
+    }
+
+    /// Nothing where it can not be used, or stands behind such a one in its group.
+    fn usable(
+        &self,
+        message: Result<Read, Unusable>,
+        stopped: &mut BTreeSet<String>,
+    ) -> Option<Read> {
+        let read = match message {
+            Ok(read) => read,
+            Err(Unusable { group, why }) => {
+                self.metrics.record_passed_over(PassedOver::Unusable);
+                warn!(mapping = %self.mapping.name, %why, "message left to the queue");
+                stopped.extend(group);
+                return None;
+            }
+        };
+        let group = read.group.as_deref();
+        if group.is_some_and(|group| stopped.contains(group)) {
+            self.metrics.record_passed_over(PassedOver::GroupBusy);
+            return None;
+        }
+        Some(read)
+    }
+
+    fn passed_over(&self, message: &str, why: PassedOver) {
+        let mapping = self.mapping.name.as_str();
+        self.metrics.record_passed_over(why);
+        match why {
+            PassedOver::Duplicate => {
+                debug!(mapping, message, "a message that is in hand came again");
+            }
+            PassedOver::GroupBusy | PassedOver::Unusable => {
+                warn!(
+                    mapping,
+                    message, "left to the queue: its group is in another batch"
+                );
+            }
+        }
+    }
+}
