@@ -20,6 +20,8 @@ pub(super) struct Incoming<T, F> {
     apart: Apart,
     /// A message that began in a part that has come, and did not end there.
     begun: Vec<u8>,
+    /// How long such a one was last: the next are often as long.
+    bytes: usize,
     reader: F,
     messages: Vec<Result<T, Unusable>>,
     /// Why it can not be read. What comes behind that is passed over: whether all of it comes says more.
@@ -33,6 +35,7 @@ impl<T, F: FnMut(Message<'_>) -> T> Incoming<T, F> {
             at_once: false,
             apart: Apart::of("Messages"),
             begun: Vec::new(),
+            bytes: 0,
             reader,
             messages: Vec::new(),
             wrong: None,
@@ -88,12 +91,14 @@ impl<T, F: FnMut(Message<'_>) -> T> Taker for Incoming<T, F> {
             match part {
                 Part::Element { text, ends: true } if self.begun.is_empty() => self.message(text),
                 Part::Element { text, ends } => {
+                    if self.begun.is_empty() {
+                        self.begun.reserve_exact(self.bytes);
+                    }
                     self.begun.extend_from_slice(text);
                     if ends {
-                        let mut whole = std::mem::take(&mut self.begun);
+                        let whole = std::mem::take(&mut self.begun);
+                        self.bytes = whole.len();
                         self.message(&whole);
-                        whole.clear();
-                        self.begun = whole;
                     }
                 }
                 Part::Wrong => {
