@@ -59,6 +59,24 @@ impl Read {
     }
 }
 
+/// A receive that is under way: counted until it is over, also by a panic.
+struct UnderWay<'a>(&'a Engine);
+
+impl<'a> UnderWay<'a> {
+    fn begun(engine: &'a Engine) -> Self {
+        engine.receiving.fetch_add(1, Ordering::Relaxed);
+        Self(engine)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if self.0.receiving.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.received.notify_waiters();
+        }
+    }
+}
+
 /// A message that was taken, by what the filter says of it.
 #[derive(Debug)]
 pub(super) enum Accepted {
@@ -83,7 +101,7 @@ impl Engine {
         wait_s: u64,
         lease: Duration,
     ) -> Result<Received, Duration> {
-        self.receiving.fetch_add(1, Ordering::Relaxed);
+        let under_way = UnderWay::begun(self);
         let mut sheets = Sheets::default();
         let mut left = count;
         let reader = |message: Message<'_>| {
@@ -92,9 +110,7 @@ impl Engine {
             read
         };
         let answer = self.queue.receive(count, wait_s, lease, reader).await;
-        if self.receiving.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.received.notify_waiters();
-        }
+        drop(under_way);
         self.reports.request(Operation::ReceiveMessage, &answer);
         match answer {
             Ok(messages) => {

@@ -12,7 +12,7 @@ use sluicegate::aws::clients::Clients;
 use sluicegate::config::Config;
 use sluicegate::sim::{Connector, FunctionConfig, Reply};
 use sluicegate::status::State;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Running, Stage};
 
@@ -42,6 +42,16 @@ impl HttpConnector for Mine {
 
 /// The stage's service on such a connection.
 fn mined(stage: &Stage, operation: &'static str, times: u64) -> (Running, Mine) {
+    mined_with(stage, operation, times, "")
+}
+
+/// The same, with a line of settings.
+fn mined_with(
+    stage: &Stage,
+    operation: &'static str,
+    times: u64,
+    settings: &str,
+) -> (Running, Mine) {
     let mine = Mine {
         inner: stage.world.connector(),
         operation,
@@ -49,7 +59,7 @@ fn mined(stage: &Stage, operation: &'static str, times: u64) -> (Running, Mine) 
         went_off: Arc::default(),
     };
     let text = format!(
-        "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: process\n",
+        "EventSourceMappings:\n  - Name: m\n    EventSourceArn: {}\n    FunctionName: process\n    {settings}\n",
         stage.world.queue_arn("q")
     );
     let config = Config::parse("test.yaml", &text, &|_| None).expect("it is valid");
@@ -99,6 +109,22 @@ async fn a_batch_that_panics_leaves_its_messages_to_the_queue() {
         (account.deleted, account.left, account.abandoned),
         (1, 1, 0)
     );
+}
+
+// What is handed back waits for the receives that are under way, and that one is not.
+#[tokio::test(start_paused = true)]
+async fn a_receive_that_panicked_is_not_waited_for_by_a_drain() {
+    let stage = stage(4, "60");
+    stage.function(FunctionConfig::default(), |_| {
+        Reply::refused(429, "Rate Exceeded.")
+    });
+    let one = "ScalingConfig: { MaximumConcurrency: 1 }";
+    let (running, mine) = mined_with(&stage, "ReceiveMessage", 1, one);
+    sleep(10 * SECOND).await;
+    let began = Instant::now();
+    let account = running.stop().await;
+    assert_eq!((mine.went_off.load(Relaxed), account.handed_back), (1, 1));
+    assert!(began.elapsed() < 2 * SECOND, "{:?}", began.elapsed());
 }
 
 // Without its heartbeat a mapping would lose every lease from then on.
