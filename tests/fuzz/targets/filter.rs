@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
     let message = Message {
         id: "m".into(),
         receipt: "r".into(),
-        body: text.clone().into_owned(),
+        body: text.clone(),
         attributes: BTreeMap::from([("SentTimestamp".into(), "1789650001123".into())]),
         message_attributes: BTreeMap::new(),
         md5_of_body: "0cc1".into(),
