@@ -12,7 +12,6 @@ pub(super) struct Apart {
     split: Split,
     /// The answer without the list's elements: the list is an empty one in it.
     rest: Vec<u8>,
-    wrong: bool,
 }
 
 /// A part of an answer.
@@ -24,7 +23,7 @@ pub(super) enum Part<'a> {
         /// It ends here.
         ends: bool,
     },
-    /// The elements do not make a list. What comes behind is not looked at.
+    /// The elements do not make a list: nothing behind it is an element.
     Wrong,
 }
 
@@ -34,13 +33,12 @@ impl Apart {
         Self {
             split: Split::of(list),
             rest: Vec::new(),
-            wrong: false,
         }
     }
 
     /// The next that there is of the list in `text`, which goes on behind it; nothing where the text is used up.
     pub(super) fn next<'a>(&mut self, text: &mut &'a [u8]) -> Option<Part<'a>> {
-        while !text.is_empty() && !self.wrong {
+        while !text.is_empty() {
             let (length, run) = self.split.next(text);
             let (part, behind) = text.split_at(length);
             *text = behind;
@@ -48,10 +46,7 @@ impl Apart {
                 Run::Answer => self.rest.extend_from_slice(part),
                 Run::Between => {}
                 Run::Element { ends } => return Some(Part::Element { text: part, ends }),
-                Run::Wrong => {
-                    self.wrong = true;
-                    return Some(Part::Wrong);
-                }
+                Run::Wrong => return Some(Part::Wrong),
             }
         }
         None

@@ -230,4 +230,4 @@ impl<'a> Attribute<'a> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

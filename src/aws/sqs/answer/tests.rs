@@ -19,7 +19,7 @@ fn messages(body: &[u8]) -> Result<Vec<Result<String, Unusable>>, Failure> {
 }
 
 /// All that there is of a message.
-fn written(message: &Message<'_>) -> String {
+pub(in crate::aws::sqs) fn written(message: &Message<'_>) -> String {
     let stamp = QueueStamp {
         arn: String::new(),
         region: String::new(),

@@ -3,31 +3,23 @@
 use super::*;
 use crate::aws::canned::spelled;
 use crate::aws::fault::Fault;
-use crate::model::event::{QueueStamp, queue_record};
+use crate::aws::sqs::answer::tests::written;
 
 type Outcome = Result<Vec<Result<String, Unusable>>, Fault>;
-
-/// All that there is of a message.
-fn written(message: Message<'_>) -> String {
-    let stamp = QueueStamp {
-        arn: String::new(),
-        region: String::new(),
-        null_attributes_digest: true,
-    };
-    queue_record(&message, &stamp)
-}
 
 /// What the parser makes of all of it at once.
 fn whole(text: &[u8]) -> Outcome {
     let messages = Answer::read(text)
         .map_err(|failure| failure.fault)?
         .messages();
-    Ok(messages.map(|message| message.map(written)).collect())
+    Ok(messages
+        .map(|message| message.map(|message| written(&message)))
+        .collect())
 }
 
 /// Reads the parts of a text. None that comes is empty.
 fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let mut incoming = Incoming::new(written);
+    let mut incoming = Incoming::new(|message: Message<'_>| written(&message));
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
         incoming.take(Bytes::copy_from_slice(part));
     }
@@ -51,7 +43,7 @@ fn is_read_apart(text: &str) -> Outcome {
 
 /// Reads a text of which the length was said before.
 fn read_at_once(text: &[u8]) -> Outcome {
-    let mut incoming = Incoming::new(written);
+    let mut incoming = Incoming::new(|message: Message<'_>| written(&message));
     incoming.begin(text.len());
     if !text.is_empty() {
         incoming.take(Bytes::copy_from_slice(text));
@@ -126,20 +118,15 @@ fn what_is_no_answer_is_none_wherever_it_is_cut() {
 
 #[test]
 fn a_wrong_answer_says_which_it_is() {
-    for (text, words) in [
-        (
-            "{\"Messages\":[{\"Body\":1}]}",
-            "unreadable answer: ReceiveMessage: ",
-        ),
-        (
-            "{\"Messages\":[{} {}]}",
-            "unreadable answer: ReceiveMessage: ",
-        ),
-        ("<html>", "unreadable answer: ReceiveMessage: "),
+    for text in [
+        "{\"Messages\":[{\"Body\":1}]}",
+        "{\"Messages\":[{} {}]}",
+        "<html>",
     ] {
-        let mut incoming = Incoming::new(written);
+        let mut incoming = Incoming::new(|message: Message<'_>| written(&message));
         incoming.take(Bytes::from(text));
         let said = incoming.read().unwrap_err().to_string();
+        let words = "unreadable answer: ReceiveMessage: ";
         assert!(said.starts_with(words), "{said}");
     }
 }
