@@ -11,7 +11,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::{Engine, Item};
-use crate::aws::sqs::Unusable;
+use crate::aws::sqs::{Flaw, Unusable};
 use crate::metrics::{Operation, PassedOver};
 use crate::model::custody::Taken;
 use crate::model::event::{Sheets, Spot, queue_record_bytes, write_queue_record};
@@ -75,6 +75,14 @@ impl Drop for UnderWay<'_> {
             self.0.received.notify_waiters();
         }
     }
+}
+
+/// A message that was not taken, and why.
+#[derive(Debug)]
+enum Left {
+    Duplicate(Arc<str>),
+    GroupBusy(Arc<str>),
+    Unusable(Flaw),
 }
 
 /// A message that was taken, by what the filter says of it.
@@ -153,20 +161,24 @@ impl Engine {
             messages,
             mut sheets,
         } = received;
-        // The groups of which a message could not be taken: those behind it in the answer wait too.
-        let mut stopped = BTreeSet::new();
-        let read: Vec<Read> = messages
-            .into_iter()
-            .filter_map(|message| self.usable(message, &mut stopped))
-            .collect();
-        let mut accepted = Vec::with_capacity(read.len());
+        let mut accepted = Vec::with_capacity(messages.len());
         let mut passed_over = Vec::new();
+        // The groups of which a message was not taken: those behind it in the answer wait too.
+        let mut stopped = BTreeSet::new();
         let mut follows = false;
         // All at once: a group must not change hands between two of its messages.
         self.in_custody(|custody, _| {
-            for read in read {
+            for message in messages {
+                let read = match message {
+                    Ok(read) => read,
+                    Err(Unusable { group, why }) => {
+                        stopped.extend(group.map(Arc::from));
+                        passed_over.push(Left::Unusable(why));
+                        continue;
+                    }
+                };
                 let group = read.group.as_ref();
-                let taken = if group.is_some_and(|group| stopped.contains(&**group)) {
+                let taken = if group.is_some_and(|group| stopped.contains(group)) {
                     Taken::GroupBusy
                 } else {
                     let receipt = read.receipt.clone();
@@ -180,57 +192,40 @@ impl Engine {
                         let item = read.accepted(&mut sheets, arrived);
                         followers.entry(batch).or_default().push(item);
                     }
-                    Taken::Again => passed_over.push((read.id, PassedOver::Duplicate)),
+                    Taken::Again => passed_over.push(Left::Duplicate(read.id)),
                     Taken::GroupBusy => {
-                        stopped.extend(group.map(|group| group.to_string()));
-                        passed_over.push((read.id, PassedOver::GroupBusy));
+                        stopped.extend(read.group);
+                        passed_over.push(Left::GroupBusy(read.id));
                     }
                 }
             }
         });
-        for (message, why) in passed_over {
-            self.passed_over(&message, why);
+        for message in passed_over {
+            self.passed_over(&message);
         }
         let used = follows || !accepted.is_empty();
         (accepted, used)
     }
 
-    /// Nothing where it can not be used, or stands behind such a one in its group.
-    fn usable(
-        &self,
-        message: Result<Read, Unusable>,
-        stopped: &mut BTreeSet<String>,
-    ) -> Option<Read> {
-        let read = match message {
-            Ok(read) => read,
-            Err(Unusable { group, why }) => {
-                self.metrics.record_passed_over(PassedOver::Unusable);
-                warn!(mapping = %self.mapping.name, %why, "message left to the queue");
-                stopped.extend(group);
-                return None;
-            }
-        };
-        let group = read.group.as_deref();
-        if group.is_some_and(|group| stopped.contains(group)) {
-            self.metrics.record_passed_over(PassedOver::GroupBusy);
-            return None;
-        }
-        Some(read)
-    }
-
-    fn passed_over(&self, message: &str, why: PassedOver) {
+    fn passed_over(&self, message: &Left) {
         let mapping = self.mapping.name.as_str();
-        self.metrics.record_passed_over(why);
-        match why {
-            PassedOver::Duplicate => {
-                debug!(mapping, message, "a message that is in hand came again");
+        let reason = match message {
+            Left::Duplicate(message) => {
+                debug!(mapping, %message, "a message that is in hand came again");
+                PassedOver::Duplicate
             }
-            PassedOver::GroupBusy | PassedOver::Unusable => {
+            Left::GroupBusy(message) => {
                 warn!(
                     mapping,
-                    message, "left to the queue: its group is in another batch"
+                    %message, "left to the queue: others of its group go before it"
                 );
+                PassedOver::GroupBusy
             }
-        }
+            Left::Unusable(why) => {
+                warn!(mapping, %why, "message left to the queue");
+                PassedOver::Unusable
+            }
+        };
+        self.metrics.record_passed_over(reason);
     }
 }

@@ -150,17 +150,17 @@ pub enum Fault {
     /// A good body under the content type text/plain.
     WrongContentType,
 
-    /// ReceiveMessage, standard queues: the first message of the answer stays visible too.
+    /// ReceiveMessage, standard queues: a message of the answer, any of them, stays visible too.
     DuplicateDelivery,
-    /// ReceiveMessage: the visibility timeout of the answer's first message runs out early.
+    /// ReceiveMessage: the visibility timeout of a message of the answer, any of them, runs out early.
     EarlyVisibility,
     /// ReceiveMessage: nothing comes though there are messages.
     EmptyReceive,
-    /// ReceiveMessage: the MD5 of the first message's body is wrong.
+    /// ReceiveMessage: the MD5 of a body, any of the answer's, is wrong.
     WrongMd5,
-    /// ReceiveMessage: the first message lacks its body.
+    /// ReceiveMessage: a message, any of the answer's, lacks its body.
     MissingBody,
-    /// ReceiveMessage: the first message lacks its receipt handle.
+    /// ReceiveMessage: a message, any of the answer's, lacks its receipt handle.
     MissingReceipt,
     /// ReceiveMessage: the queue has too many messages in flight.
     OverLimit,

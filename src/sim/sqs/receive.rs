@@ -171,8 +171,10 @@ fn attempt(
         .visibility_seconds
         .unwrap_or(queue.config.visibility_seconds);
     let at = world.clock().elapsed();
+    // The message that a fault of one message befalls.
+    let struck = fault.map(|_| rng.usize(..numbers.len()));
     for (index, &number) in numbers.iter().enumerate() {
-        let hidden_ms = match fault.filter(|_| index == 0) {
+        let hidden_ms = match fault.filter(|_| struck == Some(index)) {
             Some(Fault::DuplicateDelivery) if !queue.config.fifo => 0,
             Some(Fault::EarlyVisibility) => rng.u64(..=seconds_ms(seconds)),
             _ => seconds_ms(seconds),
@@ -200,7 +202,7 @@ fn attempt(
             messages.push(show(message, receipt.handle(rng), &wanted.input));
         }
     }
-    spoil(messages.first_mut(), fault);
+    spoil(struck.and_then(|index| messages.get_mut(index)), fault);
     write(&Received { messages }).map(Some)
 }
 

@@ -119,12 +119,12 @@ fn wants(names: &[String], name: &str) -> bool {
 }
 
 /// The faults that spoil a message on its way.
-pub(super) fn spoil(first: Option<&mut Shown<'_>>, fault: Option<Fault>) {
-    let Some(first) = first else { return };
+pub(super) fn spoil(message: Option<&mut Shown<'_>>, fault: Option<Fault>) {
+    let Some(message) = message else { return };
     match fault {
-        Some(Fault::WrongMd5) => first.md5_of_body = "00000000000000000000000000000000",
-        Some(Fault::MissingBody) => first.body = None,
-        Some(Fault::MissingReceipt) => first.receipt_handle = None,
+        Some(Fault::WrongMd5) => message.md5_of_body = "00000000000000000000000000000000",
+        Some(Fault::MissingBody) => message.body = None,
+        Some(Fault::MissingReceipt) => message.receipt_handle = None,
         _ => {}
     }
 }

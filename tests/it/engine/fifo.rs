@@ -1,6 +1,6 @@
 //! Ordered queues: within a group nothing overtakes, whatever fails; between groups nothing waits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sluicegate::reports::Account;
@@ -189,19 +189,33 @@ async fn order_survives_what_the_function_does() {
     }
 }
 
-// A message that can not be read is the queue's again; what stands behind it in its group waits with it.
+// A message that can not be used is the queue's again, and with it what stands behind it in its group: not what stands before
+// it, and no other group.
 #[tokio::test(start_paused = true)]
-async fn a_corrupt_message_holds_back_its_group_and_no_other() {
-    let stage = stage(5);
-    stage.function(FunctionConfig::default(), |_| Reply::ok(""));
-    stage
-        .world
-        .fault_next(Operation::ReceiveMessage, Fault::WrongMd5, 1);
-    send(&stage, &["a", "b"], 0..3);
-    let running = stage.start(QUEUE, &[]);
-    stage.emptied(QUEUE, MINUTE).await;
-    assert_eq!(batches(&stage), ["b0 b1 b2", "a0 a1 a2"]);
-    running.stop().await;
+async fn a_message_that_can_not_be_used_holds_back_those_behind_it_in_its_group() {
+    let sent = ["a0", "b0", "a1", "b1", "a2", "b2"];
+    let mut struck = BTreeSet::new();
+    for seed in 0..30 {
+        for fault in [Fault::WrongMd5, Fault::MissingBody, Fault::MissingReceipt] {
+            let stage = stage(seed);
+            stage.function(FunctionConfig::default(), |_| Reply::ok(""));
+            stage.world.fault_next(Operation::ReceiveMessage, fault, 1);
+            send(&stage, &["a", "b"], 0..3);
+            let running = stage.start(QUEUE, &[]);
+            stage.emptied(QUEUE, MINUTE).await;
+            let calls = stage.calls();
+            assert_eq!(calls.concat().len(), sent.len(), "{fault:?} {calls:?}");
+            let behind = calls[1].first().unwrap();
+            let group = &behind[..1];
+            let (held_back, first): (Vec<&str>, Vec<&str>) = sent
+                .iter()
+                .partition(|body| body.starts_with(group) && **body >= &**behind);
+            assert_eq!(calls, [first, held_back], "{fault:?}");
+            struck.insert(behind.clone());
+            running.stop().await;
+        }
+    }
+    assert_eq!(struck.len(), sent.len(), "{struck:?}");
 }
 
 // reliability: I4: a lease that is lost while the batch waits for its turn takes those behind it along

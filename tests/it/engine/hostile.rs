@@ -85,10 +85,14 @@ async fn a_message_that_can_not_be_used_is_left_to_the_queue_and_its_neighbours_
         }
         let running = stage.start("q", &[]);
         sleep(SECOND).await;
-        assert_eq!(stage.calls(), [["b", "c"]], "{fault:?}");
+        let first = stage.calls().concat();
+        assert_eq!(first.len(), 2, "{fault:?}");
         assert_eq!(passed_over(&stage, "unusable"), 1.0, "{fault:?}");
         stage.emptied("q", MINUTE).await;
-        assert_eq!(stage.calls(), [vec!["b", "c"], vec!["a"]], "{fault:?}");
+        assert_eq!(stage.calls().len(), 2, "{fault:?}");
+        let mut delivered = stage.calls().concat();
+        delivered.sort();
+        assert_eq!(delivered, ["a", "b", "c"], "{fault:?}");
         running.stop().await;
     }
 }

@@ -135,7 +135,7 @@ async fn a_message_that_comes_again_while_held_is_not_invoked_with_twice_and_its
         ),
     ] {
         let stage = Stage::with(Settings {
-            seed: 6,
+            seed: 7,
             stale_receipt_deletes: false,
             ..Settings::default()
         });

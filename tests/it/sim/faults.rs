@@ -166,7 +166,7 @@ async fn a_duplicate_is_delivered_while_the_first_is_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn visibility_can_run_out_early() {
-    let (world, client, url) = queue("q", &[("VisibilityTimeout", "30")]);
+    let (world, client, url) = queue("q", &[("VisibilityTimeout", "20")]);
     world.send("q", "a").unwrap();
     world.fault_next(Operation::ReceiveMessage, Fault::EarlyVisibility, 1);
     receive_one(&client, &url).await;
