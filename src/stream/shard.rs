@@ -441,7 +441,7 @@ impl Shard {
             return bytes < bytes_max || self.lanes.iter().any(owes);
         }
         let resuming = self.lanes.iter().any(Lane::resuming);
-        let room = resuming || self.has_room() && self.may_read_beside(bytes);
+        let room = resuming || bytes < WAITING_BYTES_MAX && self.may_read_beside(bytes);
         room && self.lanes.iter().any(|lane| !lane.full(rule))
     }
 

@@ -150,9 +150,16 @@ impl Kept {
         }
     }
 
-    /// Whether a record of which these bytes have come, and `before` others with it, will not be kept.
+    /// Whether a record of which these bytes have come, and `before` others with it, will not be kept. A large one is taken
+    /// for as long as those before it were: the half of it would be there for nothing, and in every shard at once.
     fn is_full_with(&self, bytes: usize, before: usize) -> bool {
         let is_first = self.records.is_empty() && before == 0;
+        let usual = self.bytes / self.records.len().max(1);
+        let bytes = if SHEET_BYTES < bytes {
+            bytes.max(usual)
+        } else {
+            bytes
+        };
         !is_first && self.bytes_max < self.bytes + bytes
     }
 

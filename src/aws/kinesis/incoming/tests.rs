@@ -252,7 +252,7 @@ fn what_is_kept_is_the_first_of_it_and_at_least_a_record() {
         (&[300], 1, 1, "much"),
         (&[200_000, 100_000, 30], 1, 1, "100030"),
         (&[200_000, 100_000, 30], 300_000, 1, "100030"),
-        (&[200_000, 100_000, 30], 401_300, 2, "30"),
+        (&[100_000, 200_000, 30], 401_300, 2, "30"),
         (&[30, 200_000, 30], 100_000, 1, "200030"),
         (&[], 0, 0, "little"),
     ] {
@@ -301,4 +301,30 @@ fn a_large_record_does_not_keep_what_came_with_it() {
     assert_eq!((incoming.sheet.len(), incoming.sheet.capacity()), (0, 0));
     let rest = incoming.apart.rest().len();
     assert!(rest < 200, "{rest}");
+}
+
+#[test]
+fn a_large_record_that_will_not_fit_is_not_waited_for() {
+    let mut chance = fastrand::Rng::with_seed(15);
+    let text = answer(&mut chance, &[500_000; 3], false);
+    // The third would be too much by a third of it.
+    let bounds = ReadBounds {
+        keep_bytes_max: 1_800_000,
+    };
+    let mut incoming = Incoming::new(bounds);
+    for part in text.as_bytes().chunks(20_000) {
+        incoming.take(Bytes::copy_from_slice(part));
+        if incoming.kept.records.len() == 2 {
+            assert!(incoming.sheet.len() <= SHEET_BYTES);
+        }
+    }
+    let read = incoming.read().unwrap();
+    assert_eq!(count(&read), 2);
+    let Amount::Beyond { dropped_bytes, .. } = read.amount else {
+        panic!("{:?}", read.amount);
+    };
+    assert!(
+        (500_000..501_000).contains(&dropped_bytes),
+        "{dropped_bytes}"
+    );
 }
