@@ -17,6 +17,8 @@ pub(super) struct Apart {
 /// A part of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
+    /// With what is left of the text an element begins, which is no number and no word.
+    Begins,
     /// The next of an element; where it ends there may be nothing more of it.
     Element {
         text: &'a [u8],
@@ -45,11 +47,18 @@ impl Apart {
             match run {
                 Run::Answer => self.rest.extend_from_slice(part),
                 Run::Between => {}
+                Run::Begins => return Some(Part::Begins),
                 Run::Element { ends } => return Some(Part::Element { text: part, ends }),
                 Run::Wrong => return Some(Part::Wrong),
             }
         }
         None
+    }
+
+    /// Who was told that an element begins has read it, and goes on behind it.
+    pub(super) fn passed(&mut self) {
+        debug_assert!(matches!(self.split.place, Place::Element) && self.split.inner == 0);
+        self.split.place = Place::After;
     }
 
     /// What the answer says beside the list, at its end.
@@ -63,6 +72,8 @@ impl Apart {
 enum Run {
     /// Of the answer, apart from the elements.
     Answer,
+    /// Between two elements, up to the next.
+    Begins,
     /// Of an element.
     Element { ends: bool },
     /// Between two elements: nobody needs it.
@@ -178,6 +189,7 @@ impl Split {
             Some(b',' | b']' | b'}' | b':') => return self.wrong(text),
             Some(b'{' | b'[' | b'"') => {
                 (self.place, self.inner) = (Place::Element, 0);
+                return (blanks, Run::Begins);
             }
             Some(_) => self.place = Place::Bare,
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::data::{Data, NotBase64};
+pub use self::data::{Base64, Data, NotBase64};
 
 /// One message of a queue, as ReceiveMessage returned it; its texts may be those of the answer. Maps are sorted, so that a run
 /// repeats to the byte.

@@ -11,7 +11,7 @@ use super::plain::Plain;
 use crate::aws::fault::Failure;
 use crate::aws::stream::Shard;
 use crate::aws::text::Text;
-use crate::model::record::{Data, KinesisRecord};
+use crate::model::record::{Base64, Data, KinesisRecord};
 
 /// What GetRecords says.
 #[derive(Debug, Default, Deserialize)]
@@ -74,16 +74,27 @@ impl<'a> Answer<'a> {
 /// # Errors
 /// It is none, lacks something, or has what it can not have.
 pub(super) fn record(text: &[u8], sheet: &Bytes) -> Result<KinesisRecord, Failure> {
-    let plain = Plain::read(text).and_then(|plain| plain.usable(sheet));
-    plain.map_or_else(|| read::<Record<'_>>(text)?.usable(sheet), Ok)
+    let plain = Plain::read(text).and_then(Plain::usable);
+    match plain {
+        Some((record, data)) => Ok(KinesisRecord {
+            data: Data::from_checked(sheet.slice_ref(data.text())),
+            ..record
+        }),
+        None => read::<Record<'_>>(text)?.usable(sheet),
+    }
 }
 
-impl Plain<'_> {
-    /// Nothing where something is wrong with it: what that is, the other way says.
-    fn usable(self, sheet: &Bytes) -> Option<KinesisRecord> {
+impl<'a> Plain<'a> {
+    /// The record without its data, and those. Nothing where something is wrong with it: what that is, the other way says.
+    pub(super) fn usable(self) -> Option<(KinesisRecord, Base64<'a>)> {
         let key = self.partition_key.map(str::to_owned);
-        let data = sheet.slice_ref(self.data.unwrap_or_default());
-        usable(self.sequence_number?, key, data, self.arrived_s).ok()
+        let record = usable(
+            self.sequence_number?,
+            key,
+            Data::from(Bytes::new()),
+            self.arrived_s,
+        );
+        Some((record.ok()?, self.data.unwrap_or_default()))
     }
 }
 
@@ -98,6 +109,8 @@ impl Record<'_> {
             Cow::Borrowed(text) => body.slice_ref(text.as_bytes()),
             Cow::Owned(text) => Bytes::from(text),
         };
+        let data = Data::from_base64(data);
+        let data = data.map_err(|error| Failure::unreadable(&error.to_string()))?;
         let arrived_s = self.approximate_arrival_timestamp;
         usable(&number, self.partition_key.owned(), data, arrived_s)
     }
@@ -106,16 +119,10 @@ impl Record<'_> {
 fn usable(
     number: &str,
     key: Option<String>,
-    base64: Bytes,
+    data: Data,
     arrived_s: Option<f64>,
 ) -> Result<KinesisRecord, Failure> {
-    let data = Data::from_base64(base64);
-    super::record(
-        number,
-        key,
-        data.map_err(|error| Failure::unreadable(&error.to_string()))?,
-        arrived_s.map(DateTime::from_secs_f64),
-    )
+    super::record(number, key, data, arrived_s.map(DateTime::from_secs_f64))
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Failure> {

@@ -7,11 +7,12 @@
 use bytes::Bytes;
 
 use super::answer::{Answer, record};
+use super::plain::Plain;
 use crate::aws::direct::Taker;
 use crate::aws::fault::Failure;
 use crate::aws::split::{Apart, Part};
 use crate::aws::stream::{Amount, Read, ReadBounds, Records, ShardIterator};
-use crate::model::record::KinesisRecord;
+use crate::model::record::{Data, KinesisRecord};
 
 /// Small records are read together, and share the text of them all: about so much of it.
 const SHEET_BYTES: usize = 64 * 1024;
@@ -22,10 +23,9 @@ const EVENT_RECORD_BYTES: usize = 512;
 #[derive(Debug)]
 pub(super) struct Incoming {
     apart: Apart,
-    /// Records that were not yet read, one behind the other, the last perhaps in part.
+    /// Of records that are not yet kept, the data or all their text, one behind the other, the last perhaps in part.
     sheet: Vec<u8>,
-    /// Where on the sheet they end.
-    ends: Vec<usize>,
+    waiting: Vec<Waiting>,
     /// How long the sheet before was: the next are often as long.
     sheet_bytes: usize,
     kept: Kept,
@@ -33,6 +33,15 @@ pub(super) struct Incoming {
     passed: usize,
     /// Why it can not be read. What comes behind that is passed over: whether all of it comes says more.
     wrong: Option<Failure>,
+}
+
+/// A record that is not yet kept.
+#[derive(Debug)]
+struct Waiting {
+    /// Where on the sheet it ends.
+    end: usize,
+    /// It was read, and of it the data alone are on the sheet.
+    read: Option<KinesisRecord>,
 }
 
 /// The records of an answer, as far as they are kept: from the first on, and the first in any case.
@@ -51,7 +60,7 @@ impl Incoming {
         Self {
             apart: Apart::of("Records"),
             sheet: Vec::new(),
-            ends: Vec::new(),
+            waiting: Vec::new(),
             sheet_bytes: 0,
             kept: Kept::new(bounds.keep_bytes_max),
             passed: 0,
@@ -81,44 +90,80 @@ impl Incoming {
         self.kept.read(answer)
     }
 
+    /// Takes the record that `text` begins with, where all of it is there and in its usual spelling, and says how long it is.
+    fn plain(&mut self, text: &[u8]) -> Option<usize> {
+        if self.kept.dropped.is_some() {
+            return None;
+        }
+        let (plain, length) = Plain::begins(text)?;
+        let (record, data) = plain.usable()?;
+        self.put(data.text());
+        self.ends(Some(record));
+        Some(length)
+    }
+
     fn record(&mut self, part: &[u8], ends: bool) {
         if self.kept.dropped.is_some() {
             self.passed += part.len();
             return;
         }
-        if self.sheet.is_empty() {
-            self.sheet.reserve_exact(self.sheet_bytes);
-        }
-        self.sheet.extend_from_slice(part);
+        self.put(part);
         if ends {
-            self.ends.push(self.sheet.len());
-            if SHEET_BYTES <= self.sheet.len() {
-                self.read_sheet();
-            }
-        } else if self.kept.is_full_with(self.sheet.len(), self.ends.len()) {
+            self.ends(None);
+        } else if self.kept.is_full_with(self.sheet.len(), self.waiting.len()) {
             // One that can not be kept is not waited for.
-            self.passed = self.sheet.len() - self.ends.last().copied().unwrap_or_default();
+            self.passed = self.sheet.len() - self.whole();
             self.read_sheet();
             self.kept.dropped.get_or_insert_default();
         }
     }
 
+    fn put(&mut self, part: &[u8]) {
+        if self.sheet.is_empty() {
+            self.sheet.reserve_exact(self.sheet_bytes);
+        }
+        self.sheet.extend_from_slice(part);
+    }
+
+    /// A record ends here.
+    fn ends(&mut self, read: Option<KinesisRecord>) {
+        let end = self.sheet.len();
+        self.waiting.push(Waiting { end, read });
+        if SHEET_BYTES <= end {
+            self.read_sheet();
+        }
+    }
+
+    /// How much of the sheet is of whole records.
+    fn whole(&self) -> usize {
+        self.waiting.last().map_or(0, |last| last.end)
+    }
+
     /// Reads what is whole on the sheet, and begins another. A large record has one alone.
     fn read_sheet(&mut self) {
+        let whole = self.whole();
         let mut sheet = std::mem::take(&mut self.sheet);
-        sheet.truncate(self.ends.last().copied().unwrap_or_default());
-        self.sheet_bytes = sheet.len() + sheet.len() / 8;
+        sheet.truncate(whole);
+        self.sheet_bytes = whole + whole / 8;
         // What was made ready for more is given back.
         let sheet = Bytes::from(sheet.into_boxed_slice());
         let mut from = 0;
-        for to in self.ends.drain(..) {
-            match record(&sheet[from..to], &sheet) {
+        for Waiting { end, read } in self.waiting.drain(..) {
+            let place = from..end;
+            let record = match read {
+                Some(record) => Ok(KinesisRecord {
+                    data: Data::from_checked(sheet.slice(place)),
+                    ..record
+                }),
+                None => record(&sheet[place], &sheet),
+            };
+            match record {
                 Ok(record) => self.kept.keep(record),
                 Err(wrong) => {
                     self.wrong.get_or_insert(wrong);
                 }
             }
-            from = to;
+            from = end;
         }
     }
 }
@@ -130,6 +175,12 @@ impl Taker for Incoming {
             && let Some(part) = self.apart.next(&mut text)
         {
             match part {
+                Part::Begins => {
+                    if let Some(length) = self.plain(text) {
+                        text = &text[length..];
+                        self.apart.passed();
+                    }
+                }
                 Part::Element { text, ends } => self.record(text, ends),
                 Part::Wrong => {
                     let wrong = "GetRecords: the records do not make a list";

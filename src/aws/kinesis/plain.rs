@@ -1,21 +1,29 @@
 //! A record of GetRecords' answer in the spelling that all of them have but the odd one: texts without an escape, one number. It is
-//! read with hardly a look at its data. Whatever else there may be is not for here to judge: who reads all of JSON is asked.
+//! read in one pass over it. Whatever else there may be is not for here to judge: who reads all of JSON is asked.
 
 use crate::aws::split::{blanks, mark};
+use crate::model::record::Base64;
 
 /// The members of a record.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Plain<'a> {
     pub(super) sequence_number: Option<&'a str>,
     pub(super) partition_key: Option<&'a str>,
-    /// Not looked at: it may be anything but a quote or a backslash.
-    pub(super) data: Option<&'a [u8]>,
+    pub(super) data: Option<Base64<'a>>,
     pub(super) arrived_s: Option<f64>,
 }
 
 impl<'a> Plain<'a> {
     /// The record that is all of `text`, where it is as plain as that.
     pub(super) fn read(text: &'a [u8]) -> Option<Self> {
+        let (record, length) = Self::begins(text)?;
+        let mut left = Left(&text[length..]);
+        left.blanks();
+        left.0.is_empty().then_some(record)
+    }
+
+    /// The record that `text` begins with, and how long it is.
+    pub(super) fn begins(text: &'a [u8]) -> Option<(Self, usize)> {
         let mut record = Self::default();
         let mut left = Left(text);
         left.take(b'{')?;
@@ -23,7 +31,7 @@ impl<'a> Plain<'a> {
             let name = left.string()?;
             left.take(b':')?;
             match name {
-                b"Data" => once(&mut record.data, left.string()?)?,
+                b"Data" => once(&mut record.data, left.base64()?)?,
                 b"SequenceNumber" => once(&mut record.sequence_number, words(left.string()?)?)?,
                 b"PartitionKey" => once(&mut record.partition_key, words(left.string()?)?)?,
                 b"ApproximateArrivalTimestamp" => once(&mut record.arrived_s, left.number()?)?,
@@ -35,8 +43,7 @@ impl<'a> Plain<'a> {
             }
         }
         left.take(b'}')?;
-        left.blanks();
-        left.0.is_empty().then_some(record)
+        Some((record, text.len() - left.0.len()))
     }
 }
 
@@ -76,6 +83,14 @@ impl<'a> Left<'a> {
         (*last == b'"').then_some(string)
     }
 
+    /// The same of data.
+    fn base64(&mut self) -> Option<Base64<'a>> {
+        self.take(b'"')?;
+        let found = Base64::begins(self.0)?;
+        self.0 = self.0[found.text().len()..].strip_prefix(b"\"")?;
+        Some(found)
+    }
+
     fn number(&mut self) -> Option<f64> {
         self.blanks();
         let is_part = |byte: &u8| byte.is_ascii_digit() || b"+-.eE".contains(byte);
@@ -95,7 +110,7 @@ mod tests {
         let all = Plain {
             sequence_number: Some("4970"),
             partition_key: Some("käy"),
-            data: Some(b"AAEC"),
+            data: Base64::begins(b"AAEC"),
             arrived_s: Some(1_789_809_023.187),
         };
         for text in [
@@ -106,7 +121,7 @@ mod tests {
             assert_eq!(Plain::read(text.as_bytes()), Some(all), "{text}");
         }
         let few = Plain {
-            data: Some(b""),
+            data: Base64::begins(b""),
             ..Plain::default()
         };
         assert_eq!(Plain::read(br#"{"Data":""}"#), Some(few));
@@ -122,6 +137,9 @@ mod tests {
             r#"{"Data":"AA\u0045C"}"#,
             r#"{"D\u0061ta":"AAEC"}"#,
             r#"{"Data":null}"#,
+            r#"{"Data":"AAE"}"#,
+            r#"{"Data":"AAE==="}"#,
+            r#"{"Data":"AA EC"}"#,
             r#"{"Data":"AAEC","Data":"AAEC"}"#,
             r#"{"Data":"AAEC"} x"#,
             r#"{"Data":"AAEC",}"#,

@@ -89,6 +89,7 @@ impl<T, F: FnMut(Message<'_>) -> T> Taker for Incoming<T, F> {
             && let Some(part) = self.apart.next(&mut text)
         {
             match part {
+                Part::Begins => {}
                 Part::Element { text, ends: true } if self.begun.is_empty() => self.message(text),
                 Part::Element { text, ends } => {
                     if self.begun.is_empty() {

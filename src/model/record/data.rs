@@ -11,6 +11,8 @@ use bytes::Bytes;
 
 /// Characters that encode three bytes.
 const QUAD: usize = 4;
+/// So many bytes are looked at together.
+const ALPHABET_BLOCK: usize = 64;
 /// The longest beginning that `starts_with` is asked for.
 const PREFIX_BYTES_MAX: usize = 12;
 
@@ -35,25 +37,51 @@ enum Form {
 #[error("the data is not base64")]
 pub struct NotBase64;
 
+/// A text that is base64: the standard alphabet, padded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Base64<'a>(&'a [u8]);
+
+impl<'a> Base64<'a> {
+    /// What of the text may be base64, from its beginning on; nothing where that is none.
+    pub fn begins(text: &'a [u8]) -> Option<Self> {
+        let letters = alphabet_len(text);
+        let is_padding = |byte: &&u8| **byte == b'=';
+        let padding = text[letters..].iter().take_while(is_padding).count();
+        let text = &text[..letters + padding];
+        if !text.len().is_multiple_of(QUAD) {
+            return None;
+        }
+        // Padding, and bits that would be lost, can only be in the last four.
+        let last = text.len().saturating_sub(QUAD);
+        let ends_well =
+            letters >= last && STANDARD.decode_slice(&text[last..], &mut [0; 3]).is_ok();
+        ends_well.then_some(Self(text))
+    }
+
+    /// The text.
+    pub fn text(self) -> &'a [u8] {
+        self.0
+    }
+}
+
 impl Data {
     /// Data that came as base64: the standard alphabet, padded.
     ///
     /// # Errors
     /// It is anything else. What a decoder would refuse is not passed on.
     pub fn from_base64(text: Bytes) -> Result<Self, NotBase64> {
-        if !text.len().is_multiple_of(QUAD) {
-            return Err(NotBase64);
-        }
-        let (most, last) = text.split_at(text.len().saturating_sub(QUAD));
-        // Padding, and bits that would be lost, can only be in the last four.
-        let ends_well = STANDARD.decode_slice(last, &mut [0; 3]).is_ok();
-        if !ends_well || !is_alphabet(most) {
-            return Err(NotBase64);
-        }
-        Ok(Self(Form::Base64 {
+        let all = Base64::begins(&text).filter(|found| found.text().len() == text.len());
+        all.ok_or(NotBase64)?;
+        Ok(Self::from_checked(text))
+    }
+
+    /// The same of a copy of what [`Base64`] was found to be.
+    pub fn from_checked(text: Bytes) -> Self {
+        debug_assert_eq!(Base64::begins(&text), Some(Base64(&text)));
+        Self(Form::Base64 {
             text,
             plain: OnceLock::new(),
-        }))
+        })
     }
 
     /// The bytes.
@@ -141,16 +169,24 @@ impl fmt::Debug for Data {
     }
 }
 
-/// Without a way out in the middle, so that many bytes are compared at once.
-fn is_alphabet(text: &[u8]) -> bool {
-    let strange = |byte: u8| {
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digit = byte.wrapping_sub(b'0') < 10;
-        !(letter | digit | (byte == b'+') | (byte == b'/'))
+/// How many bytes from the beginning are of the alphabet.
+fn alphabet_len(text: &[u8]) -> usize {
+    let (blocks, _) = text.as_chunks::<ALPHABET_BLOCK>();
+    let is_whole = |block: &&[u8; ALPHABET_BLOCK]| {
+        // Without a way out in the middle, so that many bytes are compared at once.
+        let count = |found: u8, byte: &u8| found | u8::from(is_strange(*byte));
+        block.iter().fold(0, count) == 0
     };
-    text.iter()
-        .fold(0, |found: u8, byte| found | u8::from(strange(*byte)))
-        == 0
+    let whole = blocks.iter().take_while(is_whole).count() * ALPHABET_BLOCK;
+    let rest = text[whole..].iter().position(|byte| is_strange(*byte));
+    rest.map_or(text.len(), |rest| whole + rest)
+}
+
+/// Whether it is not of the alphabet.
+fn is_strange(byte: u8) -> bool {
+    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let digit = byte.wrapping_sub(b'0') < 10;
+    !(letter | digit | (byte == b'+') | (byte == b'/'))
 }
 
 #[cfg(test)]

@@ -181,6 +181,37 @@ async fn an_aggregate_that_expands_beyond_an_event_makes_several() {
     }
 }
 
+// They are a small part of what they are written as: two events' worth waits, beside the one that is on its way.
+#[tokio::test(start_paused = true)]
+async fn what_aggregates_expand_to_is_written_when_there_is_room_for_it() {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let stage = StreamStage::kinesis(43, 1);
+    let config = FunctionConfig {
+        timeout: 2 * MINUTE,
+        ..FunctionConfig::default()
+    };
+    stage.stage.function(config, |call| match call.number {
+        1 => Reply::ok("{}").after(MINUTE),
+        _ => Reply::ok("{}"),
+    });
+    for from in [0, 15_000, 30_000] {
+        put_packed(&stage, from..from + 15_000);
+    }
+    // That one was looked at shows by its being dropped.
+    stage.put("drop", 45_000..45_001);
+    let pattern = KEEP.replace("keep", "k");
+    let running = stage.start("TRIM_HORIZON", &[KPL, "BatchSize: 10000", &pattern]);
+    let dropped = || stage.counted("events_filtered_out_total");
+    seconds(30).await;
+    assert_eq!((stage.stage.invocations().len(), dropped()), (1, 0.0));
+    stage
+        .until("dropped", 2 * MINUTE, || dropped() == 1.0)
+        .await;
+    seconds(5).await;
+    running.stop().await;
+    assert_eq!(stage.delivered(), (0..45_000).collect::<Vec<_>>());
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_bad_record_of_an_aggregate_is_found_by_bisection() {
     let stage = StreamStage::kinesis(7, 1);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use sluicegate::aws::stream::ReadBounds;
 use sluicegate::sim::{Event, Fault, FunctionConfig, Reply};
 use tokio::time::Instant;
 
-use super::{GET_RECORDS, GET_SHARD_ITERATOR, STREAM, StreamStage, fails_on, seconds};
+use super::{GET_RECORDS, GET_SHARD_ITERATOR, STREAM, StreamStage, TABLE, fails_on, seconds};
 
 /// The counts of records that reads brought, empty ones aside.
 fn reads(stage: &StreamStage) -> Vec<usize> {
@@ -54,6 +55,26 @@ async fn records_beyond_an_event_are_read_once_more_and_then_no_more_than_fit() 
     for line in failed {
         assert!(line.ends_with(" 0"), "{line}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_read_dropped_is_as_old_as_the_last_that_it_kept() {
+    let stage = StreamStage::kinesis(11, 1);
+    stage.answers(|_| Reply::ok("{}"));
+    put(&stage, "k", 0..8, 700_000);
+    seconds(100).await;
+    let running = stage.start("TRIM_HORIZON", &[]);
+    stage.until_delivered(6).await;
+    let shard = stage.shards()[0].id.clone();
+    let age = || stage.labelled("iterator_age_seconds", "shard", &shard);
+    // What was delivered is settled, and the shard is not asked again so soon after so much.
+    seconds(1).await;
+    assert_eq!(reads(&stage), [8]);
+    assert!((100.0..110.0).contains(&age()), "{}", age());
+    stage.until_delivered(8).await;
+    seconds(1).await;
+    assert_eq!(age(), 0.0);
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,6 +170,43 @@ async fn a_large_event_is_alone_and_a_small_one_has_the_next_beside_it() {
         running.stop().await;
         assert_eq!(stage.calls(), [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]);
     }
+}
+
+/// A read of a table's stream brings a mebibyte at most.
+#[tokio::test(start_paused = true)]
+async fn a_tables_stream_is_read_beside_a_large_event() {
+    let stage = StreamStage::dynamodb(12, 1);
+    let long = Duration::from_secs(60);
+    let config = FunctionConfig {
+        timeout: long * 2,
+        ..FunctionConfig::default()
+    };
+    stage.stage.function(config, move |call| match call.number {
+        1 => Reply::ok("{}").after(long),
+        _ => Reply::ok("{}"),
+    });
+    let put = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let item = json!({
+                "id": { "S": format!("key {number}") },
+                "n": { "N": number.to_string() },
+                "more": { "S": "x".repeat(390_000) },
+            });
+            stage.world().put_item(TABLE, &item).unwrap();
+        }
+    };
+    put(0..6);
+    let settings = ["BatchSize: 3", "MaximumBatchingWindowInSeconds: 5"];
+    let running = stage.start("TRIM_HORIZON", &settings);
+    seconds(20).await;
+    put(6..9);
+    seconds(20).await;
+    assert_eq!(stage.calls(), [[0, 1, 2]]);
+    assert_eq!(stage.counted("events_polled_total"), 6.0);
+    stage.until_delivered(9).await;
+    seconds(5).await;
+    running.stop().await;
+    assert_eq!(stage.delivered(), (0..9).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
