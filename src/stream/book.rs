@@ -121,3 +121,35 @@ fn progress(page: &Page) -> ShardProgress {
         ..page.lanes.progress()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::progress::{Position, WindowProgress};
+
+    // An open window, and how far windows are closed: whose clock is behind ours would open one of these again.
+    #[test]
+    fn what_is_kept_is_what_it_goes_on_with() {
+        let was = ShardProgress {
+            window: Some(WindowProgress {
+                start_ms: 60_000,
+                length_ms: 60_000,
+                state: "{}".to_owned(),
+                terminated_early: false,
+                final_failures: 1,
+                final_first_failed_ms: Some(130_000),
+                final_last: None,
+            }),
+            windows_from_ms: Some(60_000),
+            ..ShardProgress::beginning(Position::Horizon, 1)
+        };
+        let page = Page {
+            lanes: Lanes::resume(&was, 1),
+            windows: windows(Some(Duration::from_secs(60)), &was),
+            version: 0,
+        };
+        assert_eq!(progress(&page), was);
+    }
+}

@@ -19,7 +19,7 @@ use tokio::process::Command;
 use crate::e2e::{bodies, numbers};
 use crate::support::cloud::Cloud;
 use crate::support::collector::{Collector, Reply};
-use crate::support::gate::{Config, Gate, PROGRAM, Page, Program};
+use crate::support::gate::{Config, Gate, Page, Program, program};
 use crate::support::line::Line;
 use crate::support::ministack::free_port;
 use crate::support::queue::{EMPTY, QueueShape};
@@ -244,7 +244,8 @@ async fn a_log_that_nobody_can_write_stops_nothing() {
 async fn a_process_without_standard_streams_works() {
     let cloud = Cloud::embedded().await;
     // Descriptors 0 to 2 are given to the first files and sockets that are opened.
-    let closed = format!("exec \"{PROGRAM}\" run --config gate.yaml <&- >&- 2>&-");
+    let program = program();
+    let closed = format!("exec \"{program}\" run --config gate.yaml <&- >&- 2>&-");
     works(&cloud, "closed", move |command| {
         let mut shell = Command::new("sh");
         shell.args(["-c", &closed]).env_clear().kill_on_drop(true);

@@ -20,7 +20,7 @@ pub struct Ended {
 
 /// The program with these arguments, and nothing of this machine's settings.
 pub fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sluicegate"));
+    let mut command = Command::new(crate::support::gate::program());
     command.args(args).stdin(Stdio::null()).env_clear();
     command
         .env("AWS_ACCESS_KEY_ID", "test")

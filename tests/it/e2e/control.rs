@@ -186,7 +186,7 @@ async fn a_deleted_mapping_is_gone_with_its_position(cloud: Cloud) {
         );
     }
     gate.stop().await;
-    let verified = std::process::Command::new(crate::support::gate::PROGRAM)
+    let verified = std::process::Command::new(crate::support::gate::program())
         .args(["checkpoint", "verify"])
         .arg(&file)
         .output()

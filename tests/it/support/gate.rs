@@ -21,8 +21,11 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::support::cloud::REGION;
 use crate::support::{PATIENCE, POLL};
 
-/// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_sluicegate");
+/// The program under test: the one that was built with the tests, or the one that `SLUICEGATE_PROGRAM` names, such as what is
+/// shipped.
+pub fn program() -> String {
+    std::env::var("SLUICEGATE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_sluicegate").into())
+}
 
 /// A configuration, as text. Long polls end within a second of a drain, since they follow the grace period.
 #[derive(Clone, Debug)]
@@ -172,7 +175,7 @@ impl Program {
     pub fn with(config: &str) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(home.path().join("gate.yaml"), config).expect("a configuration file");
-        let mut command = Command::new(PROGRAM);
+        let mut command = Command::new(program());
         command
             .args(["run", "--config", "gate.yaml"])
             .env_clear()

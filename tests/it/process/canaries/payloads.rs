@@ -13,7 +13,7 @@ use super::{canary, heard, quiet};
 use crate::process::ORDERS;
 use crate::support::cloud::Cloud;
 use crate::support::collector::{Call, Collector, Reply};
-use crate::support::gate::{Config, Gate, PROGRAM};
+use crate::support::gate::{Config, Gate, program};
 use crate::support::queue::{EMPTY, Queue, QueueShape};
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -97,7 +97,7 @@ async fn ask_everything(gate: &Gate, head: &str, uuid: &str) {
 /// What a verb says that asks the service, with a token or without.
 fn verb(gate: &Gate, args: &[&str], envs: &[(&str, String)]) {
     let service = format!("http://{}", gate.admin());
-    let ended = std::process::Command::new(PROGRAM)
+    let ended = std::process::Command::new(program())
         .args(args)
         .args(["--service", &service])
         .env_clear()

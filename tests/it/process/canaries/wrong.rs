@@ -1,7 +1,7 @@
 //! A configuration that is wrong at the very place of a secret: what is said of it names the place alone.
 
 use super::{canary, heard, quiet};
-use crate::support::gate::{PROGRAM, Program};
+use crate::support::gate::{Program, program};
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 
@@ -128,7 +128,7 @@ fn what_validate_shows_of_a_right_one_has_no_secret() {
     );
     std::fs::write(folder.path().join("gate.yaml"), text).unwrap();
     for format in ["table", "json"] {
-        let ended = std::process::Command::new(PROGRAM)
+        let ended = std::process::Command::new(program())
             .args(["validate", "--config", "gate.yaml", "--format", format])
             .current_dir(folder.path())
             .env("SECRET", canary('D'))
