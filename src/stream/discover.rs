@@ -294,13 +294,7 @@ impl Engine {
             mapping = %self.mapping.name, shard = %id,
             "the source does not know the shard any more: what was not read of it is lost"
         );
-        let progress = ShardProgress {
-            position: Position::End,
-            lanes: Vec::new(),
-            window: None,
-            windows_from_ms: None,
-            ..saved.progress
-        };
+        let progress = ShardProgress::beginning(Position::End, saved.progress.factor);
         self.store
             .commit(&self.claim, id, Some(saved.revision), &progress)
             .await?;
