@@ -473,8 +473,11 @@ impl Shard {
 
     /// A position that dropped records have moved is kept now and then, and all of it in the end.
     fn start_keeping(&mut self, stopping: bool) {
+        if self.keeping || stopping {
+            return;
+        }
         let now = self.line.engine.now();
-        if self.keeping || stopping || self.keep_at.is_none_or(|at| now < at) {
+        if self.keep_at.is_none_or(|at| now < at) {
             return;
         }
         self.keep_at = None;

@@ -26,7 +26,7 @@ use super::spell::{Spell, Weather, Woe};
 use crate::engine::{FUNCTION, Running, Stage};
 use crate::support::policy::Actions;
 
-/// How long it may take, once the world has healed, until the queue is empty.
+/// How long it may take, once the world has healed, until a queue is empty whose messages do not wait for each other.
 const RECOVERY_MAX: Duration = Duration::from_secs(3600);
 /// How long a start takes, with all that goes before it.
 const FOLLOWS: Duration = Duration::from_secs(5);
@@ -257,7 +257,8 @@ impl<'a> Life<'a> {
             if now.over(spell, self.plan.spells.len() == 1) && self.done(spell, &now) {
                 break;
             }
-            if now.healed_at.saturating_add(RECOVERY_MAX) < self.at() {
+            let recovery_max = RECOVERY_MAX + self.plan.in_turn(spell.messages);
+            if now.healed_at.saturating_add(recovery_max) < self.at() {
                 self.run.broken.push("I13: the queue is not empty".into());
                 break;
             }

@@ -286,6 +286,16 @@ impl Plan {
         }
     }
 
+    /// How long so many messages may wait for each other beside that: in a group, behind one that failed, for its lease.
+    pub fn in_turn(&self, messages: usize) -> Duration {
+        if !self.fifo {
+            return Duration::ZERO;
+        }
+        let lease_s = u64::from(self.visibility_s) + self.timeout_s + self.settings.window_s + 30;
+        let of_a_group = messages.div_ceil(self.groups.max(1));
+        Duration::from_secs(lease_s * of_a_group as u64)
+    }
+
     /// How long the function may run.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_s)
