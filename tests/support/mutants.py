@@ -5,6 +5,7 @@ to fail for each.
     mutants.py AREA PLACE...              those of these files and folders, as src/model/kpl.rs or src/queue
     mutants.py AREA --sample N --seed S   N of them, drawn by the seed S
     mutants.py AREA --again               those that were missed the last time
+    mutants.py --check                    none: only that each waiver is of a mutant that is there
 
 A mutant that survives fails the run, unless tests/mutants/waived.toml names it with a reason; so does a waiver of a mutant that
 is not there, or that a test catches.
@@ -74,7 +75,9 @@ FATES = ("caught", "clock", "missed", "unviable")
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(usage="mutants.py AREA [PLACE... | --again] [--sample N --seed S]")
+    if arguments == ["--check"]:
+        return check()
+    parser = argparse.ArgumentParser(usage="mutants.py [--check | AREA [PLACE... | --again] [--sample N --seed S]]")
     parser.add_argument("area", choices=AREAS)
     parser.add_argument("places", nargs="*")
     parser.add_argument("--again", action="store_true")
@@ -85,6 +88,7 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     install()
     work = Work(wanted.area)
+    work.prepare()
     chosen = list(range(len(work.mutants)))
     if wanted.places:
         at = [tuple(place for place in wanted.places if within(mutant["file"], place)) for mutant in work.mutants]
@@ -124,6 +128,13 @@ def main(arguments: list[str]) -> int:
     return 1 if missed or wrong else 0
 
 
+def check() -> int:
+    install()
+    count = sum(len(Work(area).waivers()) for area in AREAS)
+    print(f"mutants: {count} waivers are of mutants that are there")
+    return 0
+
+
 def within(file: str, place: str) -> bool:
     return file == place or file.startswith((f"{place}/", f"{place}.rs"))
 
@@ -155,8 +166,6 @@ class Work:
         self.folder = TARGET / "mutants" / area
         self.tree = self.folder / "tree"
         self.build = self.folder / "build"
-        if self.area.need is None:
-            dependencies(self.build)
         self.files = everything() if self.area.need is None else some([*self.area.rooms, *self.area.need])
         self.put({})
         files = [option for room in self.area.rooms for glob in (f"src/{room}.rs", f"src/{room}/**") for option in ("--file", glob)]
@@ -166,6 +175,11 @@ class Work:
         )
         self.mutants = json.loads(told.stdout)
         (self.folder / "list.json").write_text(told.stdout)
+
+    def prepare(self) -> None:
+        """What it is built of, where others have built it."""
+        if self.area.need is None:
+            dependencies(self.build)
 
     def put(self, changed: dict[str, str]) -> None:
         """The files of the package, those that are `changed` among them. What stays the same keeps its age."""

@@ -241,6 +241,26 @@ mod tests {
     }
 
     #[test]
+    fn base64_ends_where_something_else_begins_wherever_that_is() {
+        for length in [0, 4, 60, 64, 68, 124, 128, 132, 200] {
+            let letters = STANDARD.encode(vec![0xff; length / QUAD * 3]);
+            for strange in ["", "\"", "\" and more", "-"] {
+                let text = format!("{letters}{strange}");
+                let found = Base64::begins(text.as_bytes()).map(Base64::text);
+                assert_eq!(found, Some(letters.as_bytes()), "{length} {strange}");
+            }
+            for at in 0..length {
+                let mut text = letters.clone().into_bytes();
+                text[at] = b'"';
+                let found = Base64::begins(&text).map(Base64::text);
+                let whole = at.is_multiple_of(QUAD).then(|| &letters.as_bytes()[..at]);
+                assert_eq!(found, whole, "{length} {at}");
+                assert!(Data::from_base64(Bytes::from(text)).is_err());
+            }
+        }
+    }
+
+    #[test]
     fn a_beginning_is_found_in_either_form() {
         let bytes = [0xf3, 0x89, 0x9a, 0xc2, 1, 2];
         for data in [encoded(&bytes), Data::from(bytes.to_vec())] {
