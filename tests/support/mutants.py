@@ -88,7 +88,6 @@ def main(arguments: list[str]) -> int:
     started = time.monotonic()
     install()
     work = Work(wanted.area)
-    work.prepare()
     chosen = list(range(len(work.mutants)))
     if wanted.places:
         at = [tuple(place for place in wanted.places if within(mutant["file"], place)) for mutant in work.mutants]
@@ -176,11 +175,6 @@ class Work:
         self.mutants = json.loads(told.stdout)
         (self.folder / "list.json").write_text(told.stdout)
 
-    def prepare(self) -> None:
-        """What it is built of, where others have built it."""
-        if self.area.need is None:
-            dependencies(self.build)
-
     def put(self, changed: dict[str, str]) -> None:
         """The files of the package, those that are `changed` among them. What stays the same keeps its age."""
         wanted = self.files | changed
@@ -197,6 +191,8 @@ class Work:
 
     def run(self, chosen: list[int]) -> dict[int, str]:
         """What becomes of each of the chosen, by its number; of another, that it was not chosen."""
+        if self.area.need is None:
+            dependencies(self.build)
         fates = dict.fromkeys(range(len(self.mutants)), "not chosen")
         binary, refused, unswitched = self.switched(set(fates) - set(chosen))
         tests = self.reaching(binary)
