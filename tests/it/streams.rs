@@ -95,6 +95,18 @@ impl StreamStage {
         self.stage.function(FunctionConfig::default(), answer);
     }
 
+    /// It handles everything, and takes this long for the first call.
+    pub fn takes_at_first(&self, time: Duration) {
+        let config = FunctionConfig {
+            timeout: time * 2,
+            ..FunctionConfig::default()
+        };
+        self.stage.function(config, move |call| match call.number {
+            1 => Reply::ok("{}").after(time),
+            _ => Reply::ok("{}"),
+        });
+    }
+
     /// Start the service with one mapping of the stream; `more` are further keys, a line each.
     pub fn start(&self, position: &str, more: &[&str]) -> Running {
         self.stage.start_with(&self.configuration(position, more))

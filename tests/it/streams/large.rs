@@ -176,15 +176,7 @@ async fn a_large_event_is_alone_and_a_small_one_has_the_next_beside_it() {
 #[tokio::test(start_paused = true)]
 async fn a_tables_stream_is_read_beside_a_large_event() {
     let stage = StreamStage::dynamodb(12, 1);
-    let long = Duration::from_secs(60);
-    let config = FunctionConfig {
-        timeout: long * 2,
-        ..FunctionConfig::default()
-    };
-    stage.stage.function(config, move |call| match call.number {
-        1 => Reply::ok("{}").after(long),
-        _ => Reply::ok("{}"),
-    });
+    stage.takes_at_first(Duration::from_secs(60));
     let put = |numbers: std::ops::Range<u32>| {
         for number in numbers {
             let item = json!({
