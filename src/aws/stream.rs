@@ -112,7 +112,7 @@ pub enum Amount {
     /// More than a half.
     Much,
     /// More than all of it: what came behind the records, of which there is one at least, was dropped. `next` is behind that,
-    /// and so is `behind_ms`: who goes on opens the position behind the last record anew.
+    /// and so is `behind_ms`, where they are there at all: who goes on opens the position behind the last record anew.
     Beyond {
         /// About so many bytes of data and keys, which the source counts as read.
         dropped_bytes: usize,

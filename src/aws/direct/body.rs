@@ -23,9 +23,15 @@ pub(crate) trait Taker {
 
     /// The next of it; never empty.
     fn take(&mut self, part: Bytes);
+
+    /// Whether what has been taken is enough, and of the rest so many bytes are not worth their way. With them goes the
+    /// connection: the next call has to make one.
+    fn leaves(&mut self, _rest: u64) -> bool {
+        false
+    }
 }
 
-/// Hands a body on to its end, and says how long it was.
+/// Hands a body on to its end, or to where its taker leaves it, and says how much that was.
 pub(super) async fn pour(mut body: SdkBody, taker: &mut impl Taker) -> Result<usize, String> {
     taker.begin(usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX));
     let mut length = 0;
@@ -44,8 +50,14 @@ pub(super) async fn pour(mut body: SdkBody, taker: &mut impl Taker) -> Result<us
                 "the answer is longer than {ANSWER_BYTES_MAX} bytes"
             ));
         }
-        if !data.is_empty() {
-            taker.take(data);
+        if data.is_empty() {
+            continue;
+        }
+        taker.take(data);
+        if let Some(rest) = body.size_hint().exact()
+            && taker.leaves(rest)
+        {
+            return Ok(length);
         }
     }
 }

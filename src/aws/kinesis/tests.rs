@@ -1,12 +1,14 @@
 //! What Kinesis is asked and what its answers become, through the real client.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http_body_util::StreamBody;
-use hyper::body::Frame;
+use hyper::body::{Body, Frame, SizeHint};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -686,6 +688,104 @@ async fn a_large_answer_is_read_as_it_comes_and_as_a_small_one_where_it_breaks_o
                 assert!(words.contains(told), "{words}");
             }
             (read, told) => panic!("{told:?}: {read:?}"),
+        }
+    }
+}
+
+/// A body whose length is known beforehand, as Content-Length says it; behind the text that is there it stalls.
+struct Announced {
+    text: Bytes,
+    announced: u64,
+}
+
+impl Body for Announced {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.announced == 0 {
+            return Poll::Ready(None);
+        }
+        let next = self.text.len().min(100_000);
+        if next == 0 {
+            return Poll::Pending;
+        }
+        self.announced -= next as u64;
+        Poll::Ready(Some(Ok(Frame::data(self.text.split_to(next)))))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.announced)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_an_answer_is_not_waited_for_where_it_is_far_and_none_of_it_is_kept() {
+    const DATA: usize = 600_000;
+    let data = "AAAA".repeat(DATA / 3);
+    let records = |count: u32| {
+        let record = |number| {
+            format!(
+                r#"{{"SequenceNumber":"{number}","Data":"{data}","ApproximateArrivalTimestamp":1}}"#
+            )
+        };
+        let records: Vec<String> = (1..=count).map(record).collect();
+        let records = records.join(",");
+        Bytes::from(format!(
+            r#"{{"NextShardIterator":"n","Records":[{records}]}}"#
+        ))
+    };
+    // Of 0.8 MB of text each, seven make an event.
+    for (count, stalls_at, kept, dropped) in [
+        (7, None, Ok(7), None),
+        (12, None, Ok(7), Some(5)),
+        (12, Some(6_000_000), Ok(7), Some(5)),
+        (12, Some(5_800_000), Ok(7), Some(5)),
+        // Of what is kept all has to come.
+        (12, Some(5_500_000), Err(()), None),
+        (7, Some(5_500_000), Err(()), None),
+        // What is near is waited for.
+        (8, None, Ok(7), Some(1)),
+        (8, Some(6_000_000), Err(()), None),
+    ] {
+        let mut text = records(count);
+        let announced = text.len() as u64;
+        text.truncate(stalls_at.unwrap_or(text.len()));
+        let body = SdkBody::from_body_1_x(Announced { text, announced });
+        let (kinesis, _) = stream([http::Response::new(body)]);
+        let began = Instant::now();
+        let read = kinesis.read(&ShardIterator("i".to_owned()), 10).await;
+        let case = format!("{count} {stalls_at:?}");
+        let (Ok(read), Ok(kept)) = (&read, kept) else {
+            assert!(read.is_err() && kept.is_err(), "{case}: {read:?}");
+            assert_eq!(
+                shown(read).split(": ").nth(2),
+                Some("the answer stopped for 20 s")
+            );
+            continue;
+        };
+        assert_eq!(
+            (read.records.len(), began.elapsed()),
+            (kept, Duration::ZERO),
+            "{case}"
+        );
+        match (read.amount, dropped) {
+            (Amount::Much, None) => {}
+            (
+                Amount::Beyond {
+                    dropped_bytes,
+                    oversized: false,
+                },
+                Some(dropped),
+            ) => {
+                // What stands around data that were not read counts for data.
+                let about = dropped * DATA..dropped * DATA + 2_000;
+                assert!(about.contains(&dropped_bytes), "{case}: {dropped_bytes}");
+            }
+            amount => panic!("{case}: {amount:?}"),
         }
     }
 }
