@@ -24,7 +24,12 @@ use crate::support::{PATIENCE, POLL};
 /// The program under test: the one that was built with the tests, or the one that `SLUICEGATE_PROGRAM` names, such as what is
 /// shipped.
 pub fn program() -> String {
-    std::env::var("SLUICEGATE_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_sluicegate").into())
+    named_program().unwrap_or_else(|| env!("CARGO_BIN_EXE_sluicegate").into())
+}
+
+/// The build of the program that was asked for, where one was: what is shipped, say.
+pub fn named_program() -> Option<String> {
+    std::env::var("SLUICEGATE_PROGRAM").ok()
 }
 
 /// A configuration, as text. Long polls end within a second of a drain, since they follow the grace period.
@@ -164,7 +169,11 @@ impl Config {
     }
 }
 
-/// `sluicegate run`, not started yet: in a folder of its own, with the environment of nobody but some credentials.
+/// The unit that is shipped: what it sets is a part of how the program behaves.
+const UNIT: &str = include_str!("../../../deploy/sluicegate.service");
+
+/// `sluicegate run`, not started yet: in a folder of its own, with some credentials and what the shipped unit sets for its
+/// environment, and nothing else.
 pub struct Program {
     home: TempDir,
     command: Command,
@@ -179,6 +188,7 @@ impl Program {
         command
             .args(["run", "--config", "gate.yaml"])
             .env_clear()
+            .envs(environment(UNIT))
             .env("HOME", home.path())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -240,6 +250,14 @@ impl Program {
         let code = gate.ended().await.code();
         (code, gate.log())
     }
+}
+
+/// What a unit sets.
+fn environment(unit: &str) -> impl Iterator<Item = (&str, &str)> {
+    let set = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Environment="));
+    set.filter_map(|set| set.split_once('='))
 }
 
 /// The running program. It is killed when it is dropped; its log is shown where a test fails.
