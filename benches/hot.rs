@@ -75,7 +75,7 @@ fn kinesis(index: usize, bytes: usize) -> KinesisRecord {
     let number = format!("{:056}", 49_701_234_567_890_u64 + index as u64);
     KinesisRecord {
         sequence_number: SequenceNumber::try_from(number).expect("digits"),
-        partition_key: format!("user-{index}"),
+        partition_key: format!("user-{index}").into(),
         data: message(bytes).body.into_owned().into(),
         arrived_ms: 1_789_809_023_187,
     }

@@ -25,7 +25,7 @@ use super::stream::{
 };
 use super::text::json;
 use crate::config::arn::Arn;
-use crate::model::record::{Data, KinesisRecord};
+use crate::model::record::{Data, KinesisRecord, PartitionKey};
 
 /// Up to 10 MiB come with one answer. // spec: 5.1
 const READ_WAIT: Duration = Duration::from_secs(20);
@@ -256,7 +256,7 @@ fn records(from: Vec<SdkRecord>) -> Result<Vec<KinesisRecord>, Failure> {
         .map(|from| {
             record(
                 from.sequence_number,
-                from.partition_key,
+                from.partition_key.map(PartitionKey::from),
                 from.data.into_inner().into(),
                 from.approximate_arrival_timestamp,
             )
@@ -267,7 +267,7 @@ fn records(from: Vec<SdkRecord>) -> Result<Vec<KinesisRecord>, Failure> {
 /// Data may be empty in Kinesis too, and the SDK does not tell that from data that are missing.
 fn record(
     place: impl AsRef<str>,
-    key: Option<String>,
+    key: Option<PartitionKey>,
     data: Data,
     arrived: Option<DateTime>,
 ) -> Result<KinesisRecord, Failure> {

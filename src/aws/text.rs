@@ -23,11 +23,6 @@ impl<'a> Text<'a> {
     pub(super) fn there(self) -> Option<Cow<'a, str>> {
         self.0
     }
-
-    /// What is there, as a text of its own.
-    pub(super) fn owned(self) -> Option<String> {
-        self.0.map(Cow::into_owned)
-    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {

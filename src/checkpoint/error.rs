@@ -120,9 +120,9 @@ pub enum CommitError {
         /// The shard.
         shard: String,
         /// What the store holds, and keeps.
-        stored: Position,
+        stored: Box<Position>,
         /// What was to replace it.
-        offered: Position,
+        offered: Box<Position>,
     },
     /// Nothing is saved any more.
     #[error(transparent)]

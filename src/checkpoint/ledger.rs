@@ -139,8 +139,8 @@ impl Ledger {
             return Err(CommitError::Backwards {
                 mapping: claim.mapping.to_string(),
                 shard: shard.to_owned(),
-                stored: stored.clone(),
-                offered: progress.position,
+                stored: stored.clone().into(),
+                offered: progress.position.into(),
             });
         }
         let revision = Revision::after(previous);

@@ -40,7 +40,7 @@ impl Inner<'_> {
     pub fn record(&self, aggregate: &KinesisRecord) -> KinesisRecord {
         KinesisRecord {
             sequence_number: aggregate.sequence_number.clone(),
-            partition_key: self.partition_key.to_owned(),
+            partition_key: self.partition_key.into(),
             data: self.data.clone().into(),
             arrived_ms: aggregate.arrived_ms,
         }

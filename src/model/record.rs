@@ -1,16 +1,17 @@
 //! What a source hands over, in our own words: SDK types are converted at the edge (`aws/`).
 
 mod data;
+mod short;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::data::{Base64, Data, NotBase64};
+pub use self::short::Short;
 
 /// One message of a queue, as ReceiveMessage returned it; its texts may be those of the answer. Maps are sorted, so that a run
 /// repeats to the byte.
@@ -57,11 +58,13 @@ impl Message<'_> {
     }
 }
 
-/// The place of a record in its shard: a decimal number of up to 129 digits, ordered by value. A clone is the same text: each record has
-/// several. // spec: 2.2
+/// The place of a record in its shard: a decimal number of up to 129 digits, ordered by value. Those of Kinesis have 56. // spec: 2.2
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct SequenceNumber(Arc<str>);
+pub struct SequenceNumber(Short<62>);
+
+/// A partition key: 256 characters at most. A UUID has 36.
+pub type PartitionKey = Short<38>;
 
 /// A text that is no sequence number.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,11 +77,13 @@ const SEQUENCE_NUMBER_DIGITS_MAX: usize = 129;
 impl SequenceNumber {
     /// The digits as the source wrote them: leading zeros, if it wrote any, are kept.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
-    fn significant(&self) -> &str {
-        self.0.trim_start_matches('0')
+    fn significant(&self) -> &[u8] {
+        let digits = self.0.as_bytes();
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        &digits[zeros..]
     }
 }
 
@@ -105,7 +110,7 @@ impl TryFrom<String> for SequenceNumber {
 
 impl From<SequenceNumber> for String {
     fn from(number: SequenceNumber) -> String {
-        String::from(&*number.0)
+        number.as_str().to_owned()
     }
 }
 
@@ -114,7 +119,7 @@ impl Ord for SequenceNumber {
         let (ours, theirs) = (self.significant(), other.significant());
         let by_value = (ours.len(), ours).cmp(&(theirs.len(), theirs));
         // Equal numbers written differently are told apart, so that order and equality agree.
-        by_value.then_with(|| self.0.len().cmp(&other.0.len()))
+        by_value.then_with(|| self.0.as_bytes().len().cmp(&other.0.as_bytes().len()))
     }
 }
 
@@ -126,7 +131,7 @@ impl PartialOrd for SequenceNumber {
 
 impl fmt::Display for SequenceNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -136,7 +141,7 @@ pub struct KinesisRecord {
     /// Its place in the shard.
     pub sequence_number: SequenceNumber,
     /// Decides the shard, and the lane; empty where the record has none.
-    pub partition_key: String,
+    pub partition_key: PartitionKey,
     /// The data.
     pub data: Data,
     /// `ApproximateArrivalTimestamp`, milliseconds since 1970.

@@ -389,7 +389,7 @@ fn bytes(read: &Came) -> usize {
     let kept: usize = match &read.records {
         Records::Kinesis(records) => records
             .iter()
-            .map(|record| record.data.len() + record.partition_key.len())
+            .map(|record| record.data.len() + record.partition_key.as_bytes().len())
             .sum(),
         Records::Dynamo(records) => records
             .iter()

@@ -11,7 +11,7 @@ use super::plain::Plain;
 use crate::aws::fault::Failure;
 use crate::aws::stream::Shard;
 use crate::aws::text::Text;
-use crate::model::record::{Base64, Data, KinesisRecord};
+use crate::model::record::{Base64, Data, KinesisRecord, PartitionKey};
 
 /// What GetRecords says.
 #[derive(Debug, Default, Deserialize)]
@@ -87,7 +87,7 @@ pub(super) fn record(text: &[u8], sheet: &Bytes) -> Result<KinesisRecord, Failur
 impl<'a> Plain<'a> {
     /// The record without its data, and those. Nothing where something is wrong with it: what that is, the other way says.
     pub(super) fn usable(self) -> Option<(KinesisRecord, Base64<'a>)> {
-        let key = self.partition_key.map(str::to_owned);
+        let key = self.partition_key.map(PartitionKey::from);
         let record = usable(
             self.sequence_number?,
             key,
@@ -112,13 +112,14 @@ impl Record<'_> {
         let data = Data::from_base64(data);
         let data = data.map_err(|error| Failure::unreadable(&error.to_string()))?;
         let arrived_s = self.approximate_arrival_timestamp;
-        usable(&number, self.partition_key.owned(), data, arrived_s)
+        let key = self.partition_key.there().map(|key| (*key).into());
+        usable(&number, key, data, arrived_s)
     }
 }
 
 fn usable(
     number: &str,
-    key: Option<String>,
+    key: Option<PartitionKey>,
     data: Data,
     arrived_s: Option<f64>,
 ) -> Result<KinesisRecord, Failure> {

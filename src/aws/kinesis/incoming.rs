@@ -234,10 +234,11 @@ impl Kept {
     }
 
     fn keep(&mut self, record: KinesisRecord) {
-        let bytes = record.data.base64_len() + record.partition_key.len() + EVENT_RECORD_BYTES;
+        let bytes =
+            record.data.base64_len() + record.partition_key.as_bytes().len() + EVENT_RECORD_BYTES;
         let fits = self.records.is_empty() || self.bytes + bytes <= self.bytes_max;
         if self.dropped.is_some() || !fits {
-            let bytes = record.data.len() + record.partition_key.len();
+            let bytes = record.data.len() + record.partition_key.as_bytes().len();
             *self.dropped.get_or_insert_default() += bytes;
             return;
         }

@@ -151,7 +151,7 @@ async fn a_read_brings_records_and_the_way_on() {
     )]);
     let record = |number: &str, key: &str, data: &'static [u8], arrived_ms| KinesisRecord {
         sequence_number: at(number),
-        partition_key: key.to_owned(),
+        partition_key: key.into(),
         data: Bytes::from_static(data).into(),
         arrived_ms,
     };
@@ -409,7 +409,7 @@ async fn a_subscription_brings_records_and_says_where_the_next_one_goes_on() {
         Ok(Some(Event {
             records: vec![KinesisRecord {
                 sequence_number: at("12"),
-                partition_key: "k".to_owned(),
+                partition_key: "k".into(),
                 data: Bytes::from_static(b"hello").into(),
                 arrived_ms: 1_789_809_023_187,
             }],

@@ -124,8 +124,8 @@ async fn a_position_never_moves_back() {
                 let refusal = CommitError::Backwards {
                     mapping: MAPPING.into(),
                     shard: shard.clone(),
-                    stored: stored.clone(),
-                    offered: offered.clone(),
+                    stored: stored.clone().into(),
+                    offered: offered.clone().into(),
                 };
                 match to < from {
                     true => assert_eq!(next, Err(refusal)),

@@ -277,7 +277,7 @@ fn kinesis(raw: &RawValue) -> Result<Record, Wrong> {
         id,
         data: Data::Kinesis(KinesisRecord {
             sequence_number,
-            partition_key: read.partition_key,
+            partition_key: read.partition_key.into(),
             data: data.into(),
             arrived_ms,
         }),

@@ -18,7 +18,7 @@ pub fn kinesis_record_bytes(record: &KinesisRecord, shard_id: &str, stamp: &Stre
     let lengths = [
         FIXED_BYTES,
         record.data.base64_len(),
-        record.partition_key.len(),
+        record.partition_key.as_bytes().len(),
         2 * record.sequence_number.as_str().len(),
         shard_id.len(),
         stamp.identity_arn.as_ref().map_or(0, String::len),
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn what_is_not_known_is_an_empty_string() {
         let mut keyless = record(b"");
-        keyless.partition_key.clear();
+        keyless.partition_key = "".into();
         let written = kinesis_record(&keyless, "shardId-000000000003", &stamp(None));
         assert!(written.contains(r#""partitionKey":"","#), "{written}");
         assert!(written.contains(r#""data":"","#), "{written}");

@@ -14,7 +14,7 @@ fn kinesis() -> Kind {
 fn came(records: usize, key: usize, bytes: usize, behind_ms: Option<u64>) -> Came {
     let record = KinesisRecord {
         sequence_number: SequenceNumber::try_from("1".to_owned()).unwrap(),
-        partition_key: "k".repeat(key),
+        partition_key: "k".repeat(key).into(),
         data: Data::from(vec![0; bytes]),
         arrived_ms: 0,
     };

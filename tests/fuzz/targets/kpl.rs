@@ -33,7 +33,7 @@ fuzz_target!(|message: &[u8]| {
 fn record(data: Vec<u8>) -> KinesisRecord {
     KinesisRecord {
         sequence_number: SequenceNumber::try_from("495".to_owned()).expect("digits"),
-        partition_key: "outer".to_owned(),
+        partition_key: "outer".into(),
         data: data.into(),
         arrived_ms: 1_789_809_023_187,
     }

@@ -170,7 +170,7 @@ impl Config {
 }
 
 /// The unit that is shipped: what it sets is a part of how the program behaves.
-const UNIT: &str = include_str!("../../../deploy/sluicegate.service");
+const UNIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/sluicegate.service");
 
 /// `sluicegate run`, not started yet: in a folder of its own, with some credentials and what the shipped unit sets for its
 /// environment, and nothing else.
@@ -188,7 +188,7 @@ impl Program {
         command
             .args(["run", "--config", "gate.yaml"])
             .env_clear()
-            .envs(environment(UNIT))
+            .envs(environment())
             .env("HOME", home.path())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -252,12 +252,17 @@ impl Program {
     }
 }
 
-/// What a unit sets.
-fn environment(unit: &str) -> impl Iterator<Item = (&str, &str)> {
+/// What the unit sets.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let unit = std::fs::read_to_string(UNIT).expect("the unit that is shipped");
     let set = unit
         .lines()
-        .filter_map(|line| line.strip_prefix("Environment="));
-    set.filter_map(|set| set.split_once('='))
+        .filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
+    let set: Vec<_> = set
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    assert!(!set.is_empty(), "{UNIT} sets nothing");
+    set.into_iter()
 }
 
 /// The running program. It is killed when it is dropped; its log is shown where a test fails.
