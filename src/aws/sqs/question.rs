@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::aws::text::json;
 use crate::model::custody::Extension;
@@ -31,16 +31,23 @@ struct Batch<'a, E> {
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Delete<'a> {
-    id: String,
+    #[serde(serialize_with = "text")]
+    id: usize,
     receipt_handle: &'a str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Extend<'a> {
-    id: String,
+    #[serde(serialize_with = "text")]
+    id: usize,
     receipt_handle: &'a str,
     visibility_timeout: u64,
+}
+
+/// A number as a text.
+fn text<S: Serializer>(number: &usize, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }
 
 /// ReceiveMessage, with all attributes.
@@ -58,7 +65,7 @@ pub(super) fn receive(url: &str, count: usize, wait_s: u64, visibility: Duration
 /// DeleteMessageBatch.
 pub(super) fn delete(url: &str, receipts: &[Arc<str>]) -> Bytes {
     let entries = receipts.iter().enumerate().map(|(index, receipt)| Delete {
-        id: index.to_string(),
+        id: index,
         receipt_handle: receipt,
     });
     json(&Batch {
@@ -73,7 +80,7 @@ pub(super) fn extend(url: &str, extensions: &[Extension]) -> Bytes {
         .iter()
         .enumerate()
         .map(|(index, extension)| Extend {
-            id: index.to_string(),
+            id: index,
             receipt_handle: &extension.receipt,
             visibility_timeout: extension.seconds,
         });
