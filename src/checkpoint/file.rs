@@ -25,8 +25,8 @@ use super::value::FORMAT;
 /// The one table: what a key means is for `value` to say.
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("sluicegate");
 
-/// What redb may keep of the file in memory; the ledger has all of it anyway.
-const CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// What redb may keep of the file in memory, 16 MiB; the ledger has all of it anyway.
+const CACHE_BYTES: usize = 16_777_216;
 
 /// Names that a new file may bear before it is whole: a crash in between leaves one behind.
 const UNFINISHED_MAX: u32 = 100;
