@@ -114,7 +114,9 @@ def found(patch: pathlib.Path, stages: tuple[tuple[int, int], ...]) -> bool:
             (PLANTED / f"{patch.stem}.log").write_text(told)
             replay = re.search(r"(SLUICEGATE_(?:CUTS|SEED)=.* cargo test .*)$", told, re.MULTILINE)
             if replay:
-                print(f"    again: cd {shown(TREE)} && CARGO_TARGET_DIR={shown(BUILD)} {replay[1]}", flush=True)
+                # As it was built, or all of it would be built anew: the folder as it is called from within the tree.
+                settings = f"CARGO_TARGET_DIR={os.path.relpath(BUILD, TREE)} CARGO_PROFILE_TEST_OPT_LEVEL={level}"
+                print(f"    again: cd {shown(TREE)} && {settings} {replay[1]}", flush=True)
             return True
     print(f"  {patch.stem}: SURVIVES", flush=True)
     return False
