@@ -23,12 +23,7 @@ enum Place<const N: usize> {
 impl<const N: usize> Short<N> {
     /// The text.
     pub fn as_str(&self) -> &str {
-        match &self.0 {
-            Place::Within { length, text } => {
-                str::from_utf8(&text[..usize::from(*length)]).expect("a text was put there")
-            }
-            Place::Elsewhere(text) => text,
-        }
+        str::from_utf8(self.as_bytes()).expect("a text was put there")
     }
 
     /// Its bytes: for who does not need to know that they are a text.

@@ -253,7 +253,7 @@ impl Program {
 }
 
 /// What the unit sets.
-fn environment() -> impl Iterator<Item = (String, String)> {
+fn environment() -> Vec<(String, String)> {
     let unit = std::fs::read_to_string(UNIT).expect("the unit that is shipped");
     let set = unit
         .lines()
@@ -262,7 +262,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     assert!(!set.is_empty(), "{UNIT} sets nothing");
-    set.into_iter()
+    set
 }
 
 /// The running program. It is killed when it is dropped; its log is shown where a test fails.
