@@ -64,6 +64,8 @@ fn refuse_one_message(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("filter a body of {name}"));
         group.warm_up_time(Duration::from_millis(500));
         group.measurement_time(Duration::from_secs(1));
+        // As many as the longest of them has time for.
+        group.sample_size(50);
         for bytes in BODY_BYTES {
             let message = message(body(bytes));
             group.throughput(Throughput::Bytes(message.body.len() as u64));

@@ -29,6 +29,8 @@ fn by_count<D: FnMut() -> usize>(
     let mut group: BenchmarkGroup<'_, WallTime> = criterion.benchmark_group(name);
     group.warm_up_time(Duration::from_millis(300));
     group.measurement_time(Duration::from_secs(1));
+    // As many as the longest of them has time for.
+    group.sample_size(50);
     for count in COUNTS {
         let mut decide = prepare(count);
         assert_eq!(decide(), count, "each is decided about");

@@ -64,8 +64,12 @@ fn utf8(written: Vec<u8>) -> String {
 
 /// A JSON string: the two marks that must be escaped, and control characters; everything else goes as it is.
 fn text(out: &mut Vec<u8>, value: &str) {
+    text_of(out, value.as_bytes());
+}
+
+/// The same of the bytes of a text, for who has those.
+fn text_of(out: &mut Vec<u8>, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let bytes = value.as_bytes();
     out.push(b'"');
     let (mut plain, mut at) = (0, 0);
     while let Some(found) = escaped(&bytes[at..]) {

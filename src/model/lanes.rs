@@ -16,12 +16,13 @@ use super::record::SequenceNumber;
 pub const AHEAD_MAX: usize = 100_000;
 
 /// Which lane a key's records take: FNV-1a, 64 bits, folded. It must never change: checkpoints rely on it.
-pub fn lane_of(key: &str, factor: u32) -> u32 {
+pub fn lane_of(key: impl AsRef<[u8]>, factor: u32) -> u32 {
     if factor <= 1 {
         return 0;
     }
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    let bytes = key.as_ref().iter();
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     // The low bits of FNV-1a are its weakest: all of them take part.
     let folded = hash ^ (hash >> 32);
@@ -123,7 +124,7 @@ impl Lanes {
     }
 
     /// How many user records of an aggregate with this key were settled before a restart.
-    pub fn begun(&self, number: &SequenceNumber, key: &str) -> u32 {
+    pub fn begun(&self, number: &SequenceNumber, key: impl AsRef<[u8]>) -> u32 {
         if self.outgrown(number) {
             return 0;
         }
@@ -138,7 +139,7 @@ impl Lanes {
     pub fn admit(
         &mut self,
         number: &SequenceNumber,
-        key: &str,
+        key: impl AsRef<[u8]>,
         records: u32,
         arrived_ms: u64,
     ) -> Admitted {

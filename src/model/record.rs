@@ -80,8 +80,13 @@ impl SequenceNumber {
         self.0.as_str()
     }
 
+    /// The same as bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
     fn significant(&self) -> &[u8] {
-        let digits = self.0.as_bytes();
+        let digits = self.as_bytes();
         let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
         &digits[zeros..]
     }
@@ -91,7 +96,9 @@ impl TryFrom<&str> for SequenceNumber {
     type Error = NoSequenceNumber;
 
     fn try_from(text: &str) -> Result<Self, NoSequenceNumber> {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        // Without a way out in the middle, so that many are looked at together.
+        let is_digits = |so_far, byte: u8| so_far & byte.is_ascii_digit();
+        let digits = text.bytes().fold(true, is_digits);
         if text.is_empty() || !digits || text.len() > SEQUENCE_NUMBER_DIGITS_MAX {
             let shown = text.chars().take(SEQUENCE_NUMBER_DIGITS_MAX).collect();
             return Err(NoSequenceNumber(shown));

@@ -41,10 +41,10 @@ impl Raw {
     }
 
     /// What decides the lane: the partition key, or the keys of the item. // spec: 5.2
-    pub fn key(&self) -> &str {
+    pub fn key(&self) -> &[u8] {
         match self {
-            Self::Kinesis(record) => &record.partition_key,
-            Self::Dynamo(record) => &record.keys,
+            Self::Kinesis(record) => record.partition_key.as_bytes(),
+            Self::Dynamo(record) => record.keys.as_bytes(),
         }
     }
 }

@@ -231,7 +231,12 @@ impl Shard {
                     self.line.metrics.set_behind(behind_ms);
                 }
                 self.ended = read.ended;
-                self.pending.extend(Raw::all(read.records));
+                let records = Raw::all(read.records);
+                if self.pending.is_empty() {
+                    self.pending = records.into();
+                } else {
+                    self.pending.extend(records);
+                }
             }
             Err((failure, opened)) => {
                 let now_ms = engine.clock.now_ms();

@@ -54,8 +54,11 @@ fn once<T>(place: &mut Option<T>, value: T) -> Option<()> {
 
 /// A text as it may stand in a string.
 fn words(text: &[u8]) -> Option<&str> {
-    let whole = text.iter().all(|byte| 0x20 <= *byte);
-    str::from_utf8(text).ok().filter(|_| whole)
+    // Without a way out in the middle, so that many are looked at together.
+    let whole = text
+        .iter()
+        .fold(true, |whole, byte| whole & (0x20 <= *byte));
+    whole.then(|| str::from_utf8(text).ok()).flatten()
 }
 
 /// What is left of a text.

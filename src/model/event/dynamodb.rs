@@ -1,6 +1,6 @@
 //! A record of a DynamoDB stream as an element of `Records`. // spec: 2.3
 
-use super::{PushStr as _, StreamStamp, text, utf8};
+use super::{PushStr as _, StreamStamp, text, text_of, utf8};
 use crate::model::record::DynamoRecord;
 
 /// All that is neither keys nor images: about 450 bytes with an ARN of usual length.
@@ -61,7 +61,7 @@ pub fn write_dynamodb_record(out: &mut Vec<u8>, record: &DynamoRecord, stamp: &S
         }
     }
     out.push_str(",\"SequenceNumber\":");
-    text(out, record.sequence_number.as_str());
+    text_of(out, record.sequence_number.as_bytes());
     out.push_str(",\"SizeBytes\":");
     out.push_str(&record.size_bytes.to_string());
     out.push_str(",\"StreamViewType\":");

@@ -1,6 +1,6 @@
 //! A record of a Kinesis stream as an element of `Records`. // spec: 2.2
 
-use super::{PushStr as _, StreamStamp, text, utf8};
+use super::{PushStr as _, StreamStamp, text, text_of, utf8};
 use crate::model::record::KinesisRecord;
 
 /// What is the same in every record of every stream, and the arrival.
@@ -19,7 +19,7 @@ pub fn kinesis_record_bytes(record: &KinesisRecord, shard_id: &str, stamp: &Stre
         FIXED_BYTES,
         record.data.base64_len(),
         record.partition_key.as_bytes().len(),
-        2 * record.sequence_number.as_str().len(),
+        2 * record.sequence_number.as_bytes().len(),
         shard_id.len(),
         stamp.identity_arn.as_ref().map_or(0, String::len),
         stamp.region.len(),
@@ -36,9 +36,9 @@ pub fn write_kinesis_record(
     stamp: &StreamStamp,
 ) {
     out.push_str("{\"kinesis\":{\"kinesisSchemaVersion\":\"1.0\",\"partitionKey\":");
-    text(out, &record.partition_key);
+    text_of(out, record.partition_key.as_bytes());
     out.push_str(",\"sequenceNumber\":");
-    text(out, record.sequence_number.as_str());
+    text_of(out, record.sequence_number.as_bytes());
     out.push_str(",\"data\":\"");
     record.data.write_base64(out);
     out.push_str("\",\"approximateArrivalTimestamp\":");
@@ -48,7 +48,7 @@ pub fn write_kinesis_record(
     // One string of two.
     out.pop();
     out.push(b':');
-    out.push_str(record.sequence_number.as_str());
+    out.extend_from_slice(record.sequence_number.as_bytes());
     out.push_str("\",\"eventName\":\"aws:kinesis:record\",\"invokeIdentityArn\":");
     text(out, stamp.identity_arn.as_deref().unwrap_or_default());
     out.push_str(",\"awsRegion\":");

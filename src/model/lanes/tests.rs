@@ -43,7 +43,7 @@ fn keys_spread_evenly_over_lanes() {
         let mut counts = BTreeMap::new();
         for key in 0..10_000 {
             *counts
-                .entry(lane_of(&format!("user-{key}"), factor))
+                .entry(lane_of(format!("user-{key}"), factor))
                 .or_insert(0) += 1;
         }
         let fair = 10_000 / factor;
