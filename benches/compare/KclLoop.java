@@ -144,8 +144,9 @@ public final class KclLoop {
         new Scheduler(
             config.checkpointConfig(),
             config.coordinatorConfig().clientVersionConfig(ClientVersionConfig.CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X),
-            // Its usual ones cost no more, but the better part of two minutes before the first record.
-            config.leaseManagementConfig().shardSyncIntervalMillis(100).failoverTimeMillis(1_000),
+            // Its usual one costs no more, but a minute before the first record. A lease must not run out on a busy machine: its time
+            // is the usual one.
+            config.leaseManagementConfig().shardSyncIntervalMillis(100),
             config.lifecycleConfig(),
             config.metricsConfig().metricsLevel(MetricsLevel.NONE),
             config.processorConfig(),
