@@ -8,13 +8,13 @@
 //! words, which tests hold against the SDK's.
 
 mod body;
+mod signer;
 
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aws_sigv4::http_request::{SignableBody, SigningSettings};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_smithy_runtime_api::client::http::{
@@ -37,12 +37,12 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 
 use self::body::pour;
+use self::signer::{Signed, Signer};
 use super::credentials::wanting;
 use super::event;
 use super::fault::{Failure, Fault, chain};
 use super::identities::Identities;
 use super::named::whom;
-use super::sigv4::Signing;
 use crate::model::event::Event;
 
 pub(crate) use self::body::{Taker, Whole};
@@ -65,13 +65,10 @@ struct Inner {
 /// How a call looks, but for its body, its date and its signature.
 struct Look {
     uri: http::Uri,
-    /// In text: what is signed.
-    address: String,
     whom: String,
     headers: Headers,
     connector: SharedHttpConnector,
-    region: String,
-    service: String,
+    signer: Signer,
     components: RuntimeComponents,
     resolver: SharedIdentityResolver,
     /// How long credentials may take to come.
@@ -81,7 +78,7 @@ struct Look {
 impl fmt::Debug for Look {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Look")
-            .field("address", &self.address)
+            .field("uri", &self.uri)
             .finish_non_exhaustive()
     }
 }
@@ -235,7 +232,7 @@ impl Direct {
             .map_err(|error| Failure::broken_off(status, &format!("{}: {error}", look.whom)))?;
         tracing::trace!(
             whom = look.whom,
-            service = look.service,
+            service = look.signer.service(),
             status,
             request = headers.get("x-amzn-requestid").unwrap_or_default(),
             bytes = length,
@@ -269,27 +266,11 @@ impl Look {
         identity: &Identity,
         headers: &Headers,
         body: &Event,
-    ) -> Result<Vec<(&'static str, String)>, Failure> {
-        let signing = Signing {
-            identity,
-            region: &self.region,
-            service: &self.service,
-            moment: self.components.time_source().unwrap_or_default().now(),
-            settings: SigningSettings::default(),
-        };
-        let body = match body.whole() {
-            Some(whole) => SignableBody::Bytes(whole),
-            None => SignableBody::Precomputed(event::digest(body)),
-        };
-        let signed = signing
-            .sign("POST", &self.address, headers.iter(), body)
-            .map_err(unsent)?;
-        let (instructions, _) = signed.into_parts();
-        let (headers, _) = instructions.into_parts();
-        Ok(headers
-            .into_iter()
-            .map(|header| (header.name(), header.value().to_owned()))
-            .collect())
+    ) -> Result<Signed, Failure> {
+        let moment = self.components.time_source().unwrap_or_default().now();
+        self.signer
+            .sign(identity, headers, &event::digest(body), moment)
+            .map_err(unsent)
     }
 }
 
@@ -346,8 +327,7 @@ impl Look {
         Ok(Self {
             uri: address.parse()?,
             whom: whom(&address).unwrap_or_default(),
-            region: region.to_owned(),
-            service: service.to_owned(),
+            signer: Signer::new(&address, region, service),
             resolver: components
                 .identity_resolver(SIGV4)
                 .ok_or("the SDK has no one to sign as")?,
@@ -355,7 +335,6 @@ impl Look {
             components: components.clone(),
             patience: ConfigBag::of_layers([patience]),
             headers: own,
-            address,
         })
     }
 }

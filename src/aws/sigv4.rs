@@ -16,7 +16,7 @@ use aws_smithy_types::date_time::Format;
 /// How far a request's clock may be from ours, as AWS has it.
 pub const SKEW_MAX: Duration = Duration::from_secs(300);
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// The service that requests are to be signed for.
 const SERVICE: &str = "lambda";
 
