@@ -1,9 +1,9 @@
-//! Decisions, with 10 to 10,000 records in hand: figures are for a record, and must not grow with their number beyond what caches and
-//! trees take.
+//! Decisions, with 10 to 10,000 records in hand: figures are for a record, and must not grow with their number. That is held to a bar.
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
@@ -19,6 +19,52 @@ use sluicegate::model::window::{Gathering, Next, Window};
 const COUNTS: [usize; 4] = [10, 100, 1_000, 10_000];
 /// One record of so many fails, where some do.
 const FAILING_EACH: usize = 100;
+/// What a record may take among the most of them, in times of what it takes among the fewest: caches get slower, a call is spread over
+/// more of them, and nothing looks at the others.
+const FLAT: f64 = 2.0;
+/// The best of so many stretches of this time is what it takes.
+const STRETCHES: usize = 5;
+const STRETCH: Duration = Duration::from_millis(20);
+
+/// A decision was above its bar.
+static GREW: AtomicBool = AtomicBool::new(false);
+
+/// Whether all decisions so far held their bar.
+pub fn all_flat() -> bool {
+    !GREW.load(Relaxed)
+}
+
+/// Nanoseconds that one record takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the machine's time is what is measured"
+)]
+fn each_ns(mut decide: impl FnMut() -> usize) -> f64 {
+    let stretch = |_| {
+        let (begun, mut records) = (Instant::now(), 0);
+        while begun.elapsed() < STRETCH {
+            records += decide();
+        }
+        begun.elapsed().as_secs_f64() * 1e9 / records as f64
+    };
+    (0..STRETCHES).map(stretch).fold(f64::INFINITY, f64::min)
+}
+
+/// Whether a record takes as long among the most as among the fewest.
+#[expect(
+    clippy::disallowed_macros,
+    reason = "for who runs it to read, as criterion's lines are"
+)]
+fn hold_flat<D: FnMut() -> usize>(name: &str, prepare: impl Fn(usize) -> D) {
+    let [fewest, .., most] = COUNTS;
+    let (among_few, among_many) = (each_ns(prepare(fewest)), each_ns(prepare(most)));
+    let flat = among_many <= FLAT * among_few;
+    let verdict = if flat { "pass" } else { "FAIL" };
+    println!(
+        "{verdict}  {name}: {among_few:.1} ns of {fewest}, {among_many:.1} ns of {most}, bar {FLAT} times\n"
+    );
+    GREW.fetch_or(!flat, Relaxed);
+}
 
 /// `decide` for each number of records; it says how many it has decided about.
 fn by_count<D: FnMut() -> usize>(
@@ -40,6 +86,7 @@ fn by_count<D: FnMut() -> usize>(
         });
     }
     group.finish();
+    hold_flat(name, prepare);
 }
 
 fn ids(count: usize) -> Vec<String> {
