@@ -37,7 +37,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use bytes::Bytes;
 
 use self::body::pour;
-use self::signer::{Signed, Signer};
+use self::signer::{Signable, Signed, Signer};
 use super::credentials::wanting;
 use super::event;
 use super::fault::{Failure, Fault, chain};
@@ -267,10 +267,12 @@ impl Look {
         headers: &Headers,
         body: &Event,
     ) -> Result<Signed, Failure> {
-        let moment = self.components.time_source().unwrap_or_default().now();
-        self.signer
-            .sign(identity, headers, &event::digest(body), moment)
-            .map_err(unsent)
+        let call = Signable {
+            headers,
+            digest: &event::digest(body),
+            moment: self.components.time_source().unwrap_or_default().now(),
+        };
+        self.signer.sign(identity, call).map_err(unsent)
     }
 }
 

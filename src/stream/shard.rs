@@ -232,6 +232,7 @@ impl Shard {
                 }
                 self.ended = read.ended;
                 let records = Raw::all(read.records);
+                // Most often nothing is left of the read before, and nothing has to be moved.
                 if self.pending.is_empty() {
                     self.pending = records.into();
                 } else {

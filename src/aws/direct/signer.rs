@@ -32,6 +32,16 @@ const DAY_LENGTH: usize = 8;
 /// The headers that make a call a signed one.
 pub(super) type Signed = Vec<(&'static str, String)>;
 
+/// What is signed of a call, beside what all of its look have.
+#[derive(Clone, Copy)]
+pub(super) struct Signable<'a> {
+    /// But for those that make it signed.
+    pub(super) headers: &'a Headers,
+    /// SHA-256 of its body, in hexadecimal digits.
+    pub(super) digest: &'a str,
+    pub(super) moment: SystemTime,
+}
+
 /// Signs the calls of one look: to one address, with headers that differ in their `content-length` alone.
 pub(super) struct Signer {
     address: String,
@@ -106,18 +116,12 @@ impl Signer {
         &self.service
     }
 
-    /// The headers that sign a call with these others, and with a body of this digest.
+    /// The headers that sign a call.
     ///
     /// # Errors
     /// It can not be signed: why.
-    pub(super) fn sign(
-        &self,
-        identity: &Identity,
-        headers: &Headers,
-        digest: &str,
-        moment: SystemTime,
-    ) -> Result<Signed, String> {
-        let theirs = || self.theirs(identity, headers, digest, moment);
+    pub(super) fn sign(&self, identity: &Identity, call: Signable<'_>) -> Result<Signed, String> {
+        let theirs = || self.theirs(identity, call);
         let Some(credentials) = identity.data::<Credentials>() else {
             return theirs();
         };
@@ -125,7 +129,7 @@ impl Signer {
         if agreed.get() == Some(&false) {
             return theirs();
         }
-        let Some(ours) = self.ours(credentials, headers, digest, moment) else {
+        let Some(ours) = self.ours(credentials, call) else {
             return theirs();
         };
         if agreed.get().is_some() {
@@ -136,22 +140,16 @@ impl Signer {
         Ok(theirs)
     }
 
-    fn theirs(
-        &self,
-        identity: &Identity,
-        headers: &Headers,
-        digest: &str,
-        moment: SystemTime,
-    ) -> Result<Signed, String> {
+    fn theirs(&self, identity: &Identity, call: Signable<'_>) -> Result<Signed, String> {
         let signing = Signing {
             identity,
             region: &self.region,
             service: &self.service,
-            moment,
+            moment: call.moment,
             settings: SigningSettings::default(),
         };
-        let body = SignableBody::Precomputed(digest.to_owned());
-        let signed = signing.sign(METHOD, &self.address, headers.iter(), body)?;
+        let body = SignableBody::Precomputed(call.digest.to_owned());
+        let signed = signing.sign(METHOD, &self.address, call.headers.iter(), body)?;
         let (instructions, _) = signed.into_parts();
         let (headers, _) = instructions.into_parts();
         Ok(headers
@@ -160,13 +158,12 @@ impl Signer {
             .collect())
     }
 
-    fn ours(
-        &self,
-        credentials: &Credentials,
-        headers: &Headers,
-        digest: &str,
-        moment: SystemTime,
-    ) -> Option<Signed> {
+    fn ours(&self, credentials: &Credentials, call: Signable<'_>) -> Option<Signed> {
+        let Signable {
+            headers,
+            digest,
+            moment,
+        } = call;
         let form = self.form.get_or_init(|| Form::of(&self.address, headers));
         let form = form.as_ref()?;
         let token = credentials.session_token();
@@ -331,8 +328,13 @@ mod tests {
                     let digest = hex(&Sha256::digest(number.to_string()));
                     let moment =
                         UNIX_EPOCH + Duration::from_millis((LATE_S + after_s) * 1000 + 250);
-                    let signed = signer.sign(&identity, &headers, &digest, moment).unwrap();
-                    let theirs = signer.theirs(&identity, &headers, &digest, moment);
+                    let call = Signable {
+                        headers: &headers,
+                        digest: &digest,
+                        moment,
+                    };
+                    let signed = signer.sign(&identity, call).unwrap();
+                    let theirs = signer.theirs(&identity, call);
                     assert_eq!(signed, theirs.unwrap(), "{number} {secret} {token:?}");
                 }
             }
@@ -373,7 +375,12 @@ mod tests {
     fn an_identity_that_is_no_key_can_not_sign() {
         let signer = Signer::new(QUEUE, "eu-west-1", "sqs");
         let nobody = Identity::new("nobody".to_owned(), None);
-        let signed = signer.sign(&nobody, &headers(0, &[]), "", UNIX_EPOCH);
+        let call = Signable {
+            headers: &headers(0, &[]),
+            digest: "",
+            moment: UNIX_EPOCH,
+        };
+        let signed = signer.sign(&nobody, call);
         assert!(signed.is_err(), "{signed:?}");
     }
 }
